@@ -227,11 +227,13 @@ class Runtime:
         return f"{count} node{'' if count == 1 else 's'} · "
 
 
-def open_store(settings: Settings) -> KnownStore:
+def open_store(settings: Settings, *, reading: bool = False) -> KnownStore:
     """The store that the settings name; whoever opens it closes it. It reads what this chaoskit knows.
 
+    Only for `reading`, a file that they name is there; else it is made.
+
     Raises:
-        InvalidInput: it is an address of another kind.
+        InvalidInput: it is an address of another kind, or the file is missing.
         Unavailable: it does not answer, or its file cannot be used.
     """
     if settings.store.startswith(("mongodb://", "mongodb+srv://")):
@@ -245,7 +247,20 @@ def open_store(settings: Settings) -> KnownStore:
             f"there is no store {scheme}://", hint="mongodb://host/database, or an SQLite file"
         )
     file = Path(path) if path else settings.home / "store.db"
+    if reading and path and _missing(file):
+        raise InvalidInput(f"there is no store {file}", hint="the first run, recovery or prediction makes it")
     return KnownStore(SqliteStore(file, ages=_ages(settings)))
+
+
+def _missing(file: Path) -> bool:
+    """Whether it could be there and is not; what may not be looked at is for whoever opens it to tell."""
+    try:
+        file.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _ages(settings: Settings) -> Ages:

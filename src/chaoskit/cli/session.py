@@ -128,10 +128,14 @@ class Session:
 
     @contextmanager
     def history(self) -> Iterator[Store]:
-        """What is kept of past runs, recoveries and predictions; no cluster is needed for it."""
+        """What is kept of past runs, recoveries and predictions; no cluster is needed for it.
+
+        Raises:
+            InvalidInput: a file is named that does not exist: reading makes none.
+        """
         from chaoskit.runtime import open_store
 
-        with closing(open_store(self.loaded.settings)) as store:
+        with closing(open_store(self.loaded.settings, reading=True)) as store:
             try:
                 yield store
             finally:
