@@ -137,6 +137,14 @@ def test_a_variable_where_something_else_belongs(stranger: CommandLine, write: W
     assert list(_songs(stranger.home, ended, inputs=(file,))) == []
 
 
+def test_a_variable_in_a_text_that_is_no_yaml(stranger: CommandLine, write: Write) -> None:
+    file = write("x.yaml", experiment("x") + "  more: 1: ${password}\n")
+    ended = stranger("validate", file, "--var", f"password={CANARY}")
+    assert ended.code == 2
+    assert "x.yaml:" in ended.out + ended.err
+    assert list(_songs(stranger.home, ended, inputs=(file,))) == []
+
+
 def test_a_setting_whose_key_looks_secret(chaoskit: CommandLine, write: Write) -> None:
     parameters = {"configMap": "nothing", "key": "DB_PASSWORD", "value": CANARY}
     file = write("x.yaml", experiment("x", fault="config-mutation", parameters=parameters))
