@@ -96,6 +96,40 @@ def test_a_halt_tells_since_when_to_the_second() -> None:
     assert desk.refused().message == "chaos is halted in this cluster since 2026-01-01T00:00:03Z: incident 42"
 
 
+def test_a_second_halt_leaves_the_first_ones_time_and_its_reason_unless_it_has_one() -> None:
+    desk = Desk()
+    assert halt.halt(desk.cluster, desk.clock, ["chaos"], "incident 42") == ()
+    desk.clock.turn(60)
+    (stood,) = halt.halt(desk.cluster, desk.clock, ["chaos", "recovery"], "")
+    assert str(stood) == "chaos is halted in this cluster since 2026-01-01T00:00:00Z: incident 42"
+    assert halt.halted(desk.cluster, "chaos") == stood
+    assert str(halt.halted(desk.cluster, "recovery")).endswith("since 2026-01-01T00:01:00Z: no reason given")
+    halt.halt(desk.cluster, desk.clock, ["chaos"], "incident 43")
+    assert str(halt.halted(desk.cluster, "chaos")).endswith("since 2026-01-01T00:00:00Z: incident 43")
+
+
+def test_who_halts_again_what_was_resumed_begins_anew() -> None:
+    desk = Desk()
+    halt.halt(desk.cluster, desk.clock, ["chaos", "recovery"], "incident 42")
+    halt.resume(desk.cluster, ["chaos"])
+    desk.clock.turn(60)
+    assert halt.halt(desk.cluster, desk.clock, ["chaos"], "") == ()
+    assert str(halt.halted(desk.cluster, "chaos")).endswith("since 2026-01-01T00:01:00Z: no reason given")
+
+
+def test_every_halt_that_stands_is_told_and_where_not_all_may_be_seen_those_of_a_few_places() -> None:
+    desk = Desk()
+    for place in (halt.CLUSTER, halt.HOME, "bank", "shop"):
+        halt.halt(desk.cluster, desk.clock, ["chaos"], "", namespace=place)
+
+    def places() -> set[str]:
+        return {each.namespace for each in halt.standing(desk.cluster, "shop")}
+
+    assert places() == {halt.CLUSTER, halt.HOME, "bank", "shop"}
+    desk.cluster.hidden.add(("configmaps", ""))
+    assert places() == {halt.CLUSTER, halt.HOME, "shop"}
+
+
 def test_a_halt_of_a_namespace_is_for_that_namespace_alone() -> None:
     desk = Desk()
     halt.halt(desk.cluster, desk.clock, ["recovery"], "incident", namespace="shop")

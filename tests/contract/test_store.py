@@ -15,6 +15,7 @@ from chaoskit.adapters.spool import SpoolingStore
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.amending import AMENDED, early
 from chaoskit.errors import InvalidInput, UnknownName
+from chaoskit.newer import KnownStore
 from chaoskit.ports.store import Document, Store
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -25,11 +26,13 @@ def document(key: str, minute: float = 0, kind: str = "run", **fields: Any) -> D
     return {"kind": kind, "id": key, "at": at, "trace_id": "t1", "schema_version": 1, **fields}
 
 
-@pytest.fixture(params=["sqlite", "spooling", pytest.param("mongo", marks=pytest.mark.real)])
+@pytest.fixture(params=["sqlite", "spooling", "known", pytest.param("mongo", marks=pytest.mark.real)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     path = tmp_path / "kept" / "store.db"
     if request.param == "sqlite":
         opened: Store = SqliteStore(path)
+    elif request.param == "known":
+        opened = KnownStore(SqliteStore(path))
     elif request.param == "spooling":
         opened = SpoolingStore(
             f"sqlite://{path}", lambda: SqliteStore(path), lambda: SqliteStore(tmp_path / "spool.db")

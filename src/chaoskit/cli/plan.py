@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,7 @@ from chaoskit.cli.session import Format, Session, command, new_app
 from chaoskit.cli.validate import VariableFiles, Variables, checked
 from chaoskit.documents import dump
 from chaoskit.outcome import Outcome, gravest
+from chaoskit.redaction import redacted, scrubbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -41,7 +43,10 @@ _MARKS = {"ok": "✔", "warning": "!", "blocked": "✖", "refused": "✖"}
 )
 def plan(
     session: Session,
-    files: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Files, folders (but what begins with a dot), or - for standard input."),
+    ],
     var: Variables = None,
     var_file: VariableFiles = None,
     out: Annotated[Path | None, typer.Option(help="Write the plan there, for run --plan FILE.")] = None,
@@ -85,7 +90,8 @@ def plan(
         ],
     }
     following = f"chaoskit run --plan {shlex.quote(str(out or whole))}"
-    emit(session, "plans", document, lambda to: show(to, plans, following, steady))
+    secrets = {secret for each in plans for secret in each.trial.secrets}
+    emit(session, "plans", redacted(document, secrets), lambda to: show(to, plans, following, steady))
     raise typer.Exit(outcome.exit_code)
 
 
@@ -139,20 +145,21 @@ def show(
     """Each plan as a block, with its steady state as it is now; the last line is the command that follows."""
     steady = steady or [()] * len(plans)
     for each, now in zip(plans, steady, strict=True):
-        out.print(f"plan {each.hash}  {_title(each)}", style="bold")
+        say = partial(_say, out, each.trial.secrets)
+        say(f"plan {each.hash}  {_title(each)}", style="bold")
         for fault, selection in each.selections.items():
             if not selection.missing:
                 for label, words in _hit(fault, selection):
-                    out.print(f"  {label:<22} {words}")
+                    say(f"  {label:<22} {words}")
         for mark, label, words in _checked(each):
-            out.print(f"  {mark} {label:<20} {words}")
+            say(f"  {mark} {label:<20} {words}")
         for label, words in _changed(each):
-            out.print(f"  {label:<22} {words}")
+            say(f"  {label:<22} {words}")
         for condition in now:
             mark = "✔" if condition.judgement.held else "✖" if condition.forbids else "!"
-            out.print(f"  {mark} {'steady state':<20} {condition.words()}")
+            say(f"  {mark} {'steady state':<20} {condition.words()}")
         for label, words in _course(each):
-            out.print(f"  {label:<22} {words}")
+            say(f"  {label:<22} {words}")
     if following and not any(map(ending, plans, steady)):
         next_step(out, following)
 
@@ -184,6 +191,11 @@ def _course(plan: Plan) -> Iterator[tuple[str, str]]:
     lasting, latest = (span(timedelta(seconds=each)) for each in (plan.seconds, plan.timeout))
     chaos = f"{plan.prepared.chaos_seconds:g} s are chaos"
     yield "time", f"about {lasting}, of which {chaos}; stopped after {latest}"
+
+
+def _say(out: Console, secrets: frozenset[str], text: str, style: str = "") -> None:
+    """A line without what is secret."""
+    out.print(scrubbed(text, secrets), style=style or None)
 
 
 def _who(selection: Selection) -> str:

@@ -18,7 +18,6 @@ from chaoskit.cli.validate import VariableFiles, Variables, agreeing, checked
 from chaoskit.clock import interruption
 from chaoskit.errors import ChaoskitError, InvalidInput, Refused, UnknownName
 from chaoskit.outcome import Outcome, of_error
-from chaoskit.redaction import secrets_of
 from chaoskit.reports.reading import UNLOOKED, looked, scored
 from chaoskit.reports.score import JUDGED
 
@@ -235,7 +234,7 @@ def _run_all(
 ) -> Sequence[RunRecord]:
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
-    secrets = secrets_of(body for each in trials for body in (each.document, *each.beside))
+    secrets = frozenset(secret for each in trials for secret in each.secrets)
     with session.listening(secrets) as listen, undoing(listen, runtime.clock) as stop:
         records = AIChaosEngine(runtime.world).run_all(
             trials,

@@ -122,15 +122,30 @@ class Session:
         with connected(self.loaded.settings) as runtime:
             if announce:
                 self.say(f"cluster  {runtime.description}")
-            yield runtime
+            try:
+                yield runtime
+            finally:
+                self._tell_of_newer(runtime.unread)
 
     @contextmanager
     def history(self) -> Iterator[Store]:
-        """What is kept of past runs, recoveries and predictions; no cluster is needed for it."""
+        """What is kept of past runs, recoveries and predictions; no cluster is needed for it.
+
+        Raises:
+            InvalidInput: a file is named that does not exist: reading makes none.
+        """
         from chaoskit.runtime import open_store
 
-        with closing(open_store(self.loaded.settings)) as store:
-            yield store
+        with closing(open_store(self.loaded.settings, reading=True)) as store:
+            try:
+                yield store
+            finally:
+                self._tell_of_newer(store.told)
+
+    def _tell_of_newer(self, words: str) -> None:
+        """A line on stderr where records were left out, because a newer chaoskit has kept them."""
+        if words:
+            self.say(f"! {words}")
 
     @property
     def asked_namespace(self) -> str:

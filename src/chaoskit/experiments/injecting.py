@@ -23,6 +23,7 @@ from chaoskit.governor import Governor
 from chaoskit.journal import Journal
 from chaoskit.outcome import Outcome
 from chaoskit.records import RunRecord, Undo
+from chaoskit.redaction import scrubbed
 from chaoskit.steadystate.looks import Stage
 from chaoskit.steadystate.monitor import Monitor
 from chaoskit.steadystate.readers import Sources
@@ -269,7 +270,8 @@ class Injecting:
     def _close(self, outcome: Outcome, reason: str = "", ending: Callable[[], object] = lambda: None) -> None:
         remembered = self.governor.remembers("chaos") if self.course.disturbed else 0
         try:
-            self.ledger.close(outcome, keep=max(remembered, self.keep), reason=reason, ending=ending)
+            told = scrubbed(reason, self.trial.secrets)
+            self.ledger.close(outcome, keep=max(remembered, self.keep), reason=told, ending=ending)
         except ChaoskitError as error:
             self.journal.warn(f"{self.ledger.account.ref}: {error}")
 

@@ -50,7 +50,9 @@ def write(path: Path, documents: Sequence[Document], plans: Sequence[Plan], name
         "schema": SCHEMA,
         "hash": found,
         "namespace": namespace,
-        "documents": [{"path": each.path, "value": each.value} for each in documents],
+        "documents": [
+            {"path": each.path, "value": each.value, "secrets": sorted(each.secrets)} for each in documents
+        ],
         "plans": [each.document() for each in plans],
     }
     files.write(path, json.dumps(whole, indent=2).encode(), private=True)
@@ -77,7 +79,10 @@ def read(path: Path) -> PlanFile:
 def _understood(whole: dict[str, Any]) -> PlanFile:
     if whole["schema"] != SCHEMA:
         raise KeyError(SCHEMA)
-    documents = tuple(Document(each["path"], each["value"], {}, {}) for each in whole["documents"])
+    documents = tuple(
+        Document(each["path"], each["value"], {}, {}, secrets=frozenset(each.get("secrets", ())))
+        for each in whole["documents"]
+    )
     hashes = tuple(str(each["hash"]) for each in whole["plans"])
     where = next((Identity(**each["cluster"]) for each in whole["plans"] if "cluster" in each), None)
     return PlanFile(str(whole["hash"]), str(whole["namespace"]), documents, hashes, where)

@@ -27,7 +27,7 @@ from chaoskit.ports.commands import Commands
 from chaoskit.ports.http import Http
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.records import RunRecord
-from chaoskit.redaction import redacted, secrets_of
+from chaoskit.redaction import redacted
 from chaoskit.steadystate.monitor import Monitor
 from chaoskit.steadystate.readers import Sources
 
@@ -66,9 +66,10 @@ def run(
     """
     sources = Sources(cluster, clock, metrics, http, commands)
     if ledger is None:
-        journal = Journal(clock, listen, trace_id)
+        journal = Journal(clock, listen, trace_id, secrets=trial.secrets)
     else:
-        journal = Journal(clock, listen, ledger.account.trace_id, run=ledger.account.id)
+        account = ledger.account
+        journal = Journal(clock, listen, account.trace_id, run=account.id, secrets=trial.secrets)
     monitor = Monitor(trial.conditions, trial.namespace, sources, run=journal.run, listen=journal.tell)
     parts = Parts(trial, sources, governor, journal, stop or threading.Event(), Course(), monitor, ending)
     with nullcontext(heart) if heart is not None else Heart(cluster, clock) as beating:
@@ -187,7 +188,7 @@ class _Run:
 
     def _ledger(self, made: Plan) -> Ledger:
         keep_for = self.governor.remembers("chaos")
-        document = redacted(self.trial.document, secrets_of(self.trial.beside))
+        document = redacted(self.trial.document, self.trial.secrets)
         evidence = json.dumps({"experiment": document}, default=str)
         if self.handed is not None:
             self.handed.activate(made.touched, aimed=len(made.aimed), evidence=evidence, keep_for=keep_for)

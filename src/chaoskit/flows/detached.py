@@ -171,9 +171,12 @@ def _refuse_when_late(account: Account, now: datetime) -> None:
 
 
 def packed(trial: Trial, expected_hash: str, known: Identity) -> str:
-    """The trial as text, with the cluster as its plan knew it: a controller has another address for that."""
+    """The trial as text, with its secrets: it goes into a Secret.
+
+    The cluster is in it as its plan knew it: a controller has another address for that.
+    """
     whole = {"path": trial.path, "document": dict(trial.document), "hash": expected_hash}
-    return json.dumps({**whole, "cluster": known.document()})
+    return json.dumps({**whole, "cluster": known.document(), "secrets": sorted(trial.hidden)})
 
 
 def unpacked(text: str) -> tuple[Trial, str, Identity | None]:
@@ -185,6 +188,7 @@ def unpacked(text: str) -> tuple[Trial, str, Identity | None]:
     try:
         whole = json.loads(text)
         known = Identity(**whole["cluster"]) if "cluster" in whole else None
-        return trial_of(dict(whole["document"]), str(whole["path"])), str(whole["hash"]), known
+        hidden = map(str, whole.get("secrets", ()))
+        return trial_of(dict(whole["document"]), str(whole["path"]), hidden), str(whole["hash"]), known
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidInput(f"what was handed over is no run: {error!r}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from shlex import quote
 from typing import Any
@@ -92,11 +92,19 @@ def _why(record: Document) -> Iterator[str]:
     for part in parts:
         if part.state in {"failure", "error"}:
             yield f"{_named(part)}: {part.words}."
-    held = sum(part.state == "pass" for part in parts)
     if parts:
-        yield f"{held} of {len(parts)} probes and conditions held."
+        yield _held(parts)
     if record.get("score") is not None:
         yield f"The resilience score is {scored(record)}."
+
+
+def _held(parts: Sequence[Part]) -> str:
+    """How many held; what nobody looked at did neither."""
+    held, unseen = (sum(part.state == state for part in parts) for state in ("pass", "skipped"))
+    if unseen == len(parts):
+        return f"None of {len(parts)} probes and conditions was looked at under the fault."
+    rest = f", {unseen} not looked at under the fault" if unseen else ""
+    return f"{held} of {len(parts)} probes and conditions held{rest}."
 
 
 def _named(part: Part) -> str:
