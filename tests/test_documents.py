@@ -21,6 +21,7 @@ from chaoskit.documents import (
     spelled,
     survey,
 )
+from chaoskit.documents.within import within
 from chaoskit.errors import InvalidInput, Problem
 
 
@@ -271,3 +272,13 @@ def test_a_word_is_like_another_whatever_its_case_or_the_order_of_its_letters(
 ) -> None:
     assert nearest(word, options, likeness=0.8) == near
     assert closest(word, options, likeness=0.8) == (f"did you mean {near}?" if near else "")
+
+
+def test_a_document_within_a_document_quotes_no_more_of_its_secrets() -> None:
+    (outer,) = parse('text: "a: 1: ${password}"', "x.yaml", variables={"password": "hunter2secret"})
+    found, told = within(outer, ("text",))
+    assert found == ()
+    assert told
+    assert "hunter2secret" not in str(told)
+    (outer,) = parse('text: "a: ${password}"', "x.yaml", variables={"password": "hunter2secret"})
+    assert [each.secrets for each in within(outer, ("text",))[0]] == [{"hunter2secret"}]

@@ -260,7 +260,7 @@ def test_a_settings_file_that_is_no_yaml(stranger: CommandLine, write: Write) ->
     config = write("chaoskit.yaml", f'prometheus_token: "{CANARY}\nx: 1\n')
     ended = stranger("config")
     assert ended.code == 2
-    assert "chaoskit.yaml:3:1  YAML is broken" in ended.err
+    assert "chaoskit.yaml:1:19  YAML is broken" in ended.err
     assert list(_songs(stranger.home, ended, inputs=(config,))) == []
 
 

@@ -151,11 +151,11 @@ def _parsed(text: str, path: str, variables: Mapping[str, str] | None) -> Iterat
         used = {each["name"] for each in _VARIABLE.finditer(text)}
         secrets = secret_variables({name: value for name, value in variables.items() if name in used})
         text = _filled(text, path, variables)
-    for each in pieces(text, path, filled=variables is not None, written=_masked(text, secrets)):
+    for each in pieces(text, path, filled=variables is not None, written=masked(text, secrets)):
         yield replace(each, secrets=secrets)
 
 
-def _masked(text: str, secrets: Iterable[str]) -> str:
+def masked(text: str, secrets: Iterable[str]) -> str:
     """The text, as long as it was and with as many lines, but with stars for what is secret."""
     for each in secrets:
         text = text.replace(each, re.sub(r".", "*", each))
