@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from chaoskit.errors import InvalidInput
+from chaoskit.errors import Conflict, InvalidInput
 from chaoskit.files import check_writable, whole, write
 
 
@@ -70,6 +70,6 @@ def test_of_a_folder_that_was_not_finished_nothing_is_there(tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
     with whole(tmp_path / "model") as draft:
         (draft / "card").touch()
-    with pytest.raises(InvalidInput, match="cannot be written"), whole(tmp_path / "model"):
+    with pytest.raises(Conflict, match="is there already"), whole(tmp_path / "model"):
         pass
     assert [each.name for each in tmp_path.iterdir()] == ["model"]
