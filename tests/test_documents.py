@@ -175,7 +175,7 @@ def test_what_stands_before_the_broken_document_of_a_file_is_read(tmp_path: Path
     assert [each.kind for each in documents] == ["A", "D"]
     assert [(each.line, each.found) for each in problems] == [
         (4, "written twice"),
-        (9, "broken: expected ',' or ']', but got '<stream end>'"),
+        (9, "broken: the end of the text within the [ of line 8"),
     ]
 
 

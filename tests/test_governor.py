@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from tests.acts.fake import CART, FakeCluster
+from tests.acts.fake import CART, FakeCluster, deployment
 
 from chaoskit import kube
 from chaoskit.acts import halt
@@ -70,7 +72,7 @@ def test_guards_that_are_asked_for_one_decision_look_once_and_for_the_next_again
         assert desk.governor.blind("chaos", (CART,), "shop") == ()
     once = [
         "get configmap/chaoskit-halt in default", "get configmap/chaoskit-halt in shop",
-        "get namespace/shop in ", "list lease in ",
+        "get namespace/shop in ", "list lease in ", "list chaosengine.litmuschaos.io in ",
     ]  # fmt: skip
     assert cluster.read == [*once, *once]
     halt.halt(cluster, desk.clock, ["chaos"], "incident")
@@ -328,3 +330,87 @@ def test_the_share_counts_for_each_workload_by_itself() -> None:
     with pytest.raises(Refused, match="2 of 2 pods of orders"):
         within_radius(2, hits, max_percent=50)
     within_radius(2, hits[:1], max_percent=50)
+
+
+def engine(status: str = "", *, place: str = "shop", run: str = "", **spec: Any) -> Object:
+    return {
+        "apiVersion": "litmuschaos.io/v1alpha1",
+        "kind": "ChaosEngine",
+        "metadata": {"name": "theirs", "namespace": place, "labels": {kube.RUN_LABEL: run} if run else {}},
+        "spec": {"engineState": "active", **spec},
+        "status": {"engineStatus": status},
+    }
+
+
+AT_CART: dict[str, Any] = {"appinfo": {"appns": "shop", "applabel": "app=cart", "appkind": "deployment"}}
+
+
+def with_cart(*bodies: Object) -> Desk:
+    labels = {"app": "cart"}
+    cart = deployment()
+    cart["spec"]["selector"] = {"matchLabels": labels}
+    meta = {"name": "cart-1", "namespace": "shop", "labels": labels}
+    desk = Desk()
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {}}
+    desk.cluster = FakeCluster(cart, pod, *bodies)
+    desk.governor = Governor(desk.cluster, desk.clock)
+    return desk
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        engine(**AT_CART),
+        engine("initialized", place="litmus", **AT_CART),
+        engine(),
+        engine(appinfo={"applabel": "cart", "appkind": "deployment"}),
+        engine(selectors={"workloads": [{"kind": "deployment", "namespace": "shop", "names": "db,cart"}]}),
+        engine(selectors={"workloads": [{"kind": "deployment", "namespace": "shop", "labels": "app=cart"}]}),
+        engine(selectors={"pods": [{"namespace": "shop", "names": "cart-1"}]}),
+    ],
+)
+@pytest.mark.parametrize(("act", "guard"), [("chaos", "busy"), ("recovery", "interlock")])
+def test_nobody_acts_on_what_an_engine_of_others_works_on(body: Object, act: Act, guard: str) -> None:
+    refused = with_cart(body).refused(act)
+    assert refused.guard == guard
+    assert "chaos engine theirs" in refused.message
+    assert "works on deployment/cart" in refused.message
+    assert f"kubectl patch chaosengine theirs -n {body['metadata']['namespace']} " in refused.hint
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        engine("completed", **AT_CART),
+        engine("stopped", **AT_CART),
+        {**engine(**AT_CART), "spec": {"engineState": "stop", **AT_CART}},
+        engine(appinfo={"appns": "lab", "applabel": "app=cart", "appkind": "deployment"}),
+        engine(appinfo={"applabel": "app=cart", "appkind": "statefulset"}),
+        engine(appinfo={"applabel": "app=db", "appkind": "deployment"}),
+        engine(appinfo={"applabel": "db", "appkind": "deployment"}),
+        engine(selectors={"workloads": [{"kind": "deployment", "namespace": "shop", "names": "db"}]}),
+        engine(selectors={"pods": [{"namespace": "shop", "names": "db-1"}]}),
+        engine(place="litmus"),
+    ],
+)
+@pytest.mark.parametrize("act", ["chaos", "recovery"])
+def test_an_engine_that_ended_or_works_elsewhere_is_in_nobodys_way(body: Object, act: Act) -> None:
+    with_cart(body).admit(act)
+
+
+def test_a_runs_own_engine_is_known_by_its_ledger_and_one_that_it_makes_anew_by_its_name() -> None:
+    desk = with_cart(engine(run="r1", **AT_CART))
+    desk.admit("chaos")
+    assert "chaoskit abort r1" in desk.refused("recovery").hint
+    named = ObjectRef(kube.CHAOS_ENGINE, "shop", "theirs")
+    desk = with_cart(engine(**AT_CART))
+    desk.admit("chaos", engine=named)
+    assert desk.refused("chaos", engine=replace(named, namespace="lab")).guard == "busy"
+
+
+def test_who_may_not_see_engines_everywhere_sees_those_beside_the_targets() -> None:
+    desk = with_cart(engine(**AT_CART))
+    desk.cluster.hidden = {("chaosengines", "")}
+    assert desk.refused("chaos").guard == "busy"
+    desk.cluster.hidden |= {("chaosengines", "shop")}
+    desk.admit("chaos")

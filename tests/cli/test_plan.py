@@ -267,11 +267,48 @@ def test_the_least_rights_are_enough_for_litmus_logs_and_undo(
     assert simulated.left() == []
 
 
+def test_a_plan_is_of_one_cluster_and_another_is_refused_with_both(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    planned = chaoskit("plan", write("x.yaml", direct()), "--out", "p.json", "-o", "json")
+    here = simulated.cluster.identity()
+    (plan,) = planned.json["plans"]
+    assert plan["cluster"]["uid"] == here.uid
+    whole = json.loads((chaoskit.home / "p.json").read_text(encoding="utf-8"))
+    staging = {"name": "staging", "uid": "5d7f", "address": "https://staging:6443"}
+    whole["plans"][0]["cluster"] = staging
+    write("p.json", json.dumps(whole))
+    for words in ((), ("--detach",), ("--dry-run", "server")):
+        ended = chaoskit("run", "--plan", "p.json", "--yes", *words)
+        assert ended.code == 3
+        assert "was made for cluster staging (https://staging:6443, uid 5d7f); this is" in ended.err
+        assert here.uid in ended.err
+    assert simulated.left() == []
+
+
+def test_who_may_not_read_kube_system_plans_and_runs_and_others_run_that_plan(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
+) -> None:
+    file = write("x.yaml", direct())
+    with _least(chaoskit, simulated, file, tmp_path / "least", without="kube-system") as least:
+        planned = least("plan", file, "--out", "p.json", "-o", "json")
+        assert planned.json["plans"][0]["cluster"]["uid"] == ""
+        ran = [least("run", "--plan", "p.json", "--yes"), chaoskit("run", "--plan", "p.json", "--yes")]
+    assert [each.code for each in ran] == [0, 0], ran
+    assert planned.json["hash"] != chaoskit("plan", file, "-o", "json").json["hash"]
+    assert simulated.left() == []
+
+
 @contextlib.contextmanager
-def _least(chaoskit: CommandLine, simulated: Watched, file: Path, config: Path) -> Iterator[CommandLine]:
-    """The command line of an account that has what ``plan --rbac`` gives its caller."""
+def _least(
+    chaoskit: CommandLine, simulated: Watched, file: Path, config: Path, *, without: str = ""
+) -> Iterator[CommandLine]:
+    """The command line of an account that has what ``plan --rbac`` gives its caller, but for one name."""
     found = yaml.safe_load_all(chaoskit("plan", file, "--rbac").out)
     bodies = [body for body in found if body["metadata"]["name"] == "chaoskit-run"]
+    for body in bodies:
+        if "rules" in body:
+            body["rules"] = [each for each in body["rules"] if without not in each.get("resourceNames", ())]
     for body in bodies:
         simulated.cluster.create(body)
     config.write_text(_of_account(simulated, "chaoskit-run"), encoding="utf-8")

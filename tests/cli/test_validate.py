@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.commandline import PROJECT, CommandLine
 from tests.experiments import test_lint as right
+from tests.experiments import test_lint_carried as carried
 
 Write = Callable[[str, str], Path]
 
@@ -37,7 +38,7 @@ def test_what_is_wrong_before_broken_yaml_is_told_with_it(
     assert ended.code == 2
     said = ended.out + ended.err
     assert "did you mean pod-delete?" in said
-    assert "broken: expected" in said
+    assert "broken: the end of the text within the [" in said
 
 
 def test_of_a_long_line_what_is_around_the_problem_is_quoted(stranger: CommandLine, write: Write) -> None:
@@ -83,6 +84,42 @@ def test_what_cannot_be_run_by_itself_is_a_warning(stranger: CommandLine, write:
     assert [(each["rule"], each["line"]) for each in ended.json["findings"]] == [("nothing-to-run", 2)]
     assert ended.code == 0
     assert stranger("run", file, "--yes").err.startswith("error    ")
+
+
+def test_what_has_no_kind_is_left_out_of_a_folder_and_told_of_a_file(
+    stranger: CommandLine, write: Write
+) -> None:
+    values = write("values.yaml", "replicas: 1\n")
+    write("playbook.yaml", "- hosts: all\n")
+    write("engine.yaml", right.ENGINE)
+    ended = stranger("validate", "--strict", stranger.home)
+    assert (ended.code, ended.out) == (
+        0,
+        "1 document, 0 errors, 0 warnings; 2 documents without a kind left out\n",
+    )
+    assert stranger("validate", stranger.home, "-o", "json").json["skipped"] == 2
+    named = stranger("validate", stranger.home, values)
+    assert (named.code, named.out.count("kind is missing")) == (2, 2)
+    assert stranger("validate", "-", stdin="replicas: 1\n").code == 2
+    write("slip.yaml", "apiVersion: litmuschaos.io/v1alpha1\nknid: ChaosEngine\n")
+    assert stranger("validate", stranger.home).code == 2
+
+
+def test_chaos_experiments_alone_are_right(stranger: CommandLine, write: Write) -> None:
+    ended = stranger("validate", "--strict", write("a.yaml", right.DEFINITION))
+    assert (ended.code, ended.out) == (0, "1 document, 0 errors, 0 warnings\n")
+
+
+@pytest.mark.parametrize("command", [("plan",), ("run", "--yes")], ids=lambda words: words[0])
+def test_what_others_run_is_looked_at_and_not_run(
+    stranger: CommandLine, write: Write, command: tuple[str, ...]
+) -> None:
+    flow = write("flow.yaml", carried.carrying(carried.MADE))
+    assert stranger("validate", "--strict", flow).out == "1 document, 0 errors, 0 warnings\n"
+    ended = stranger(*command, flow)
+    assert ended.code == 2
+    assert 'kind is "Workflow", expected Experiment or ChaosEngine' in ended.err
+    assert "Argo runs it" in ended.err
 
 
 def test_rules_are_listed_with_their_gravity_and_reason(stranger: CommandLine) -> None:

@@ -258,3 +258,16 @@ def test_what_is_older_than_its_kinds_age_goes_and_other_kinds_stay(tmp_path: Pa
     assert [each["id"] for each in store.find("prediction")] == ["p12", "p11", "p5"]
     assert len(store.find("run")) == 3
     store.close()
+
+
+def test_the_time_of_one_cluster_makes_nothing_of_another_old(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db", ages={"prediction": timedelta(days=30)})
+    days = {"prod": (-40, -1, 0), "simulator": (0, 40), "gone": (-90,), None: (-50, 3)}
+    store.load([
+        document(f"{cluster}{day}", day * 24 * 60, "prediction", cluster=cluster)
+        for cluster, found in days.items() for day in found
+    ])  # fmt: skip
+    store.put(document("simulator41", 41 * 24 * 60, "prediction", cluster="simulator"))
+    kept = {each["id"] for each in store.find("prediction")}
+    assert kept == {"prod-1", "prod0", "simulator40", "simulator41", "gone-90", "None3"}
+    store.close()

@@ -9,16 +9,21 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from tests.experiments import test_lint as right
+from tests.experiments import test_lint_carried as carried
 
+from chaoskit.acts.aims import wanted
 from chaoskit.documents import parse
 from chaoskit.errors import InvalidInput, Problem
-from chaoskit.experiments import targets
-from chaoskit.experiments.trials import chaos_seconds, findings, overhead_seconds, trials
+from chaoskit.experiments.lint import NEEDED, findings
+from chaoskit.experiments.trials import chaos_seconds, overhead_seconds, trials
 
 MANY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 VALID = [
     yaml.safe_load(text)
-    for text in (right.ENGINE, right.DEFINITION, right.ROLE, right.BINDING, right.ACCOUNT, right.NATIVE)
+    for text in (
+        *(right.ENGINE, right.DEFINITION, right.ROLE, right.BINDING, right.ACCOUNT, right.NATIVE),
+        *(carried.carrying(carried.MADE), carried.SCHEDULE, carried.MADE),
+    )
 ] + [yaml.safe_load(right.probed(kind)) for kind in right.INPUTS]
 
 SCALARS = (
@@ -77,7 +82,7 @@ def looked_at(text: str) -> tuple[Problem, ...]:
         return error.problems
     found = findings(documents)
     wrong = tuple(each.problem for each in found if each.level == "error")
-    if documents and not wrong:
+    if documents and not wrong and not {each.problem.rule for each in found} & NEEDED:
         _taken(documents)
     return tuple(each.problem for each in found)
 
@@ -94,7 +99,7 @@ def _taken(documents: Any) -> None:
         assert chaos_seconds(trial, {}, 1) >= 0
         assert overhead_seconds(trial) > 0
         if trial.engine is not None:
-            assert targets.wanted(trial.engine)
+            assert wanted(trial.engine)
 
 
 @MANY
@@ -127,3 +132,5 @@ def test_an_engine_from_which_a_piece_was_torn_is_told_with_a_place(
 ) -> None:
     text = right.ENGINE[:start] + put + right.ENGINE[start + length :]
     assert all(problem.line for problem in looked_at(text))
+    within = carried.carrying(text)
+    assert all(0 < problem.line <= within.count("\n") + 1 for problem in looked_at(within))

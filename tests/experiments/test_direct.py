@@ -599,7 +599,7 @@ SETTING = {"configMap": "settings", "key": "LEVEL", "value": "x"}
     [
         ("scale-down", {"replicas": 3}, "that is no fewer"),
         ("config-mutation", {"key": "LEVEL", "value": "x"}, "either configMap or secret"),
-        ("config-mutation", {"configMap": "settings", "key": "LEVEL"}, "a value must be given"),
+        ("config-mutation", {"configMap": "settings", "key": "LEVEL"}, "either value or remove"),
         ("config-mutation", {"configMap": "settings", "key": "LEVL", "value": "x"}, "has no key LEVL"),
         ("config-mutation", {"configMap": "nothing", "key": "LEVEL", "value": "x"}, "nothing"),
         ("service-blackhole", {"service": "other"}, "no service other"),

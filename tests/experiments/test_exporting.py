@@ -22,8 +22,9 @@ from chaoskit.documents import dump, parse
 from chaoskit.errors import Conflict, InvalidInput, NotFound
 from chaoskit.experiments.exporting import Exported, engine_name, export
 from chaoskit.experiments.faults import CATALOGUE, SEVERITIES
+from chaoskit.experiments.lint import findings
 from chaoskit.experiments.spec import Experiment
-from chaoskit.experiments.trials import findings, trials
+from chaoskit.experiments.trials import trials
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.simulator.litmus.definitions import DEFINITIONS
 from chaoskit.simulator.litmus.installation import lenient

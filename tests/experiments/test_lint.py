@@ -11,7 +11,7 @@ import pytest
 from chaoskit.documents import parse
 from chaoskit.experiments import lint
 from chaoskit.experiments.faults import CATALOGUE
-from chaoskit.experiments.trials import findings
+from chaoskit.experiments.lint import findings
 
 ENGINE = """\
 apiVersion: litmuschaos.io/v1alpha1

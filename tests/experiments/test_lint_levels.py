@@ -6,7 +6,7 @@ import pytest
 from tests.experiments import test_lint as right
 
 from chaoskit.documents import parse
-from chaoskit.experiments.trials import findings
+from chaoskit.experiments.lint import findings
 
 ENGINE = """\
 apiVersion: litmuschaos.io/v1alpha1

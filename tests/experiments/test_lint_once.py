@@ -7,7 +7,7 @@ from tests.experiments import test_lint as right
 from tests.experiments.test_lint_levels import ENGINE, ENV, EXPERIMENTS
 
 from chaoskit.documents import parse
-from chaoskit.experiments.trials import findings
+from chaoskit.experiments.lint import findings
 
 LOSS = "pod-network-loss"
 METHOD = "          method: {get: {criteria: ==, responseCode: '200'}}\n"

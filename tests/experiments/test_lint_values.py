@@ -7,7 +7,7 @@ from tests.experiments import test_lint as right
 from tests.experiments.test_lint_levels import ENGINE
 
 from chaoskit.documents import parse
-from chaoskit.experiments.trials import findings
+from chaoskit.experiments.lint import findings
 
 
 def errors(text: str) -> list[tuple[str, int, str]]:

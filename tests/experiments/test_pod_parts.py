@@ -90,7 +90,7 @@ PROBE_PODS = [
     ("{image: a:1, env: [{name: A, valueFrom: {secretKeyRef: {name: a}}}]}", "env-from"),
     ("{image: a:1, tolerations: [{key: a, effect: Schedule}]}", "toleration"),
     ("{image: a:1, command: sh}", "type"),
-    ("{image: a:1, volumeMounts: []}", "field-misspelt"),
+    ("{image: a:1, volumeMounts: [{name: a}]}", "field-misspelt"),
     ("{image: a:1, restartPolicy: Never}", "field-unknown"),
     ("{hostNetwork: true}", "probe-inline"),
 ]

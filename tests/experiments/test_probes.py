@@ -69,7 +69,7 @@ def test_queries_ask_for_the_worst_series_in_quotes_that_survive_a_shell() -> No
 def test_lint_has_nothing_against_what_is_written() -> None:
     made = experiment(HTTP, SIGNAL, QUERY, COMMAND, **ADDRESS)
     engine = litmus.rendered(made, "r-123456", account="a", workloads=(), pods=("cart-1",))
-    found = lint.engine(parse(yaml.safe_dump(json.loads(json.dumps(engine))))[0])
+    found = lint.findings(parse(yaml.safe_dump(json.loads(json.dumps(engine)))))
     assert [each for each in found if "probe" in each.problem.field] == []
 
 

@@ -6,6 +6,7 @@ import dataclasses
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -134,4 +135,5 @@ def _table(out: Console, found: Collected) -> None:
     )
     files = sum(bool(each.file) for each in found.chunks)
     out.print(f"{files} files, {found.new} stretches fetched now; read by {found.mapping}")
-    next_step(out, f"chaoskit train --data {found.folder} --mapping {found.mapping}")
+    data, mapping = quote(str(found.folder)), quote(str(found.mapping))
+    next_step(out, f"chaoskit train --data {data} --mapping {mapping}")

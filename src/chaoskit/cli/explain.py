@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaoskit.cli.pasting import pasted
 from chaoskit.cli.render import columns, emit, outcome_line
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.show import find_record
@@ -72,7 +73,7 @@ def _record(session: Session, wanted: str) -> None:
         for title, lines in (("what happened", told.what), ("why", told.why), ("next", told.next)):
             out.print(f"\n{title}", style="bold")
             for line in lines:
-                out.print(f"  {line}")
+                out.print(f"  {pasted(line) if title == 'next' else line}")
 
     document = {"id": record["id"], "outcome": outcome.value, "exit": outcome.exit_code, **told.document()}
     emit(session, "explanation", document, table)

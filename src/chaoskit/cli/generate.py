@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -221,7 +222,7 @@ def _report(
     if files and session.output is Format.TABLE:
         from chaoskit.cli.render import console
 
-        next_step(console(session), f"chaoskit run {files[0]}")
+        next_step(console(session), f"chaoskit run {shlex.quote(files[0])}")
 
 
 def table(out: Console, found: Sequence[Proposal]) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from chaoskit.acts.halt import Act
+from chaoskit.cli.pasting import pasted
 from chaoskit.cli.render import emit
 from chaoskit.cli.session import Session, command, new_app
 
@@ -51,4 +52,4 @@ def halt(
 
 
 def _lifting(namespace: str) -> str:
-    return f"chaoskit resume -n {namespace}" if namespace else "chaoskit resume"
+    return pasted(f"chaoskit resume -n {namespace}" if namespace else "chaoskit resume")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -113,7 +114,7 @@ def export(
 
 def _exported(out: Console, folder: Path) -> None:
     out.print(f"exported  {folder}")
-    next_step(out, f"chaoskit models import {folder}")
+    next_step(out, f"chaoskit models import {quote(str(folder))}")
 
 
 @command(app, name="import", epilog="Example: chaoskit models import shop-2-portable --name shop-2")

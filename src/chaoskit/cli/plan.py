@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from chaoskit.documents import Document
     from chaoskit.experiments import Plan
     from chaoskit.experiments.selection import Selection
+    from chaoskit.ports.cluster import Identity
     from chaoskit.runtime import Runtime
     from chaoskit.steadystate.present import Present
 
@@ -82,7 +84,7 @@ def plan(
             for each, now, end in zip(plans, steady, ends, strict=True)
         ],
     }
-    following = f"chaoskit run --plan {out or whole}"
+    following = f"chaoskit run --plan {shlex.quote(str(out or whole))}"
     emit(session, "plans", document, lambda to: show(to, plans, following, steady))
     raise typer.Exit(outcome.exit_code)
 
@@ -92,14 +94,26 @@ def kept(home: Path, name: str) -> Path:
     return home / "plans" / f"{name}.json"
 
 
-def plans_of(runtime: Runtime, documents: Sequence[Document], namespace: str) -> list[Plan]:
-    """The plan of each experiment, against the cluster as it is; `namespace` is for those that name none."""
+def plans_of(
+    runtime: Runtime, documents: Sequence[Document], namespace: str, known: Identity | None = None
+) -> list[Plan]:
+    """The plan of each experiment, against the cluster as it is; `namespace` is for those that name none.
+
+    `known` is the cluster as an earlier plan knew it.
+    """
     from chaoskit.experiments import plan as make_plan
     from chaoskit.experiments import trials
 
     world = runtime.world
     return [
-        make_plan(each, world.cluster, governor=world.governor, clock=world.clock, metrics=world.metrics)
+        make_plan(
+            each,
+            world.cluster,
+            governor=world.governor,
+            clock=world.clock,
+            metrics=world.metrics,
+            known=known,
+        )
         for each in trials(documents, namespace=namespace)
     ]
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from chaoskit.acts.accounts import Account
     from chaoskit.documents import Document
     from chaoskit.experiments import Plan, Trial
+    from chaoskit.ports.cluster import Identity
     from chaoskit.records import RunRecord
     from chaoskit.runtime import Runtime
 
@@ -61,7 +62,9 @@ def run(
     var: Variables = None,
     var_file: VariableFiles = None,
     preflight: Annotated[bool, typer.Option(help="Check first what Litmus would hang or fail on.")] = True,
-    parallel: Annotated[int, typer.Option(min=1, help="So many at a time, never two on one workload.")] = 1,
+    parallel: Annotated[
+        int, typer.Option(min=1, help="So many at a time, never two that hit or watch one workload.")
+    ] = 1,
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Begin no other after one that does not pass.")
     ] = False,
@@ -99,15 +102,18 @@ def run(
         )
     from chaoskit.cli import dryrun
     from chaoskit.cli.plan import plans_of
+    from chaoskit.experiments.planfile import refuse_elsewhere
 
     given = _given(session, files or [], plan, var, var_file)
     if dry_run is DryRun.CLIENT:
         dryrun.offline(given.documents)
         return
     with session.connected() as runtime:
+        if given.cluster is not None:
+            refuse_elsewhere(given.plan, given.cluster, runtime.cluster.identity())
         namespace = given.namespace or runtime.namespace
         looked = dry_run or diff or not yes or given.plan
-        plans = plans_of(runtime, given.documents, namespace) if looked else []
+        plans = plans_of(runtime, given.documents, namespace, given.cluster) if looked else []
         if diff:
             dryrun.show_difference(session, plans, runtime.cluster)
         if dry_run:
@@ -115,7 +121,7 @@ def run(
         if not yes:
             _agree(session, plans)
         if detach:
-            _hand_over(session, runtime, trials_of(given, namespace), _expected(given, plans))
+            _hand_over(session, runtime, trials_of(given, namespace), _expected(given, plans), given.cluster)
             return
         records = _run_all(
             session,
@@ -123,6 +129,7 @@ def run(
             trials_of(given, namespace),
             reports,
             expected=_expected(given, plans),
+            known=given.cluster,
             preflight=preflight,
             parallel=parallel,
             fail_fast=fail_fast,
@@ -146,6 +153,7 @@ class _Given:
     namespace: str = ""
     plan: str = ""
     hashes: Sequence[str] = ()
+    cluster: Identity | None = None
 
 
 def _given(
@@ -166,7 +174,7 @@ def _given(
             raise
         return _Given(documents, plan=plan)
     agreeing(session, kept.documents)
-    return _Given(documents or kept.documents, kept.namespace, kept.hash, kept.hashes)
+    return _Given(documents or kept.documents, kept.namespace, kept.hash, kept.hashes, kept.cluster)
 
 
 def _expected(given: _Given, plans: Sequence[Plan]) -> Sequence[str]:
@@ -184,7 +192,7 @@ def _expected(given: _Given, plans: Sequence[Plan]) -> Sequence[str]:
             raise Refused(
                 f"the cluster or the documents have changed since plan {given.plan}",
                 guard="plan drift",
-                limit="the same documents, targets, definitions and account",
+                limit="the same cluster, documents, targets, definitions and account",
                 hint="look at it again: chaoskit plan",
             )
     return [each.hash for each in plans] if len(plans) > 1 or not given.plan else [given.plan]
@@ -220,6 +228,7 @@ def _run_all(
     reports: Reports,
     *,
     expected: Sequence[str],
+    known: Identity | None,
     preflight: bool,
     parallel: int,
     fail_fast: bool,
@@ -236,6 +245,7 @@ def _run_all(
             stop=stop,
             preflight=preflight,
             expected=expected,
+            known=known,
             ended=reports.add,
         )
         if stop.is_set() and any(each.outcome is Outcome.NOT_BEGUN for each in records):
@@ -259,7 +269,13 @@ def _refuse_with_detach(
         raise typer.BadParameter(f"--detach leaves the runs to a controller, without {', '.join(options)}")
 
 
-def _hand_over(session: Session, runtime: Runtime, trials: Sequence[Trial], expected: Sequence[str]) -> None:
+def _hand_over(
+    session: Session,
+    runtime: Runtime,
+    trials: Sequence[Trial],
+    expected: Sequence[str],
+    known: Identity | None,
+) -> None:
     """Each run is in the hands of a controller; those that came there are told though another did not."""
     from chaoskit.cli import complaints
     from chaoskit.flows.detached import hand_over
@@ -272,7 +288,7 @@ def _hand_over(session: Session, runtime: Runtime, trials: Sequence[Trial], expe
         with stopping() as stop:
             for place, trial in enumerate(trials):
                 wanted = expected[place] if expected else ""
-                handed.append(hand_over(runtime.world, trial, expected_hash=wanted, stop=stop))
+                handed.append(hand_over(runtime.world, trial, expected_hash=wanted, known=known, stop=stop))
     except (ChaoskitError, Signalled) as ended:
         if not handed:
             raise

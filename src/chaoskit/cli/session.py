@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chaoskit.cli.pasting import led_by, pasted
 from chaoskit.cli.stopping import Signalled, within
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class Session:
         except ChaoskitError:
             return  # whoever may not read them everywhere is told by -n
         if told := words(seem_dead(found, runtime.clock.now())):
-            self.say(f"! {told}: chaoskit rescue")
+            self.say(pasted(f"! {told}: chaoskit rescue"))
 
     def say(self, line: str) -> None:
         """A line on stderr, unless quiet."""
@@ -204,7 +205,7 @@ def command(
             shared = {name: values.pop(name) for name in options}
             with _errors_as_results(shared["output"]):
                 session = _session(shared)
-                with within(shared["timeout"]), _own_signals(session):
+                with within(shared["timeout"]), _own_signals(session), led_by(shared):
                     function(session, **values)
 
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]

@@ -61,7 +61,7 @@ def validate(
         str, typer.Option(help="Print a JSON Schema for editors instead: experiment.", metavar="KIND")
     ] = "",
 ) -> None:
-    """Report every problem of experiment documents, native or plain Litmus, without a cluster."""
+    """Report every problem of experiments, native, of Litmus or within Argo workflows, without a cluster."""
     if schema:
         sys.stdout.write(_schema(schema))
     elif rules:
@@ -74,13 +74,14 @@ def _check(
     session: Session, files: list[str], ignore: frozenset[str], given: dict[str, str] | None, *, strict: bool
 ) -> None:
     from chaoskit.documents import refuse, survey
-    from chaoskit.experiments.lint import Finding
-    from chaoskit.experiments.trials import findings, idle
+    from chaoskit.experiments.lint import Finding, findings, idle
+    from chaoskit.experiments.trials import sifted
 
     if not files:
         raise typer.BadParameter("name files, folders, or - for standard input")
     _known(ignore)
-    documents, unread = survey(files, variables=given)
+    read, unread = survey(files, variables=given)
+    documents = sifted(read, files)
     if not documents:
         refuse(unread)
     told = (*(Finding("error", problem) for problem in unread), *findings(documents))
@@ -95,9 +96,15 @@ def _check(
         "outcome": outcome.value,
         "exit": outcome.exit_code,
         "documents": len(documents),
+        "skipped": len(read) - len(documents),
         "findings": [{"level": each.level, **dataclasses.asdict(each.problem)} for each in found],
     }
-    emit(session, "validation", document, lambda out: _table(out, found, len(documents)))
+    emit(
+        session,
+        "validation",
+        document,
+        lambda out: _table(out, found, len(documents), len(read) - len(documents)),
+    )
     raise typer.Exit(outcome.exit_code)
 
 
@@ -207,11 +214,12 @@ def _from_file(path: Path) -> dict[str, str]:
     return found
 
 
-def _table(out: Console, found: tuple[Finding, ...], documents: int) -> None:
+def _table(out: Console, found: tuple[Finding, ...], documents: int, skipped: int) -> None:
     from chaoskit.reports.reading import counted
 
     for each in found:
         out.print(problem_words(each.problem, each.level), end="")
     errors = sum(each.level == "error" for each in found)
     counts = {"document": documents, "error": errors, "warning": len(found) - errors}
-    out.print(", ".join(counted(number, what) for what, number in counts.items()))
+    says = ", ".join(counted(number, what) for what, number in counts.items())
+    out.print(says + (f"; {counted(skipped, 'document')} without a kind left out" if skipped else ""))

@@ -6,8 +6,10 @@ from chaoskit.documents.building import Written, build, each, refuse
 from chaoskit.documents.durations import Duration, duration, seconds
 from chaoskit.documents.places import Document, Location, Place, Step, closest, nearest, shown, spelled
 from chaoskit.documents.reading import dump, parse, read, survey
+from chaoskit.documents.within import TEMPLATE, within
 
 __all__ = [
+    "TEMPLATE",
     "Document",
     "Duration",
     "Location",
@@ -27,4 +29,5 @@ __all__ = [
     "shown",
     "spelled",
     "survey",
+    "within",
 ]

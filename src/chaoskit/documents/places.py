@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from chaoskit.errors import Problem
 from chaoskit.redaction import HIDDEN, looks_secret, scrubbed
@@ -22,11 +22,23 @@ class Place(NamedTuple):
     column: int
 
 
+class Source(NamedTuple):
+    """A text as it was written, the sign of its style (``|``, ``>``, ``"``, ``'`` or none), its beginning."""
+
+    written: str
+    style: str
+    start: Place
+
+
+What = TypeVar("What", Place, Source)
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One YAML document: its value, and where in which file each part of it stands.
 
-    `ignored` are the rules that a comment in the file switches off, by line.
+    `ignored` are the rules that a comment in the file switches off, by line; `texts` are those of its texts
+    that may be documents themselves, as they were written.
     """
 
     path: str
@@ -34,6 +46,7 @@ class Document:
     places: Mapping[Location, Place] = field(repr=False)
     keys: Mapping[Location, Place] = field(repr=False)
     ignored: Mapping[int, frozenset[str]] = field(default_factory=dict, repr=False)
+    texts: Mapping[Location, Source] = field(default_factory=dict, repr=False)
 
     @property
     def kind(self) -> str:
@@ -80,7 +93,7 @@ class Document:
         if not key and self._is_secret(location):
             found = found if found in _TELLS_NOTHING else HIDDEN
             expected = scrubbed(expected, _leaves(self.at(location)))
-        found, expected, hint = map(_printable, (found, expected, hint))
+        found, expected, hint = map(printable, (found, expected, hint))
         return Problem(self.path, spelled(location), found, expected, line, column, hint, rule)
 
     def _is_secret(self, location: Location) -> bool:
@@ -94,9 +107,16 @@ class Document:
         inner = self.at(("items",))
         if not self.kind.endswith("List") or not isinstance(inner, list):
             return (self,)
-        places, keys = _by_item(self.places), _by_item(self.keys)
+        places, keys, texts = _by_item(self.places), _by_item(self.keys), _by_item(self.texts)
         return tuple(
-            Document(self.path, value, places.get(index, {}), keys.get(index, {}), self.ignored)
+            Document(
+                self.path,
+                value,
+                places.get(index, {}),
+                keys.get(index, {}),
+                self.ignored,
+                texts.get(index, {}),
+            )
             for index, value in enumerate(inner)
             if value is not None
         )
@@ -114,9 +134,9 @@ def _leaves(value: object) -> Iterator[str]:
         yield str(value)
 
 
-def _by_item(places: Mapping[Location, Place]) -> dict[Step, dict[Location, Place]]:
-    """The places below ``items``, apart for each item and as seen from it."""
-    found: dict[Step, dict[Location, Place]] = {}
+def _by_item(places: Mapping[Location, What]) -> dict[Step, dict[Location, What]]:
+    """What is known of places below ``items``, apart for each item and as seen from it."""
+    found: dict[Step, dict[Location, What]] = {}
     for location, place in places.items():
         if len(location) > 1 and location[0] == "items":
             found.setdefault(location[1], {})[location[2:]] = place
@@ -125,7 +145,7 @@ def _by_item(places: Mapping[Location, Place]) -> dict[Step, dict[Location, Plac
 
 def spelled(location: Location) -> str:
     """``spec.steadyState[0].below``; "document" for the root."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{_printable(step)}" for step in location)
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{printable(step)}" for step in location)
     return text.lstrip(".") or "document"
 
 
@@ -143,7 +163,7 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """The text with whatever a terminal would obey written as an escape."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 

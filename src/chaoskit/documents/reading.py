@@ -12,13 +12,12 @@ from typing import Any
 import yaml
 
 from chaoskit.documents.building import refuse
-from chaoskit.documents.places import Document, Location, Place, closest, spelled
+from chaoskit.documents.marks import Marks, place_of
+from chaoskit.documents.mistakes import mistake
+from chaoskit.documents.places import Document, Place, closest, printable
 from chaoskit.errors import InvalidInput, Problem
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
-MOST_VALUES = 100_000
-"""So many values a document may have; what has more is no experiment, or aliases that multiply."""
-
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -132,9 +131,16 @@ def parse(
 
 
 def _parsed(text: str, path: str, variables: Mapping[str, str] | None) -> Iterator[Document]:
-    """Each document that can be read; in the end every problem of the others is raised."""
     if variables is not None:
         text = _filled(text, path, variables)
+    return pieces(text, path, filled=variables is not None)
+
+
+def pieces(text: str, path: str, *, filled: bool, written: str = "") -> Iterator[Document]:
+    """Each document that can be read; in the end every problem of the others is raised.
+
+    Variables have been `filled` in, or there may be some. `written` is what is quoted: as long as the text.
+    """
     try:
         loader = _Loader(text)
     except yaml.reader.ReaderError as error:
@@ -142,28 +148,23 @@ def _parsed(text: str, path: str, variables: Mapping[str, str] | None) -> Iterat
         raise InvalidInput(str(told), problems=(told,)) from error
     problems: list[Problem] = []
     try:
-        yield from _documents(loader, path, _ignored(text), problems, filled=variables is not None)
+        yield from _documents(loader, path, _ignored(text), problems, filled=filled)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        unfilled = variables is None and _VARIABLE.search(text) is not None
+        unfilled = not filled and _VARIABLE.search(text) is not None
         hint = "it has variables: give them with --var name=value" if unfilled else ""
-        why = str(error.problem or error.context or "unreadable")
-        problems.append(_broken(path, why, _at(mark), hint))
+        made = mistake(text, error, written or text)
+        problems.append(_broken(path, made.found, made.place, hint, made.expected))
     except yaml.YAMLError as error:
         problems.append(_broken(path, str(error), Place(1, 1)))
     except RecursionError:
-        problems.append(_broken(path, "nested too deeply", _at(loader.get_mark())))
+        problems.append(_broken(path, "nested too deeply", place_of(loader.get_mark())))
     finally:
         loader.dispose()
     refuse(problems)
 
 
-def _broken(path: str, why: str, place: Place, hint: str = "") -> Problem:
-    return Problem(path, "YAML", f"broken: {why}", "valid YAML", *place, hint)
-
-
-def _at(mark: Any) -> Place:
-    return Place(mark.line + 1, mark.column + 1) if mark is not None else Place(1, 1)
+def _broken(path: str, why: str, place: Place, hint: str = "", expected: str = "valid YAML") -> Problem:
+    return Problem(path, "YAML", printable(f"broken: {why}"), printable(expected), *place, hint)
 
 
 def _position(text: str, position: int) -> Place:
@@ -261,72 +262,17 @@ def _documents(
         node = loader.get_node()
         if node is None:
             continue
-        marks = _Marks(path)
+        marks = Marks(path)
         marks.walk(node, ())
-        problems += marks.problems
+        problems += marks.told()
         value = None if marks.problems else loader.construct_document(node)
         if value is None:
             continue
-        for each in Document(path, value, marks.places, marks.keys, ignored).items():
+        for each in Document(path, value, marks.places, marks.keys, ignored, marks.texts).items():
             try:
                 yield each if filled else _without_variables(each)
             except InvalidInput as error:
                 problems += error.problems
-
-
-class _Marks:
-    """Where every value and key of one document stands, and what cannot be a Kubernetes object in it."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.places: dict[Location, Place] = {}
-        self.keys: dict[Location, Place] = {}
-        self.problems: list[Problem] = []
-        self._around: set[int] = set()
-
-    def walk(self, node: yaml.Node, location: Location) -> None:
-        if not self._walkable(node, location):
-            return
-        self.places.setdefault(location, _at(node.start_mark))
-        self._around.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            for index, child in enumerate(node.value):
-                self.walk(child, (*location, index))
-        elif isinstance(node, yaml.MappingNode):
-            for key, child in node.value:
-                self._pair(key, child, location)
-        self._around.discard(id(node))
-
-    def _walkable(self, node: yaml.Node, location: Location) -> bool:
-        if id(node) in self._around:
-            self._say(node, location, "an alias of what it stands in", "a value")
-        elif len(self.places) >= MOST_VALUES:
-            if not self.problems:
-                self._say(node, location, f"more than {MOST_VALUES} values", "a smaller document")
-        elif isinstance(node, yaml.ScalarNode) and _halved(node.value):
-            self._say(node, location, "half a character", "text")
-        else:
-            return True
-        return False
-
-    def _pair(self, key: yaml.Node, child: yaml.Node, location: Location) -> None:
-        if not isinstance(key, yaml.ScalarNode) or not self._walkable(key, location):
-            self._say(key, location, "a key that is no text", "text")
-            return
-        inner = (*location, str(key.value))
-        if inner in self.keys and key.value != "<<":
-            self._say(key, inner, "written twice", "one value")
-            return  # what is in it would only seem to be there twice
-        self.keys[inner] = _at(key.start_mark)
-        self.walk(child, inner)
-
-    def _say(self, node: yaml.Node, location: Location, found: str, expected: str) -> None:
-        self.problems.append(Problem(self.path, spelled(location), found, expected, *_at(node.start_mark)))
-
-
-def _halved(text: str) -> bool:
-    """Whether a surrogate stands in it: what cannot be written out again."""
-    return not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text)
 
 
 class _Plain(yaml.SafeDumper):

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from chaoskit.acts.heart import Pulse
 from chaoskit.clock import refuse_when_stopped
@@ -135,15 +136,16 @@ class Injecting:
         settled = ending.how == "settled"
         words = ending.reason or f"engine {engine.seen.name} has a verdict"
         self.journal.step(self.trial.faults[0], "done" if settled else "failed", words)
-        judged = verdict.of_litmus(
+        own = partial(
+            verdict.of_litmus,
             self.trial.experiments,
             engine.seen,
             ending,
             affected=engine.evidence.affected,
-            steady=bool(self.trial.conditions),
         )
-        self.told.append(judged)
-        if settled:
+        self.told.append(own(unprobed=verdict.held_words(steady=bool(self.trial.conditions))))
+        if settled:  # what it did not look at may have broken
+            judged = own()
             self.journal.step("litmus", mark(judged.outcome), f"{judged.outcome.words}: {judged.reason}")
         return settled
 

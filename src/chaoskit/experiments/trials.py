@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from chaoskit import kube
-from chaoskit.documents import Document, each, refuse, shown, survey
+from chaoskit.documents import Document, each, refuse, survey
 from chaoskit.errors import InvalidInput, Problem
 from chaoskit.experiments import bindings, lint, litmus
 from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.faults import CATALOGUE
-from chaoskit.experiments.spec import API_VERSION, KIND, Experiment, experiment_of
+from chaoskit.experiments.spec import KIND, Experiment, experiment_of
 from chaoskit.ports.cluster import Object
 from chaoskit.steadystate.conditions import Condition
 
@@ -110,10 +110,18 @@ def documents_of(paths: Iterable[str], *, variables: Mapping[str, str] | None = 
     Raises:
         InvalidInput: one cannot be read; what is wrong in the others is told with it.
     """
-    documents, unread = survey(paths, variables=variables)
+    paths = tuple(paths)
+    read, unread = survey(paths, variables=variables)
+    documents = sifted(read, paths)
     if unread:
-        refuse([*unread, *(one.problem for one in findings(documents) if one.level == "error")])
+        refuse([*unread, *(one.problem for one in lint.findings(documents) if one.level == "error")])
     return documents
+
+
+def sifted(documents: Iterable[Document], paths: Collection[str]) -> tuple[Document, ...]:
+    """The documents, without those that happen to be in a folder: they have no kind, nor a version."""
+    named = {*paths, "stdin"}
+    return tuple(each for each in documents if each.kind or each.api_version or each.path in named)
 
 
 def trials(documents: Sequence[Document], *, namespace: str = "", strict: bool = False) -> tuple[Trial, ...]:
@@ -122,13 +130,16 @@ def trials(documents: Sequence[Document], *, namespace: str = "", strict: bool =
     Raises:
         InvalidInput: as in `load`.
     """
-    made = each(documents, lambda document: _understood(document, namespace, strict=strict))
-    beside = tuple(body for body in made if not isinstance(body, Trial))
+    company = any(map(lint.known, documents))
+    made = each(documents, lambda document: _understood(document, namespace, strict=strict, company=company))
+    beside = tuple(body for body in made if isinstance(body, Mapping))
     found = tuple(trial for trial in made if isinstance(trial, Trial))
     if not found:
-        told = [one.problem for one in _nothing_to_run(documents)]
+        told = [one.problem for one in lint.nothing_to_run(documents)]
         raise InvalidInput("there is nothing to run", problems=told)
-    between = [one.problem for one in _heeded(lint.together(documents, namespace or "default"))]
+    ours = [document for document in documents if lint.taken(document)]
+    said = (*lint.unmade(documents), *lint.together(ours, namespace or "default"))
+    between = [one.problem for one in lint.heeded(said)]
     refuse([one for one in between if strict])
     return tuple(
         replace(
@@ -151,73 +162,13 @@ def trial_of(body: Mapping[str, Any], path: str = "") -> Trial:
     return trial
 
 
-def findings(documents: Sequence[Document]) -> tuple[lint.Finding, ...]:
-    """Everything that `validate` has to say: errors and warnings of all documents, in their order."""
-    found: list[lint.Finding] = []
-    valid: list[Document] = []
-    broken: list[Document] = []
-    for document in documents:
-        said = _findings(document)
-        found += said
-        (broken if any(one.level == "error" for one in said) else valid).append(document)
-    return (*found, *_heeded(lint.together(valid, broken=broken)))
-
-
-def idle(documents: Sequence[Document]) -> tuple[lint.Finding, ...]:
-    """A warning when there is nothing among these documents that `run` could run."""
-    return () if any(each.kind in _RUNNABLE for each in documents) else _heeded(_nothing_to_run(documents))
-
-
-_RUNNABLE = frozenset({KIND, "ChaosEngine"})
-
-
-def _nothing_to_run(documents: Iterable[Document]) -> tuple[lint.Finding, ...]:
-    """Where the first document of each file stands: none of them is anything that can be run."""
-    first = {each.path: each for each in reversed(list(documents))}
-    wanted = f"{KIND} or ChaosEngine beside it"
-    return tuple(lint.Look(d).say("nothing-to-run", ("kind",), wanted) for d in reversed(first.values()))
-
-
-def _findings(document: Document) -> tuple[lint.Finding, ...]:
-    """What is wrong, or a trap, in one document, by line."""
-    return tuple(sorted(_found(document), key=lambda one: (one.problem.line, one.problem.column)))
-
-
-def _found(document: Document) -> tuple[lint.Finding, ...]:
-    if document.api_version == API_VERSION and document.kind == KIND:
-        try:
-            return _heeded(lint.native(document, experiment_of(document)))
-        except InvalidInput as error:
-            return tuple(lint.Finding("error", problem) for problem in error.problems)
-    if document.kind == "ChaosEngine":
-        return _heeded(lint.engine(document))
-    if document.kind == "ChaosExperiment":
-        return _heeded(lint.definition(document))
-    if document.kind in lint.BESIDE:
-        return _heeded(lint.beside(document))
-    return (_stranger(document),)
-
-
-def _stranger(document: Document) -> lint.Finding:
-    """What is no kind of document, or of no version, that is known here."""
-    if document.kind == KIND:
-        place = ("apiVersion",)
-        version = shown(document.api_version) if document.at(place) is not None else "missing"
-        told = document.problem(place, version, API_VERSION, rule="api-version")
-        return lint.Finding("error", told)
-    found = f"{document.kind} ({document.api_version or 'no apiVersion'})" if document.kind else "missing"
-    wanted = f"{KIND} ({API_VERSION}), ChaosEngine, or what belongs beside one"
-    return lint.Finding("error", document.problem(("kind",), found, wanted, rule="kind"))
-
-
-def _heeded(found: Iterable[lint.Finding]) -> tuple[lint.Finding, ...]:
-    return tuple(one for one in found if not one.ignored)
-
-
-def _understood(document: Document, namespace: str, *, strict: bool) -> Trial | Object:
-    found = _findings(document)
-    refuse([one.problem for one in found if strict or one.level == "error"])
-    warnings = tuple(one.problem for one in found)
+def _understood(document: Document, namespace: str, *, strict: bool, company: bool) -> Trial | Object | None:
+    """The trial, or what stands beside one; None of what `run` neither runs nor makes."""
+    found = lint.of_document(document, company=company)
+    refuse([one.problem for one in found if _forbids(one, strict=strict)])
+    warnings = tuple(one.problem for one in lint.heeded(found))
+    if not lint.taken(document):
+        return None
     if document.kind == KIND:
         experiment = experiment_of(document)
         if namespace and not document.at(("metadata", "namespace")):
@@ -230,6 +181,12 @@ def _understood(document: Document, namespace: str, *, strict: bool) -> Trial | 
     place = body["metadata"].get("namespace") or namespace or "default"
     body["metadata"] = {**body["metadata"], "namespace": place}
     return Trial(document.path, engine=body, warnings=warnings, line=document.place(()).line)
+
+
+def _forbids(found: lint.Finding, *, strict: bool) -> bool:
+    """Whether nothing can be run with it."""
+    grave = found.level == "error" or found.problem.rule in lint.NEEDED
+    return grave or (strict and not found.ignored)
 
 
 def _beside(trial: Trial, bodies: Sequence[Object]) -> tuple[Object, ...]:

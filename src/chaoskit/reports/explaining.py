@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from chaoskit.outcome import Outcome
@@ -156,4 +157,4 @@ def _again(record: Document) -> str:
     if record["kind"] == "recovery":
         return f"chaoskit recover --replay {record['id']}"
     place = place_of(record)
-    return f"chaoskit run {place[0]}" if place else "run it again"
+    return f"chaoskit run {quote(place[0])}" if place else "run it again"

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from chaoskit.experiments.lint.access import SHAPES, beside
-from chaoskit.experiments.lint.definitions import definition
-from chaoskit.experiments.lint.engines import engine
-from chaoskit.experiments.lint.native import native
-from chaoskit.experiments.lint.rules import RULES, Finding, Level, Look
+from chaoskit.experiments.lint.documents import findings, heeded, idle, nothing_to_run, of_document, unmade
+from chaoskit.experiments.lint.kinds import known, taken
+from chaoskit.experiments.lint.rules import NEEDED, RULES, Finding, Level, Look
 from chaoskit.experiments.lint.together import together
 
-BESIDE = frozenset({"ChaosExperiment", *SHAPES})
-"""Kinds that may stand beside an engine."""
-
 __all__ = [
-    "BESIDE",
+    "NEEDED",
     "RULES",
     "Finding",
     "Level",
     "Look",
-    "beside",
-    "definition",
-    "engine",
-    "native",
+    "findings",
+    "heeded",
+    "idle",
+    "known",
+    "nothing_to_run",
+    "of_document",
+    "taken",
     "together",
+    "unmade",
 ]

@@ -8,12 +8,15 @@ from typing import Any
 from chaoskit.documents import Document, Location
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.lint import pods, probes, selection, tunables
-from chaoskit.experiments.lint.objects import document_of, head, strays
+from chaoskit.experiments.lint.objects import ADDED, document_of, head, strays
 from chaoskit.experiments.lint.rules import Finding, Look, once
 from chaoskit.experiments.lint.shapes import ANYTHING, ENGINE, check
 
 _EXPERIMENTS: Location = ("spec", "experiments")
 _WHOLE = document_of(spec=ENGINE, status=ANYTHING)
+
+LONGEST = 40
+"""Characters of a name of which Litmus can make its own."""
 
 
 def engine(document: Document) -> tuple[Finding, ...]:
@@ -28,8 +31,12 @@ def engine(document: Document) -> tuple[Finding, ...]:
 
 
 def _name(look: Look) -> Iterator[Finding]:
-    if len(look.text(("metadata", "name"))) > 40:
-        yield look.say("name-long", ("metadata", "name"), "at most 40 characters")
+    name, prefix = look.text(("metadata", "name")), look.text(("metadata", "generateName"))
+    if len(name) > LONGEST:
+        yield look.say("name-long", ("metadata", "name"), f"at most {LONGEST} characters")
+    elif not name and len(prefix) > LONGEST - ADDED:
+        wanted = f"at most {LONGEST - ADDED} characters, to which {ADDED} are added"
+        yield look.say("name-long", ("metadata", "generateName"), wanted)
 
 
 def _content(look: Look) -> Iterator[Finding]:

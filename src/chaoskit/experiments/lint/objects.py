@@ -11,7 +11,10 @@ from chaoskit.experiments.lint.rules import Finding, Look
 from chaoskit.experiments.lint.shapes import ANYTHING, MISSPELT, NAMESPACE, TEXT, TEXTS, Shape, check, struct
 
 _NAME: Location = ("metadata", "name")
+_PREFIX: Location = ("metadata", "generateName")
 _DNS = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?", re.ASCII)
+ADDED = 5
+"""Characters that the server adds to the beginning of a name."""
 _PATH = re.compile(r"[^/%]+")
 _METADATA = struct(
     name=TEXT, generateName=TEXT, namespace=NAMESPACE, labels=TEXTS, annotations=TEXTS, finalizers=ANYTHING,
@@ -56,7 +59,12 @@ def _named(look: Look, longest: int) -> Iterator[Finding]:
     name = look.at(_NAME)
     # roles and their bindings may be called anything that a path can hold: system:node
     form = _PATH if look.document.kind.removeprefix("Cluster") in {"Role", "RoleBinding"} else _DNS
-    if not isinstance(name, str) or not form.fullmatch(name) or len(name) > longest:
+    prefix = look.text(_PREFIX)
+    if name is None and prefix:
+        yield look.say("generate-name", _PREFIX, "a name", key=True)
+        if not form.fullmatch(prefix + "x" * ADDED):
+            yield look.say("name", _PREFIX, "the beginning of a DNS name")
+    elif not isinstance(name, str) or not form.fullmatch(name) or len(name) > longest:
         yield look.say("name", _NAME, f"a DNS name of at most {longest} characters")
 
 

@@ -17,6 +17,12 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "kind": ("error", "only experiments, and what belongs beside one, can be run"),
     "api-version": ("error", "the server does not know it"),
     "name": ("error", "pods and labels are made of the name"),
+    "generate-name": (
+        "warning",
+        "kubectl create makes a name of it; kubectl apply and chaoskit run need one",
+    ),
+    "template": ("warning", "somebody fills it in before the server reads it: chaoskit run does not"),
+    "foreign": ("warning", "it is not looked at, and chaoskit run does not make it"),
     "name-long": ("warning", "Litmus makes other names of it, which are cut"),
     "name-form": ("error", "nothing can be called so"),
     "metadata": ("error", "the server refuses it"),
@@ -47,6 +53,7 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "experiment-twice": ("error", "the second of the same name overwrites the first one's status"),
     "elsewhere": ("warning", "the chaos pods go down with the node that they hit"),
     "no-probe": ("warning", "without a probe a Pass says only that the injection did not fail"),
+    "schedule": ("error", "Litmus' scheduler makes no engine of it"),
     # targets of engines
     "app-kind": ("error", "the server refuses it"),
     "appinfo-incomplete": ("error", "with only one of appkind and applabel the operator stops the engine"),
@@ -114,6 +121,7 @@ RULES: Mapping[str, tuple[Level, str]] = {
     # documents together
     "twice": ("warning", "experiments of one name are both run; of anything else the later one wins"),
     "nothing-to-run": ("warning", "run would refuse it: there must be an Experiment or a ChaosEngine"),
+    "not-run": ("warning", "it is only looked at: Argo runs it, or Litmus' scheduler"),
     "other-namespace": ("warning", "it is not made: only rights of the engine's account may be elsewhere"),
     "experiment-unknown": (
         "warning",
@@ -130,6 +138,8 @@ RULES: Mapping[str, tuple[Level, str]] = {
 }
 """Every rule: how grave it is and why. A warning can be ignored, an error cannot."""
 
+NEEDED = frozenset({"generate-name", "template"})
+"""Warnings of what others will fill in, and what a run cannot do without."""
 
 FILLED_IN = re.compile(r"\{\{|[$<]")
 """What shows that a value is filled in before the server reads it: ``{{name}}``, ``${NAME}``, ``<name>``."""

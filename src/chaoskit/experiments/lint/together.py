@@ -37,7 +37,7 @@ def _twice(looks: Iterable[Look]) -> Iterator[Finding]:
     seen: dict[tuple[str, str, str], Look] = {}
     for look in looks:
         key = (look.document.kind, _home(look), _name(look))
-        if key in seen and seen[key].document.value != look.document.value:
+        if key[2] and key in seen and seen[key].document.value != look.document.value:
             yield look.say("twice", ("metadata", "name"), "a name of its own")
         seen[key] = look
 
