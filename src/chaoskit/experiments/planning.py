@@ -204,14 +204,14 @@ def plan(
     """
     prepared = _prepared(trial, cluster, clock or WallClock(), metrics)
     after = impact.afterwards(prepared.selections, prepared.topologies, trial.namespace)
+    where = _which(cluster.identity(), known)
     if protected := _protected(prepared, governor):
-        return Plan(trial, prepared, (protected,), _hash(trial, prepared), after)
+        return Plan(trial, prepared, (protected,), _hash(trial, prepared, where), after, where)
     found = (
         *prepared.checks,
         *impact.checks(trial, after),
         *_guards(trial, prepared, governor),
     )
-    where = _which(cluster.identity(), known)
     made = Plan(trial, prepared, found, _hash(trial, prepared, where), after, where)
     return replace(made, checks=(*found, *_too_short(made), *made.too_late))
 
