@@ -56,6 +56,24 @@ def host_of(url: str) -> str:
         return "no host"
 
 
+def place_of(url: str) -> str:
+    """Host and port of an address that is no secret, without a user's name, a password and the path."""
+    try:
+        parts = urlsplit(url)
+        return f"{host_of(url)}:{parts.port}" if parts.port else host_of(url)
+    except ValueError:
+        return host_of(url)
+
+
+def is_address(url: str) -> bool:
+    """Whether somebody can be asked there by HTTP: it names ``http`` or ``https`` and a host."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        return False
+
+
 def redacted(value: Any, secrets: Iterable[str] = ()) -> Any:
     """The same JSON, scrubbed, of these `secrets` too; what its names hide is hidden in every text of it."""
     return _without(value, frozenset(secrets) | frozenset(secrets_in(value)))

@@ -104,8 +104,8 @@ def _whole(text: str) -> int:
 
 
 def _range(now: datetime, hours: float, first: str, last: str) -> tuple[datetime, datetime]:
-    end = min(now, moment(last)) if last else now
-    start = moment(first) if first else end - timedelta(hours=hours)
+    end = min(now, moment(last, "--to")) if last else now
+    start = moment(first, "--from") if first else end - timedelta(hours=hours)
     if start >= end:
         raise InvalidInput(
             f"nothing lies between {start:%Y-%m-%d %H:%M} and {end:%Y-%m-%d %H:%M} UTC",

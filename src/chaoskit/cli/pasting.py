@@ -67,7 +67,7 @@ def _taken(command: str) -> set[str]:
         found = import_module(f"chaoskit.cli.{name}").app.registered_commands
     except (ImportError, AttributeError):
         return set()
-    named = [each for each in found if each.name == rest.partition(" ")[0]]
+    named = [each for each in found if (each.name or each.callback.__name__) == rest.partition(" ")[0]]
     (chosen,) = named or found[:1]
     taken = set(chosen.callback.__annotations__) & PLACES.keys()
     return taken - {"namespace"} if name in _OF_ITS_OWN else taken

@@ -85,10 +85,12 @@ class AIChaosEngine:
         failures of their fault's class, exactly while they last; they are never silently healthy.
         `objectives` say what in the history is a failure.
         """
+        base = base or namespace or EVERYWHERE
+        prediction.check_name(base)
         return learning.fit(
             self.collect(namespace, length, listen=listen),
             models=self._world.models,
-            base=base or namespace or EVERYWHERE,
+            base=base,
             options=options,
             extra=learning.labels_of(self._world),
             chaos=chaos,

@@ -79,7 +79,7 @@ class Governor:
         self._within_budget(act, known)
 
     def refuse_protected(self, places: Iterable[str], hits: Sequence[Hit] = ()) -> None:
-        """Faults may be injected into these namespaces, whatever is there.
+        """Faults may be injected into these namespaces, whatever is there; of `hits` it is said who would be.
 
         Raises:
             Refused: one is protected (guard ``protected namespace``).
