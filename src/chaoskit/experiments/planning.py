@@ -314,7 +314,9 @@ def _protected(prepared: Prepared, governor: Governor | None) -> Check | None:
     places = dict.fromkeys(place for each in prepared.selections.values() for place in each.namespaces)
     try:
         if governor is not None:
-            governor.refuse_protected(places)
+            governor.refuse_protected(
+                places, [hit for each in prepared.selections.values() for hit in each.hits]
+            )
     except Refused as error:
         return _refusal(error)
     return None
