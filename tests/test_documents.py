@@ -207,6 +207,19 @@ def test_an_experiment_says_which_variables_it_needs_and_other_documents_are_as_
     assert parse("kind: ChaosEngine\ncommand: echo ${i} $${j} # ${k}\n")[0].value == engine
 
 
+def test_what_a_folder_hides_is_left_out_unless_it_is_named(tmp_path: Path) -> None:
+    names = (".git/a.yaml", "in/.venv/lib/b.yaml", ".c.yaml", "in/d.yaml", "e.json")
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(f'{{"from": "{name}"}}', encoding="utf-8")
+
+    def found(*paths: str) -> list[str]:
+        return [one.value["from"] for one in read([str(tmp_path / path) for path in paths])]
+
+    assert found("") == ["e.json", "in/d.yaml"]
+    assert found(".git", ".c.yaml") == [".git/a.yaml", ".c.yaml"]
+
+
 def test_a_folder_is_read_by_name_and_a_missing_path_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text("n: 2")
     (tmp_path / "a.yml").write_text("n: 1\n---\n---\nn: 3")

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from tests.acts.fake import CART, FakeCluster
+from tests.acts.fake import CART, FakeCluster, deployment
 
 from chaoskit import kube
 from chaoskit.acts import halt
@@ -70,7 +72,7 @@ def test_guards_that_are_asked_for_one_decision_look_once_and_for_the_next_again
         assert desk.governor.blind("chaos", (CART,), "shop") == ()
     once = [
         "get configmap/chaoskit-halt in default", "get configmap/chaoskit-halt in shop",
-        "get namespace/shop in ", "list lease in ",
+        "get namespace/shop in ", "list lease in ", "list chaosengine.litmuschaos.io in ",
     ]  # fmt: skip
     assert cluster.read == [*once, *once]
     halt.halt(cluster, desk.clock, ["chaos"], "incident")
@@ -92,6 +94,40 @@ def test_a_halt_tells_since_when_to_the_second() -> None:
     desk.clock.turn(3.5)
     halt.halt(desk.cluster, desk.clock, ["chaos"], "incident 42")
     assert desk.refused().message == "chaos is halted in this cluster since 2026-01-01T00:00:03Z: incident 42"
+
+
+def test_a_second_halt_leaves_the_first_ones_time_and_its_reason_unless_it_has_one() -> None:
+    desk = Desk()
+    assert halt.halt(desk.cluster, desk.clock, ["chaos"], "incident 42") == ()
+    desk.clock.turn(60)
+    (stood,) = halt.halt(desk.cluster, desk.clock, ["chaos", "recovery"], "")
+    assert str(stood) == "chaos is halted in this cluster since 2026-01-01T00:00:00Z: incident 42"
+    assert halt.halted(desk.cluster, "chaos") == stood
+    assert str(halt.halted(desk.cluster, "recovery")).endswith("since 2026-01-01T00:01:00Z: no reason given")
+    halt.halt(desk.cluster, desk.clock, ["chaos"], "incident 43")
+    assert str(halt.halted(desk.cluster, "chaos")).endswith("since 2026-01-01T00:00:00Z: incident 43")
+
+
+def test_who_halts_again_what_was_resumed_begins_anew() -> None:
+    desk = Desk()
+    halt.halt(desk.cluster, desk.clock, ["chaos", "recovery"], "incident 42")
+    halt.resume(desk.cluster, ["chaos"])
+    desk.clock.turn(60)
+    assert halt.halt(desk.cluster, desk.clock, ["chaos"], "") == ()
+    assert str(halt.halted(desk.cluster, "chaos")).endswith("since 2026-01-01T00:01:00Z: no reason given")
+
+
+def test_every_halt_that_stands_is_told_and_where_not_all_may_be_seen_those_of_a_few_places() -> None:
+    desk = Desk()
+    for place in (halt.CLUSTER, halt.HOME, "bank", "shop"):
+        halt.halt(desk.cluster, desk.clock, ["chaos"], "", namespace=place)
+
+    def places() -> set[str]:
+        return {each.namespace for each in halt.standing(desk.cluster, "shop")}
+
+    assert places() == {halt.CLUSTER, halt.HOME, "bank", "shop"}
+    desk.cluster.hidden.add(("configmaps", ""))
+    assert places() == {halt.CLUSTER, halt.HOME, "shop"}
 
 
 def test_a_halt_of_a_namespace_is_for_that_namespace_alone() -> None:
@@ -209,6 +245,12 @@ def test_the_clusters_limits_bind_beside_the_documents_own() -> None:
     assert Desk(Limits(max_percent=20)).refused(max_percent=50).limit == "maxPercent 20"
 
 
+def test_whose_limit_it_is_that_more_would_need_is_named() -> None:
+    told = "choose fewer targets, or raise the limit of "
+    assert Desk(Limits(max_percent=20)).refused().hint == f"{told}the settings"
+    assert Desk().refused(max_percent=20).hint == f"{told}the experiment's blastRadius"
+
+
 @pytest.mark.parametrize(
     ("limits", "seconds"),
     [
@@ -322,3 +364,87 @@ def test_the_share_counts_for_each_workload_by_itself() -> None:
     with pytest.raises(Refused, match="2 of 2 pods of orders"):
         within_radius(2, hits, max_percent=50)
     within_radius(2, hits[:1], max_percent=50)
+
+
+def engine(status: str = "", *, place: str = "shop", run: str = "", **spec: Any) -> Object:
+    return {
+        "apiVersion": "litmuschaos.io/v1alpha1",
+        "kind": "ChaosEngine",
+        "metadata": {"name": "theirs", "namespace": place, "labels": {kube.RUN_LABEL: run} if run else {}},
+        "spec": {"engineState": "active", **spec},
+        "status": {"engineStatus": status},
+    }
+
+
+AT_CART: dict[str, Any] = {"appinfo": {"appns": "shop", "applabel": "app=cart", "appkind": "deployment"}}
+
+
+def with_cart(*bodies: Object) -> Desk:
+    labels = {"app": "cart"}
+    cart = deployment()
+    cart["spec"]["selector"] = {"matchLabels": labels}
+    meta = {"name": "cart-1", "namespace": "shop", "labels": labels}
+    desk = Desk()
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {}}
+    desk.cluster = FakeCluster(cart, pod, *bodies)
+    desk.governor = Governor(desk.cluster, desk.clock)
+    return desk
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        engine(**AT_CART),
+        engine("initialized", place="litmus", **AT_CART),
+        engine(),
+        engine(appinfo={"applabel": "cart", "appkind": "deployment"}),
+        engine(selectors={"workloads": [{"kind": "deployment", "namespace": "shop", "names": "db,cart"}]}),
+        engine(selectors={"workloads": [{"kind": "deployment", "namespace": "shop", "labels": "app=cart"}]}),
+        engine(selectors={"pods": [{"namespace": "shop", "names": "cart-1"}]}),
+    ],
+)
+@pytest.mark.parametrize(("act", "guard"), [("chaos", "busy"), ("recovery", "interlock")])
+def test_nobody_acts_on_what_an_engine_of_others_works_on(body: Object, act: Act, guard: str) -> None:
+    refused = with_cart(body).refused(act)
+    assert refused.guard == guard
+    assert "chaos engine theirs" in refused.message
+    assert "works on deployment/cart" in refused.message
+    assert f"kubectl patch chaosengine theirs -n {body['metadata']['namespace']} " in refused.hint
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        engine("completed", **AT_CART),
+        engine("stopped", **AT_CART),
+        {**engine(**AT_CART), "spec": {"engineState": "stop", **AT_CART}},
+        engine(appinfo={"appns": "lab", "applabel": "app=cart", "appkind": "deployment"}),
+        engine(appinfo={"applabel": "app=cart", "appkind": "statefulset"}),
+        engine(appinfo={"applabel": "app=db", "appkind": "deployment"}),
+        engine(appinfo={"applabel": "db", "appkind": "deployment"}),
+        engine(selectors={"workloads": [{"kind": "deployment", "namespace": "shop", "names": "db"}]}),
+        engine(selectors={"pods": [{"namespace": "shop", "names": "db-1"}]}),
+        engine(place="litmus"),
+    ],
+)
+@pytest.mark.parametrize("act", ["chaos", "recovery"])
+def test_an_engine_that_ended_or_works_elsewhere_is_in_nobodys_way(body: Object, act: Act) -> None:
+    with_cart(body).admit(act)
+
+
+def test_a_runs_own_engine_is_known_by_its_ledger_and_one_that_it_makes_anew_by_its_name() -> None:
+    desk = with_cart(engine(run="r1", **AT_CART))
+    desk.admit("chaos")
+    assert "chaoskit abort r1" in desk.refused("recovery").hint
+    named = ObjectRef(kube.CHAOS_ENGINE, "shop", "theirs")
+    desk = with_cart(engine(**AT_CART))
+    desk.admit("chaos", engine=named)
+    assert desk.refused("chaos", engine=replace(named, namespace="lab")).guard == "busy"
+
+
+def test_who_may_not_see_engines_everywhere_sees_those_beside_the_targets() -> None:
+    desk = with_cart(engine(**AT_CART))
+    desk.cluster.hidden = {("chaosengines", "")}
+    assert desk.refused("chaos").guard == "busy"
+    desk.cluster.hidden |= {("chaosengines", "shop")}
+    desk.admit("chaos")

@@ -35,6 +35,15 @@ def test_what_replaces_a_key_of_a_secret_is_hidden_and_the_secrets_name_is_not()
     assert redacted(setting) == setting
 
 
+@pytest.mark.parametrize("secret", [{}, {"secret": ""}, {"secret": None}])
+def test_what_replaces_a_key_that_looks_secret_is_hidden_in_a_config_map_too(
+    secret: dict[str, object],
+) -> None:
+    setting = {**secret, "configMap": "shop", "key": "DB_PASSWORD", "value": "nobody-else"}
+    hidden = redacted({"parameters": setting, "said": "DB_PASSWORD nobody-else"})
+    assert hidden == {"parameters": {**setting, "value": "(hidden)"}, "said": "DB_PASSWORD (hidden)"}
+
+
 def test_hiding_twice_changes_nothing() -> None:
     document = {"password": "hunter2!", "url": "https://a:hunter2!@b/c"}
     assert redacted(redacted(document)) == redacted(document)

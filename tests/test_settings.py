@@ -67,6 +67,23 @@ def test_a_path_in_nobodys_home_is_named(file: Path) -> None:
     assert caught.value.problems[0].expected == "a path in the home of a user who exists"
 
 
+@pytest.mark.parametrize("name", ["prometheus", "webhook", "pagerduty_url", "alertmanager", "alerts_from"])
+@pytest.mark.parametrize(
+    "address", ["nonsense", "localhost:9090", "ftp://h", "http://", "http://h:nine", "http://["]
+)
+def test_where_nobody_can_be_asked_is_no_address(name: str, address: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        settings.load({}, environment={f"CHAOSKIT_{name.upper()}": address})
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.expected) == (name, "an address such as http://localhost:9090")
+    assert (problem.found == f'"{address}"') is (name != "webhook")
+
+
+@pytest.mark.parametrize("address", ["http://h", "https://ada:pw@h:9090/prometheus", "http://[::1]:9093/"])
+def test_addresses_are_taken_as_they_are(address: str) -> None:
+    assert settings.load({"prometheus": address}, environment={}).settings.prometheus == address
+
+
 def test_each_layer_wins_over_the_one_before(file: Path) -> None:
     env = {"CHAOSKIT_NAMESPACE": "from-env", "CHAOSKIT_MAX_PODS": "4", "CHAOSKIT_HOME": "/h"}
     loaded = settings.load({"namespace": "from-flag", "store": None}, environment=env, file=file)

@@ -5,10 +5,12 @@ The core tells, whoever shows it listens: a terminal, JSON lines, the store. Not
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
+
+from chaoskit.redaction import scrubbed
 
 Mark = Literal["begun", "held", "broken", "done", "failed", "note"]
 """How a line reads: under way, true, not true, finished, went wrong, or just worth knowing."""
@@ -146,6 +148,15 @@ Listener = Callable[[Event], None]
 
 def ignore(event: Event) -> None:
     """The listener that hears nothing."""
+
+
+def hiding(event: Event, secrets: Collection[str]) -> Event:
+    """The event, its texts scrubbed, of these `secrets` too."""
+    texts = {each.name: getattr(event, each.name) for each in fields(event)}
+    hidden: dict[str, Any] = {
+        name: scrubbed(text, secrets) for name, text in texts.items() if isinstance(text, str)
+    }
+    return replace(event, **hidden)
 
 
 def both(first: Listener, second: Listener) -> Listener:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from chaoskit.errors import InvalidInput
+from chaoskit.errors import Conflict, InvalidInput
 
 
 def write(path: Path, content: bytes, *, private: bool = False) -> None:
@@ -43,7 +44,8 @@ def whole(folder: Path) -> Iterator[Path]:
     """What is written into the folder that it gives lies in `folder` at the block's end, or nothing does.
 
     Raises:
-        InvalidInput: something lies there already, or nothing can be written there.
+        Conflict: something lies there already.
+        InvalidInput: nothing can be written there.
     """
     beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     draft = beside / folder.name  # so deep that whoever lists what lies beside `folder` does not see it
@@ -51,9 +53,18 @@ def whole(folder: Path) -> Iterator[Path]:
         draft.mkdir(parents=True)
         try:
             yield draft
-            draft.rename(folder)
+            _rename(draft, folder)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
+
+
+def _rename(draft: Path, folder: Path) -> None:
+    try:
+        draft.rename(folder)
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+            raise
+        raise Conflict(f"{folder} is there already", hint="choose another name") from error
 
 
 def check_writable(path: Path) -> None:

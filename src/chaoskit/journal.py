@@ -5,14 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 
 from chaoskit.clock import Clock
-from chaoskit.events import ClusterEvent, Event, Listener, Mark, Progress, Step, Warned, both, ignore
+from chaoskit.events import ClusterEvent, Event, Listener, Mark, Progress, Step, Warned, both, hiding, ignore
 from chaoskit.records import Moment, new_id
 
 
 class Journal:
     """The timeline of one act, told to whoever listens: a run of an experiment, or a recovery."""
 
-    def __init__(self, clock: Clock, listen: Listener, trace_id: str = "", *, run: str = "") -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        listen: Listener,
+        trace_id: str = "",
+        *,
+        run: str = "",
+        secrets: frozenset[str] = frozenset(),
+    ) -> None:
         self.began = clock.now()
         self.run = run or new_id(self.began)
         self.trace_id = trace_id or self.run
@@ -20,6 +28,7 @@ class Journal:
         self._clock = clock
         self._listen = listen
         self._warned = ""
+        self._secrets = secrets
 
     def now(self) -> datetime:
         """The time by the act's clock."""
@@ -50,7 +59,9 @@ class Journal:
         self.tell(Progress(self._clock.now(), run=self.run, name=name, done=done, total=total, unit="s"))
 
     def tell(self, event: Event) -> None:
-        """The event was told; steps, warnings and the cluster's events are in the timeline."""
+        """The event was told without secrets; steps, warnings and the cluster's words are in the timeline."""
+        if self._secrets:
+            event = hiding(event, self._secrets)
         step = event.step if isinstance(event, Warned) else event
         if isinstance(step, Step):
             self.timeline.append(Moment(step.at, step.name, step.mark, step.detail))

@@ -116,6 +116,19 @@ def gravest(outcomes: Iterable[Outcome]) -> Outcome:
     return ranked[0] if ranked else Outcome.NOTHING_TO_DO
 
 
+def outcome_named(word: str) -> Outcome:
+    """The outcome of that word, which a process of another version may have written.
+
+    Raises:
+        CannotStart: this chaoskit does not know it.
+    """
+    try:
+        return Outcome(word)
+    except ValueError as error:
+        told = f"it has ended: {word.replace('-', ' ')}, which is no outcome that this chaoskit knows"
+        raise errors.CannotStart(told, hint="a newer chaoskit wrote it: install that one") from error
+
+
 _OF_ERROR: tuple[tuple[type[errors.ChaoskitError], Outcome], ...] = (
     (errors.InvalidInput, Outcome.INVALID_INPUT),
     (errors.NoBaseline, Outcome.NO_BASELINE),

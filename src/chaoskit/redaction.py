@@ -56,6 +56,24 @@ def host_of(url: str) -> str:
         return "no host"
 
 
+def place_of(url: str) -> str:
+    """Host and port of an address that is no secret, without a user's name, a password and the path."""
+    try:
+        parts = urlsplit(url)
+        return f"{host_of(url)}:{parts.port}" if parts.port else host_of(url)
+    except ValueError:
+        return host_of(url)
+
+
+def is_address(url: str) -> bool:
+    """Whether somebody can be asked there by HTTP: it names ``http`` or ``https`` and a host."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, half an IPv6 address
+        return False
+
+
 def redacted(value: Any, secrets: Iterable[str] = ()) -> Any:
     """The same JSON, scrubbed, of these `secrets` too; what its names hide is hidden in every text of it."""
     return _without(value, frozenset(secrets) | frozenset(secrets_in(value)))
@@ -87,14 +105,23 @@ def _without(value: Any, secrets: frozenset[str]) -> Any:
 def _hides(parent: Mapping[Any, Any], key: Any) -> bool:
     """``{name: DB_PASSWORD, value: x}`` hides x, and so does ``{dbPassword: x}``; names of things do not.
 
-    What replaces a key of a Secret, ``{secret: login, key: user, value: x}``, is as secret as that was.
+    What replaces a key of a Secret, ``{secret: login, key: user, value: x}``, is as secret as that was, and
+    so is what replaces one that looks secret elsewhere: ``{configMap: shop, key: DB_PASSWORD, value: x}``.
     """
-    value, name = parent[key], parent.get("name")
+    value = parent[key]
+    called = key == "value" and any(looks_secret(str(parent.get(word) or "")) for word in ("name", "key"))
     if "secret" in parent and "key" in parent:
-        return bool(key == "value" and parent["secret"])
+        return key == "value" and (bool(parent["secret"]) or (called and value != ""))
     if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
         return False
-    return looks_secret(str(key)) or (key == "value" and isinstance(name, str) and looks_secret(name))
+    return looks_secret(str(key)) or called
+
+
+def secret_variables(variables: Mapping[str, str]) -> frozenset[str]:
+    """The values of variables whose names call them secret, and that are long enough to be looked for."""
+    return frozenset(
+        value for name, value in variables.items() if looks_secret(name) and len(value) >= SHORTEST
+    )
 
 
 def secrets_of(objects: Iterable[Mapping[str, Any]]) -> frozenset[str]:

@@ -14,6 +14,7 @@ from chaoskit import kube
 from chaoskit.clock import Clock, Pace, ScaledClock, WallClock
 from chaoskit.errors import ChaoskitError, Forbidden, InvalidInput, NotFound
 from chaoskit.flows.simulation import PUBLISHED
+from chaoskit.newer import KnownStore
 from chaoskit.settings import Settings
 
 if TYPE_CHECKING:
@@ -119,11 +120,16 @@ class Runtime:
         return metrics
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> KnownStore:
         """MongoDB when the setting is such an address, else SQLite."""
         store = open_store(self.settings)
         self._stack.callback(store.close)
         return store
+
+    @property
+    def unread(self) -> str:
+        """What was left out where the store was read, in words; "" when nothing was."""
+        return self.store.told if "store" in self.__dict__ else ""
 
     @cached_property
     def http(self) -> RequestsHttp:
@@ -221,15 +227,17 @@ class Runtime:
         return f"{count} node{'' if count == 1 else 's'} · "
 
 
-def open_store(settings: Settings) -> Store:
-    """The store that the settings name; whoever opens it closes it.
+def open_store(settings: Settings, *, reading: bool = False) -> KnownStore:
+    """The store that the settings name; whoever opens it closes it. It reads what this chaoskit knows.
+
+    Only for `reading`, a file that they name is there; else it is made.
 
     Raises:
-        InvalidInput: it is an address of another kind.
+        InvalidInput: it is an address of another kind, or the file is missing.
         Unavailable: it does not answer, or its file cannot be used.
     """
     if settings.store.startswith(("mongodb://", "mongodb+srv://")):
-        return _shared_store(settings)
+        return KnownStore(_shared_store(settings))
     from chaoskit.adapters.sqlite import SqliteStore
 
     path = settings.store.removeprefix("sqlite://")
@@ -238,7 +246,21 @@ def open_store(settings: Settings) -> Store:
         raise InvalidInput(
             f"there is no store {scheme}://", hint="mongodb://host/database, or an SQLite file"
         )
-    return SqliteStore(Path(path) if path else settings.home / "store.db", ages=_ages(settings))
+    file = Path(path) if path else settings.home / "store.db"
+    if reading and path and _missing(file):
+        raise InvalidInput(f"there is no store {file}", hint="the first run, recovery or prediction makes it")
+    return KnownStore(SqliteStore(file, ages=_ages(settings)))
+
+
+def _missing(file: Path) -> bool:
+    """Whether it could be there and is not; what may not be looked at is for whoever opens it to tell."""
+    try:
+        file.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _ages(settings: Settings) -> Ages:

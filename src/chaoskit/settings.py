@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from chaoskit.documents import Document, Duration, Location, build, closest, parse, refuse
 from chaoskit.errors import InvalidInput, Problem
-from chaoskit.redaction import HIDDEN, scrubbed
+from chaoskit.redaction import HIDDEN, is_address, scrubbed
 
 PREFIX = "CHAOSKIT_"
 
@@ -143,6 +143,13 @@ class Settings(BaseModel):
     @classmethod
     def _signals_at_home(cls, signals: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(map(cls._at_home, signals))
+
+    @field_validator("prometheus", "webhook", "pagerduty_url", "alertmanager", "alerts_from")
+    @classmethod
+    def _can_be_asked(cls, address: str) -> str:
+        if address and not is_address(address):
+            raise ValueError("an address such as http://localhost:9090")
+        return address
 
     @field_validator("model_key", "alerts_token")
     @classmethod

@@ -9,11 +9,12 @@ from typing import Any
 
 from chaoskit import kube
 from chaoskit.errors import Conflict, Forbidden, NotFound
-from chaoskit.ports.cluster import Access, Change, Kind, Listing, Object, ObjectRef, Permission
+from chaoskit.ports.cluster import Access, Change, Identity, Kind, Listing, Object, ObjectRef, Permission
 
 
 class FakeCluster:
     name = "fake"
+    uid, address = "uid-of-kube-system", "https://fake:6443"
 
     def __init__(self, *objects: Object) -> None:
         self.objects: dict[tuple[Kind, str, str], Object] = {}
@@ -101,6 +102,9 @@ class FakeCluster:
 
     def server_version(self) -> str:
         return "v1.34.0"
+
+    def identity(self) -> Identity:
+        return Identity(self.name, self.uid, self.address)
 
     def _seen(self, kind: Kind, namespace: str) -> None:
         """Whether this caller may read it: `hidden` has pairs of plural and namespace ("" is all at once)."""

@@ -297,6 +297,16 @@ def test_another_server_is_recognised(metrics: PrometheusMetrics, wire: Scripted
         metrics.instant(MEMORY)
 
 
+def test_of_another_servers_page_no_more_than_a_line_is_told(
+    metrics: PrometheusMetrics, wire: Scripted
+) -> None:
+    wire.will(Answer(404, b"<!DOCTYPE html>" + b"x" * 500 + b"\n<p>" * 100))
+    with pytest.raises(Unavailable) as caught:
+        metrics.instant(MEMORY)
+    assert caught.value.message.endswith("x (is that Prometheus?)")
+    assert len(caught.value.message) < 170
+
+
 def test_the_token_is_sent(metrics: PrometheusMetrics, wire: Scripted) -> None:
     metrics.instant(MEMORY)
     assert {asked.headers["Authorization"] for asked in wire.asked} == {"Bearer s3cret"}

@@ -25,5 +25,10 @@ def test_what_cannot_be_collected_is_said(chaoskit: CommandLine) -> None:
     assert chaoskit("collect", "-n", "shop", "--out", "m", "--step", "7s", "--chunk", "60s").code == 2
     late = chaoskit("collect", "-n", "shop", "--out", "m", "--from", "2050-01-01")
     assert (late.code, "nothing lies between" in late.err) == (2, True)
+    for option in ("--from", "--to"):
+        vague = chaoskit("collect", "-n", "shop", "--out", "m", option, "yesterday")
+        assert (vague.code, f"for {option}: 'yesterday' is no ISO 8601 time" in vague.err) == (2, True), (
+            vague.err
+        )
     nobody = chaoskit("collect", "-n", "nobody", "--hours", 0.1, "--out", "n", "--signal", "ready")
     assert (nobody.code, "no signal has a sample in namespace nobody" in nobody.err) == (4, True)

@@ -277,7 +277,7 @@ def test_what_alertmanager_posts_is_heard_by_the_one_that_leads(simulated: Watch
     [
         (("--alerts", "http://am:9093", "--only", "runs"), "--alerts and --only runs do not go together"),
         (("--alerts", "alerts.json"), "--alerts alerts.json is no address"),
-        (("--config", "alerts_from: am"), "alerts_from am is no address"),
+        (("--config", "alerts_from: am"), 'alerts_from is "am", expected an address'),
         (("--config", "{alerts_from: 'http://am', alerts_from_ca: none.pem}"), "none.pem cannot be read"),
     ],
 )

@@ -35,6 +35,38 @@ def keeper(stranger: CommandLine) -> CommandLine:
     return stranger
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("-n", "nope"), "namespace nope"),
+        (("--cluster", "nope", "--kind", "recovery"), "cluster nope, kind recovery"),
+        (("--since", "0.5"), "the last 0.5 h"),
+    ],
+)
+def test_a_history_without_what_was_asked_for_says_how_much_else_is_there(
+    keeper: CommandLine, words: tuple[str, ...], named: str
+) -> None:
+    ended = keeper("history", *words)
+    assert ended.out == f"nothing of {named}; without that there are 8\nnext  chaoskit history\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("history",), ("history", "--weaknesses"), ("show", "1aaa"), ("explain", "1aaa"), ("report", "1aaa")],
+)
+@pytest.mark.parametrize("store", ["no/such.db", "sqlite://no/such.db"])
+def test_reading_a_store_that_is_not_there_makes_none(
+    stranger: CommandLine, words: tuple[str, ...], store: str
+) -> None:
+    ended = stranger(*words, "--store", store)
+    assert (ended.code, "there is no store no/such.db" in ended.err) == (2, True), ended.err
+    assert not (stranger.home / "no").exists()
+
+
+def test_a_history_of_nothing_is_nothing_yet_whatever_was_asked_for(stranger: CommandLine) -> None:
+    assert stranger("history", "-n", "nope").out == "nothing yet\nnext  chaoskit demo\n"
+
+
 def test_a_report_is_html_on_stdout_when_nothing_is_asked_for(keeper: CommandLine) -> None:
     ended = keeper("report", WEAK)
     assert ended.code == 0

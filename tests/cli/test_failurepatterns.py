@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.commandline import PROJECT, CommandLine
 
 MAPPING = PROJECT / "examples/data/sockshop-k8s.yaml"
@@ -25,3 +26,21 @@ def test_a_quiet_namespace_has_no_pattern(chaoskit: CommandLine) -> None:
     ended = chaoskit("patterns", "--failures", "-n", "shop", "--hours", 1)
     assert ended.code == 0, ended.err
     assert "nothing follows, accompanies or repeats beyond chance" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--data", DATA, "--mapping", MAPPING), "--data and --mapping belong to --failures"),
+        (("--hours", 24), "--hours belongs to --failures"),
+        (("--runbooks", "x"), "--runbooks belongs to --suggest"),
+        (("--failures", "--suggest"), "--suggest and --failures do not go together"),
+        (("--failures", "--data", DATA, "-n", "shop"), "--namespace and --data do not go together"),
+    ],
+)
+def test_options_that_would_be_left_out_are_2(
+    chaoskit: CommandLine, words: tuple[object, ...], said: str
+) -> None:
+    ended = chaoskit("patterns", *words)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err

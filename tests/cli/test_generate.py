@@ -13,6 +13,8 @@ import yaml
 from tests.cli.made import experiment
 from tests.commandline import CommandLine
 
+from chaoskit.cli.writing import edited, marked
+
 Write = Callable[[str, str], Path]
 
 pytestmark = pytest.mark.xdist_group("generate")
@@ -89,6 +91,29 @@ def test_a_file_of_manifests_is_whole_by_itself(chaoskit: CommandLine) -> None:
         assert kinds[0] == "ChaosExperiment"
     assert chaoskit("validate", "--strict", "made").code == 0
     assert "manifests" in proposals(chaoskit, "-n", "shop", "--format", "litmus", "--top", 1)[0]
+
+
+def test_a_file_that_somebody_edited_is_left_and_one_that_nobody_did_is_made_anew(
+    chaoskit: CommandLine,
+) -> None:
+    words = ("-n", "shop", "--from", "topology", "--top", 2, "--out", "made")
+    files = [chaoskit.home / each["file"] for each in proposals(chaoskit, *words)]
+    files[0].write_text(mine := files[0].read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+    files[1].write_text(marked("# of yesterday\n"), encoding="utf-8")
+    ended = chaoskit("generate", *words, "-o", "json")
+    assert f"! made/{files[0].name} was edited, and is left as it is: --force writes over it" in ended.err
+    assert [each["edited"] for each in ended.json["experiments"]] == [True, False]
+    assert files[0].read_text(encoding="utf-8") == mine
+    assert "of yesterday" not in files[1].read_text(encoding="utf-8")
+    assert "!" not in chaoskit("generate", *words, "--force").err
+    assert "# mine" not in files[0].read_text(encoding="utf-8")
+    assert chaoskit("validate", "made").code == 0
+
+
+@pytest.mark.parametrize("text", ["kind: Experiment\n", "", marked("a: 1\n") + "b: 2\n", marked("a\n")[1:]])
+def test_what_was_not_made_so_is_somebodys_own(text: str) -> None:
+    assert edited(text)
+    assert not edited(marked(text))
 
 
 def test_the_next_round_learns_from_the_last_one_and_a_run_is_brought_about_again(

@@ -58,9 +58,36 @@ def test_a_training_tells_how_the_model_was_judged(training: tuple[CommandLine, 
     assert first.endswith(f"; {card['verdict']}")
 
 
+def test_a_name_that_leads_out_of_the_store_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    ended = CommandLine(tmp_path)(
+        "train", "--data", "nowhere", "--mapping", "nowhere.yaml", "--name", "../../../esc"
+    )
+    assert (ended.code, "'../../../esc' is no name of a model" in ended.err) == (2, True)
+
+
+@pytest.mark.parametrize("command", [("predict",), ("patterns", "--failures")])
+def test_what_is_strange_about_files_is_told(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "m.yaml").write_text(
+        "apiVersion: chaoskit.io/v1\nkind: DataMapping\nmetadata: {name: m}\nfiles: [m.csv]\nstep: 60\n"
+        "timestamp: at\nidentity: {pod: pod}\nsignals: {error_ratio: {column: x}}\n"
+    )
+    lines = "".join(f"2026-01-01T00:{m:02}:00Z,a,20\n" for m in range(30))
+    (tmp_path / "m.csv").write_text(f"at,pod,x\n{lines}")
+    ended = CommandLine(tmp_path)(*command, "--data", tmp_path, "--mapping", tmp_path / "m.yaml")
+    assert (ended.code, "! error_ratio reaches 20: a ratio is 0 to 1" in ended.err) == (0, True)
+
+
 def test_a_model_is_listed_and_its_card_read(trained: CommandLine) -> None:
     assert "sockshop-k8s-1" in trained("models", "list").out
     assert trained("models", "show", "sockshop-k8s-1").out.startswith("# Model sockshop-k8s-1\n")
+
+
+def test_a_model_whose_card_is_gone_is_2(stranger: CommandLine) -> None:
+    folder = stranger.home / "state/models/shop-1"
+    folder.mkdir(parents=True)
+    (folder / "card.json").write_text("{}")
+    ended = stranger("models", "show", "shop-1")
+    assert (ended.code, "has no card that can be read" in ended.err) == (2, True), ended.err
 
 
 def test_a_model_answers_once_it_is_promoted(trained: CommandLine) -> None:

@@ -20,6 +20,12 @@ def test_lint_tells_what_there_is_and_what_is_lost(chaoskit: CommandLine) -> Non
     assert ended.json["lost"] == []
 
 
+def test_signals_of_nodes_are_of_no_namespace(chaoskit: CommandLine) -> None:
+    ended = chaoskit("monitor", "lint", "-n", "nowhere")
+    assert ended.code == 4
+    assert "no signal has a sample of namespace nowhere" in ended.err
+
+
 def test_lint_explains_one_signal(chaoskit: CommandLine) -> None:
     ended = chaoskit("monitor", "lint", "--explain", "edge_gap")
     assert ended.code == 0

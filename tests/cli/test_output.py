@@ -130,6 +130,8 @@ def test_a_reader_that_leaves_gets_no_traceback(stranger: CommandLine, words: tu
         (("plan",), "Missing argument"),
         (("history", "--kind", "frob"), "not one of 'all', 'run', 'recovery', 'prediction'"),
         (("explain", "99"), "exit codes: 0, 1, 2"),
+        (("run", "--plan", str(PROJECT / "pyproject.toml"), "--yes"), "is no plan: it is not JSON"),
+        (("explain", "weakness"), "did you mean weakness-found?"),
         (("faults", "pod-delte"), "did you mean pod-delete?"),
         (("runbooks", "show", "frob"), "runbooks: database-connection-recovery"),
         (("generate", "--from", "frob"), "not one of 'predictions', 'topology'"),
@@ -302,6 +304,43 @@ def test_halt_and_resume_tell_programs_what_they_did(chaoskit: CommandLine) -> N
     assert (halted["halted"], halted["namespace"]) == (["chaos"], "default")
     assert chaoskit("resume", "-o", "json").json["resumed"] == []  # the cluster is another place
     assert chaoskit("resume", "-n", "default", "-o", "json").json["resumed"] == ["chaos"]
+
+
+def test_what_is_halted_still_is_told_by_who_resumes_something_else(chaoskit: CommandLine) -> None:
+    chaoskit("halt", "-n", "litmus", "--only", "chaos", "--reason", "incident 42")
+    try:
+        resumed = chaoskit("resume")
+        still = chaoskit("resume", "-o", "json").json["still"]
+    finally:
+        lifted = chaoskit("resume", "-n", "litmus")
+    assert resumed.out.startswith(
+        "resumed  nothing was halted in the cluster as a whole\nstill    chaos is halted in"
+    )
+    assert resumed.out.endswith(": incident 42; chaoskit resume -n litmus lifts it\n")
+    assert still == [{"act": "chaos", "namespace": "litmus", "reason": "incident 42"}]
+    assert lifted.out == "resumed  chaos\n"
+    assert chaoskit("resume", "-n", "litmus").out == "resumed  nothing was halted in namespace litmus\n"
+
+
+def test_a_namespace_that_is_not_there_can_be_neither_halted_nor_resumed(chaoskit: CommandLine) -> None:
+    ended = [chaoskit(command, "-n", "nope") for command in ("halt", "resume")]
+    assert [each.code for each in ended] == [4, 4]
+    assert all("nope" in each.err for each in ended)
+
+
+def test_an_option_that_belongs_to_another_is_nothing_without_it(stranger: CommandLine) -> None:
+    ended = stranger("rescue", "--force")
+    assert ended.code == 2
+    assert "add --orphans" in ended.err
+
+
+def test_what_was_halted_and_resumed_is_a_result_and_stands_on_stdout(chaoskit: CommandLine) -> None:
+    halted, resumed = chaoskit("halt", "-n", "litmus", "-q"), chaoskit("resume", "-n", "litmus", "-q")
+    assert (
+        halted.out == "halted   chaos and recovery in namespace litmus; chaoskit resume -n litmus lifts it\n"
+    )
+    assert resumed.out == "resumed  chaos and recovery\n"
+    assert halted.err + resumed.err == ""
 
 
 @pytest.mark.parametrize("command", ["faults", "validate", "config", "demo"])

@@ -159,7 +159,8 @@ def test_a_plan_of_a_node_shows_who_leaves_it_and_what_stays(
     assert any(f"afterwards deployment/{app} {staying(mine)} ready" in line for line in lines)
     words = f"afterwards deployment/coredns in kube-system {staying(system)} ready"
     assert any(words in line for line in lines)
-    assert "namespace kube-system is protected" in ended.out
+    assert "namespace kube-system is protected: no fault is injected into it, and 1 of " in ended.out
+    assert re.search(r"1 of \d pods of deployment/coredns in kube-system would be hit there", ended.out)
     listed = chaoskit("plan", "d.yaml", "-o", "json").json["plans"][0]
     assert listed["targets"] == {"node-drain": [node]}
     assert f"shop/{name}" in listed["leaving"]["node-drain"]
@@ -266,11 +267,48 @@ def test_the_least_rights_are_enough_for_litmus_logs_and_undo(
     assert simulated.left() == []
 
 
+def test_a_plan_is_of_one_cluster_and_another_is_refused_with_both(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    planned = chaoskit("plan", write("x.yaml", direct()), "--out", "p.json", "-o", "json")
+    here = simulated.cluster.identity()
+    (plan,) = planned.json["plans"]
+    assert plan["cluster"]["uid"] == here.uid
+    whole = json.loads((chaoskit.home / "p.json").read_text(encoding="utf-8"))
+    staging = {"name": "staging", "uid": "5d7f", "address": "https://staging:6443"}
+    whole["plans"][0]["cluster"] = staging
+    write("p.json", json.dumps(whole))
+    for words in ((), ("--detach",), ("--dry-run", "server")):
+        ended = chaoskit("run", "--plan", "p.json", "--yes", *words)
+        assert ended.code == 3
+        assert "was made for cluster staging (https://staging:6443, uid 5d7f); this is" in ended.err
+        assert here.uid in ended.err
+    assert simulated.left() == []
+
+
+def test_who_may_not_read_kube_system_plans_and_runs_and_others_run_that_plan(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
+) -> None:
+    file = write("x.yaml", direct())
+    with _least(chaoskit, simulated, file, tmp_path / "least", without="kube-system") as least:
+        planned = least("plan", file, "--out", "p.json", "-o", "json")
+        assert planned.json["plans"][0]["cluster"]["uid"] == ""
+        ran = [least("run", "--plan", "p.json", "--yes"), chaoskit("run", "--plan", "p.json", "--yes")]
+    assert [each.code for each in ran] == [0, 0], ran
+    assert planned.json["hash"] != chaoskit("plan", file, "-o", "json").json["hash"]
+    assert simulated.left() == []
+
+
 @contextlib.contextmanager
-def _least(chaoskit: CommandLine, simulated: Watched, file: Path, config: Path) -> Iterator[CommandLine]:
-    """The command line of an account that has what ``plan --rbac`` gives its caller."""
+def _least(
+    chaoskit: CommandLine, simulated: Watched, file: Path, config: Path, *, without: str = ""
+) -> Iterator[CommandLine]:
+    """The command line of an account that has what ``plan --rbac`` gives its caller, but for one name."""
     found = yaml.safe_load_all(chaoskit("plan", file, "--rbac").out)
     bodies = [body for body in found if body["metadata"]["name"] == "chaoskit-run"]
+    for body in bodies:
+        if "rules" in body:
+            body["rules"] = [each for each in body["rules"] if without not in each.get("resourceNames", ())]
     for body in bodies:
         simulated.cluster.create(body)
     config.write_text(_of_account(simulated, "chaoskit-run"), encoding="utf-8")
@@ -352,6 +390,41 @@ def test_a_plan_tells_the_steady_state_as_it_is_now_and_runs_no_command(
     assert re.search(r"1 of these \d+, chosen when it starts: cart-", hog)
     (plan,) = chaoskit("plan", file, "-o", "json").json["plans"]
     assert [each["held"] for each in plan["steadyState"]] == [True, None]
+
+
+@pytest.mark.parametrize(
+    ("condition", "mark", "code"),
+    [
+        ({"kubernetes": {"workload": "deployment/cart", "ready": 99}}, "✖", 8),
+        ({"http": {"url": "http://127.0.0.1:1/"}}, "✖", 8),
+        ({"kubernetes": {"workload": "deployment/cart", "ready": 99}, "mode": "after"}, "!", 0),
+    ],
+    ids=["broken", "unreachable", "wanted after it alone"],
+)
+def test_a_plan_whose_steady_state_forbids_the_fault_ends_as_the_run_would(
+    chaoskit: CommandLine, write: Write, condition: dict[str, object], mark: str, code: int
+) -> None:
+    file = write("x.yaml", experiment("x", steadyState=[condition]))
+    ended = chaoskit("plan", file)
+    assert ended.code == code, ended.out
+    assert f"  {mark} steady state" in ended.out
+    assert ("next  chaoskit run" in ended.out) is (code == 0)
+    told = chaoskit("plan", file, "-o", "json").json
+    assert (told["exit"], told["plans"][0]["outcome"]) == (code, "no-baseline" if code else None)
+
+
+def test_what_a_run_would_warn_of_the_plan_warns_of(chaoskit: CommandLine, write: Write) -> None:
+    file = write("x.yaml", experiment("x"))
+    ended = chaoskit("plan", file)
+    words = "without it a pass says only that the fault took place"
+    assert ended.code == 0
+    assert re.search(
+        rf"^  ! document +\S*x.yaml:\d+:\d+  spec.steadyState .*{words}", ended.out, re.MULTILINE
+    )
+    (plan,) = chaoskit("plan", file, "-o", "json").json["plans"]
+    assert [words in each for each in plan["warnings"]] == [True]
+    silent = chaoskit("plan", write("y.yaml", experiment("y", steadyState=[READY])))
+    assert "! document" not in silent.out
 
 
 def test_where_there_is_no_document_the_arguments_are_named(stranger: CommandLine, write: Write) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from rich.console import Console
 from tests.commandline import CommandLine
 from tests.wire import Answer, scripted
 
+from chaoskit.cli import outlooks
 from chaoskit.cli.predict import Gate
 from chaoskit.flows.foreseeing import Manner, Outlook
 from chaoskit.outcome import Outcome
 from chaoskit.prediction import Health, Silent
+from chaoskit.prediction.scoring import Bin, Score
 from chaoskit.records import PredictionRecord
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -84,11 +88,42 @@ def test_labels_that_no_workload_has_are_4(chaoskit: CommandLine, gate: tuple[ob
     assert "no workload of shop has the labels tier=bakend" in ended.err
 
 
-def test_options_that_do_not_belong_together_are_2(chaoskit: CommandLine) -> None:
-    assert chaoskit("predict", "--rounds", 2).code == 2
-    assert chaoskit("predict", "--data", "x", "--mapping", "y", "--watch").code == 2
-    assert chaoskit("predict", "--data", "x", "--mapping", "y", "-A").code == 2
-    assert chaoskit("train", "--data", "x", "--mapping", "y", "-A").code == 2
+FILES = ("--data", "x", "--mapping", "y")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--rounds", 2), "--rounds belongs to --watch"),
+        (("--at", "2026-10-01"), "--at belongs to --data"),
+        (("--hours", 2), "--hours belongs to --scorecard"),
+        ((*FILES, "--watch"), "--watch and --data do not go together"),
+        ((*FILES, "-A"), "--all-namespaces and --data do not go together"),
+        ((*FILES, "-n", "nowhere"), "--namespace and --data do not go together"),
+        (("--scorecard", "--model", "nope"), "--model and --scorecard do not go together"),
+        (("--scorecard", "--watch"), "--watch and --scorecard do not go together"),
+        (("--scorecard", "--fail-above", 0), "--fail-above and --scorecard do not go together"),
+        (("--scorecard", "--at", "2026-10-01"), "--at and --scorecard do not go together"),
+    ],
+)
+def test_options_that_do_not_belong_together_are_2(
+    chaoskit: CommandLine, words: tuple[object, ...], said: str
+) -> None:
+    ended = chaoskit("predict", *words)
+    assert (ended.code, ended.out) == (2, "")
+    assert said in ended.err
+
+
+@pytest.mark.parametrize("flag", ["--alertmanager", "--prometheus"])
+def test_an_address_that_is_none_is_2_before_anything_is_asked(stranger: CommandLine, flag: str) -> None:
+    ended = stranger("predict", "-n", "shop", "--watch", flag, "nonsense")
+    assert (ended.code, ended.out) == (2, "")
+    assert "nonsense" in ended.err
+    assert "http://localhost:90" in ended.err
+
+
+def test_training_on_files_is_of_no_namespace(chaoskit: CommandLine) -> None:
+    assert chaoskit("train", *FILES, "-A").code == 2
 
 
 def test_an_alertmanager_that_is_away_is_a_warning(chaoskit: CommandLine) -> None:
@@ -117,6 +152,17 @@ def test_past_predictions_are_held_against_what_came_of_them(chaoskit: CommandLi
     assert chaoskit("predict", "-n", "shop", "--scorecard").out.startswith("MODEL")
 
 
+def test_a_scorecard_says_of_how_many_told_so_how_many_failed() -> None:
+    bins = (Bin(32, 0.02, 0.03), Bin(2, 0.12, 1.0))
+    score = Score("shop-1", 34, 0, 0.1, 0.01, 0.08, 0.01, bins, 3, 3, 3, 0, 24.0)
+    text = io.StringIO()
+    outlooks.scores(Console(file=text, soft_wrap=True), [score])
+    assert (
+        "shop-1: of 32 told as about 2 %, 3 % failed; of 2 told as about 12 %, 100 % failed"
+        in text.getvalue()
+    )
+
+
 def outlook(*found: PredictionRecord, silent: tuple[Silent, ...] = ()) -> Outlook:
     return Outlook(T0, found, Manner("shop-1", "forecast", 30), Health(), silent)
 
@@ -128,6 +174,14 @@ def record(**told: Any) -> PredictionRecord:
         "high": 0.5, "score": 0.5, "alarmed": False, "issue": "", "reasons": (),
     }  # fmt: skip
     return PredictionRecord(**(usual | told))
+
+
+@pytest.mark.parametrize(("rule", "told"), [("static rule", True), ("", False)])
+def test_whose_the_percentage_is_is_said_where_a_rule_alarms(rule: str, *, told: bool) -> None:
+    seen = outlook(record(probability=0.07, alarmed=True, rule=rule))
+    text = io.StringIO()
+    outlooks.show(Console(file=text, soft_wrap=True), seen)
+    assert ("An alarm is a rule or the forest" in text.getvalue()) is told
 
 
 RULE: dict[str, Any] = {"probability": None, "low": None, "high": None, "model": "rules"}

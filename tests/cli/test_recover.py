@@ -184,7 +184,7 @@ def test_a_halt_of_recoveries_refuses_them_and_leaves_chaos_alone(
     (record,) = recovered.json["recoveries"]
     assert (record["target"], record["outcome"]) == ("deployment/search", "recovered")
     assert record["plan"]["runbook"] == "mine"
-    assert chaoskit("resume").err.endswith("resumed  nothing was halted\n")
+    assert chaoskit("resume").out.endswith("resumed  nothing was halted\n")
 
 
 def test_only_what_a_person_approved_is_done(chaoskit: CommandLine, simulated: Watched) -> None:

@@ -281,7 +281,7 @@ def test_halting_stops_a_run_under_way_and_blocks_the_next(
     assert "incident 42" in out
     assert blocked.code == 3
     assert "incident 42" in blocked.out
-    assert "resumed  chaos and recovery" in lifted.err
+    assert "resumed  chaos and recovery" in lifted.out
     assert simulated.left() == []
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -96,6 +97,59 @@ def test_a_variable_a_probe_and_a_secret_of_plain_litmus(
     file = write("x.yaml", yaml.safe_dump_all([secret, engine]))
     ended = _everything(chaoskit, file)
     assert "answers" in ended[2].out
+    assert list(_songs(chaoskit.home, *ended, inputs=(file,))) == []
+
+
+FILLED: dict[str, Any] = {
+    "hypothesis": "Nobody guesses ${password}.",
+    "steadyState": [
+        {"command": {"run": "echo ${password}; exit 1"}},
+        {"http": {"url": "http://127.0.0.1:1/x?x=${password}"}},
+    ],
+}
+
+
+@pytest.mark.parametrize("given", ["var", "file"])
+def test_a_variable_that_is_put_into_plain_words_of_a_document(
+    chaoskit: CommandLine, write: Write, given: str
+) -> None:
+    file, values = write("x.yaml", experiment("x", **FILLED)), write("values.yaml", f"password: {CANARY}\n")
+    words = ("--var", f"password={CANARY}") if given == "var" else ("--var-file", values)
+    planned = chaoskit("plan", file, *words, "-o", "json")
+    ended = [
+        planned,
+        chaoskit("plan", file, *words),
+        chaoskit("validate", file, *words),
+        chaoskit("run", file, *words, "--yes", "-v", "-o", "json", "--github", *REPORTS),
+        chaoskit("run", "--plan", planned.json["hash"], "--yes", "--progress", "json"),
+        chaoskit("history", "-o", "json"),
+    ]
+    assert [each.code for each in ended] == [0, 0, 0, 8, 8, 0], ended[3].err
+    assert "127.0.0.1:1/x?x=(hidden)" in ended[3].out
+    assert list(_songs(chaoskit.home, *ended, inputs=(file, values))) == []
+
+
+def test_a_variable_where_something_else_belongs(stranger: CommandLine, write: Write) -> None:
+    file = write("x.yaml", experiment("x", duration="${password}"))
+    ended = stranger("validate", file, "--var", f"password={CANARY}")
+    assert ended.code == 2
+    assert "spec.duration is" in ended.out
+    assert list(_songs(stranger.home, ended, inputs=(file,))) == []
+
+
+def test_a_variable_in_a_text_that_is_no_yaml(stranger: CommandLine, write: Write) -> None:
+    file = write("x.yaml", experiment("x") + "  more: 1: ${password}\n")
+    ended = stranger("validate", file, "--var", f"password={CANARY}")
+    assert ended.code == 2
+    assert "x.yaml:" in ended.out + ended.err
+    assert list(_songs(stranger.home, ended, inputs=(file,))) == []
+
+
+def test_a_setting_whose_key_looks_secret(chaoskit: CommandLine, write: Write) -> None:
+    parameters = {"configMap": "nothing", "key": "DB_PASSWORD", "value": CANARY}
+    file = write("x.yaml", experiment("x", fault="config-mutation", parameters=parameters))
+    ended = [chaoskit("plan", file, "-o", "json"), chaoskit("run", file, "--yes", "-o", "json", *REPORTS)]
+    ended.append(chaoskit("history", "-o", "json"))
     assert list(_songs(chaoskit.home, *ended, inputs=(file,))) == []
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from xml.etree.ElementTree import parse
 
 import pytest
-from tests.cli.made import READY, experiment
+from tests.cli.made import READY, experiment, without_baseline
 from tests.commandline import CommandLine, Watched, read_until
 from tests.experiments.conftest import World
 from tests.experiments.directly import dump
@@ -300,6 +300,20 @@ def test_an_abort_finishes_what_a_dead_process_left(
     assert ended.code == 0, ended.err
     assert simulated.left() == []
     assert chaoskit("abort", "--all", "--yes").code == 0
+
+
+def test_what_has_ended_is_told_by_who_follows_or_aborts_it(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    assert chaoskit("run", write("x.yaml", without_baseline()), "--yes").code == 8
+    (run,) = chaoskit("history", "-o", "json").json["records"]
+    followed = chaoskit("show", run["id"][:12], "--follow", "-o", "json")
+    assert followed.code == 8, followed.err
+    assert followed.json["reason"] == run["reason"]
+    aborted = chaoskit("abort", run["id"][:12])
+    assert (aborted.code, aborted.out) == (0, f"run {run['id']} has ended: no baseline\n"), aborted.err
+    unknown = chaoskit("show", "1nothing", "--follow")
+    assert (unknown.code, "nothing with the id 1nothing is under way" in unknown.err) == (2, True)
 
 
 def test_nothing_to_abort_under_that_name_is_2(chaoskit: CommandLine) -> None:

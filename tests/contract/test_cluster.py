@@ -464,6 +464,21 @@ def test_a_watch_whose_version_is_forgotten_tells_the_difference(
         until(lambda: watch.types()[-1] == "SYNCED", PATIENCE, "not synced again")
 
 
+def test_a_cluster_is_known_by_the_uid_of_kube_system_and_asked_for_it_once(wire: Wire) -> None:
+    uid = wire.cluster.get(ObjectRef(kube.NAMESPACE, "", "kube-system"))["metadata"]["uid"]
+    found = wire.cluster.identity()
+    assert (found.uid, found.key, found.address) == (uid, uid, wire.cluster.address)
+    asked = len(wire.relay.asked)
+    assert (wire.cluster.identity(), len(wire.relay.asked)) == (found, asked)
+
+
+def test_where_kube_system_is_hidden_a_cluster_is_known_by_its_address(wire: Wire) -> None:
+    wire.relay.will(Answer(403, {"kind": "Status", "code": 403, "message": "not for you"}))
+    found = wire.cluster.identity()
+    assert (found.uid, found.key) == ("", wire.cluster.address)
+    assert str(found) == f"{wire.cluster.name} ({wire.cluster.address}, uid unknown)"
+
+
 @pytest.mark.parametrize("code", [429, 500, 503, 504])
 def test_a_read_outlives_a_server_in_trouble(wire: Wire, code: int) -> None:
     wire.relay.will(*[Answer(code, {"kind": "Status", "code": code, "message": "trouble"})] * 3)

@@ -15,6 +15,7 @@ from chaoskit.adapters.spool import SpoolingStore
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.amending import AMENDED, early
 from chaoskit.errors import InvalidInput, UnknownName
+from chaoskit.newer import KnownStore
 from chaoskit.ports.store import Document, Store
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -25,11 +26,13 @@ def document(key: str, minute: float = 0, kind: str = "run", **fields: Any) -> D
     return {"kind": kind, "id": key, "at": at, "trace_id": "t1", "schema_version": 1, **fields}
 
 
-@pytest.fixture(params=["sqlite", "spooling", pytest.param("mongo", marks=pytest.mark.real)])
+@pytest.fixture(params=["sqlite", "spooling", "known", pytest.param("mongo", marks=pytest.mark.real)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     path = tmp_path / "kept" / "store.db"
     if request.param == "sqlite":
         opened: Store = SqliteStore(path)
+    elif request.param == "known":
+        opened = KnownStore(SqliteStore(path))
     elif request.param == "spooling":
         opened = SpoolingStore(
             f"sqlite://{path}", lambda: SqliteStore(path), lambda: SqliteStore(tmp_path / "spool.db")
@@ -257,4 +260,17 @@ def test_what_is_older_than_its_kinds_age_goes_and_other_kinds_stay(tmp_path: Pa
     store.put(document("p12", 12, "prediction"))
     assert [each["id"] for each in store.find("prediction")] == ["p12", "p11", "p5"]
     assert len(store.find("run")) == 3
+    store.close()
+
+
+def test_the_time_of_one_cluster_makes_nothing_of_another_old(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db", ages={"prediction": timedelta(days=30)})
+    days = {"prod": (-40, -1, 0), "simulator": (0, 40), "gone": (-90,), None: (-50, 3)}
+    store.load([
+        document(f"{cluster}{day}", day * 24 * 60, "prediction", cluster=cluster)
+        for cluster, found in days.items() for day in found
+    ])  # fmt: skip
+    store.put(document("simulator41", 41 * 24 * 60, "prediction", cluster="simulator"))
+    kept = {each["id"] for each in store.find("prediction")}
+    assert kept == {"prod-1", "prod0", "simulator40", "simulator41", "gone-90", "None3"}
     store.close()

@@ -93,6 +93,37 @@ def test_exit_codes_that_are_named_mean_what_the_comments_say() -> None:
     assert gitlab["resilience"]["allow_failure"]["exit_codes"] == [
         Outcome.REFUSED.exit_code, Outcome.NO_BASELINE.exit_code,
     ]  # fmt: skip
-    jenkins = (PROJECT / "examples/ci/Jenkinsfile").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["plan", "run"])
+def test_jenkins_takes_what_proves_nothing_for_unstable_wherever_it_is_found_out(name: str) -> None:
     codes = [each.exit_code for each in (Outcome.REFUSED, Outcome.CANNOT_START, Outcome.NO_BASELINE)]
-    assert f"code in {codes}" in jenkins
+    called = rf"sh returnStatus: true, script: '''\s+chaoskit {name} [^']+'''\s+ends code, (\[.+?\])"
+    assert re.findall(called, (PROJECT / "examples/ci/Jenkinsfile").read_text(encoding="utf-8")) == [
+        str(codes)
+    ]
+
+
+def _whatever_happened(path: Path) -> list[Any]:
+    """What the pipeline does after the run, be it cancelled or killed."""
+    text = path.read_text(encoding="utf-8")
+    if path.name == "Jenkinsfile":
+        return re.findall(r"^( *)always \{(.+?)^\1\}", text, re.MULTILINE | re.DOTALL)
+    documents = list(yaml.safe_load_all(text))
+    match path.stem:
+        case "github-actions":
+            steps = documents[0]["jobs"]["experiments"]["steps"]
+            return [each for each in steps if each.get("if", "").startswith("always()")]
+        case "gitlab-ci":
+            return [job["after_script"] for job in documents[0].values() if "after_script" in job]
+        case "tekton":
+            named = [each["taskRef"]["name"] for each in documents[-1]["spec"]["finally"]]
+            return [each for each in documents if each["metadata"]["name"] in named]
+        case _:
+            spec = documents[0]["spec"]["workflowSpec"]
+            return [each for each in spec["templates"] if each["name"] == spec["onExit"]]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_run_that_is_cancelled_or_killed_is_finished_by_the_pipeline(path: Path) -> None:
+    assert "chaoskit rescue" in str(_whatever_happened(path))

@@ -123,6 +123,55 @@ def test_what_one_run_makes_and_removes_is_not_for_another_beside_it(
     assert disjoint(claims(beside("a", *ours)), claims(beside("b", *theirs))) is apart
 
 
+def judged_by(condition: dict[str, Any], *workloads: str) -> Trial:
+    spec = {"fault": {"kind": "pod-delete"}, "targets": {"workloads": list(workloads or ("db",))}}
+    spec["steadyState"] = [condition]
+    meta = {"name": "judged", "namespace": "shop"}
+    return Trial("t.yaml", experiment=Experiment.model_validate({"metadata": meta, "spec": spec}))
+
+
+ERRORS = {"signal": "error_ratio", "below": 0.05}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"prometheus": {**ERRORS, "workload": "deployment/cart"}},
+        {"kubernetes": {"workload": "cart"}, "mode": "edges"},
+        {"command": {"run": "true", "workload": "cart"}},
+        {"prometheus": ERRORS},
+        {"prometheus": {"query": "up", "above": 0}},
+        {"http": {"url": "https://shop.example"}},
+        {"alert": {"name": "CartIsSlow"}},
+        {"command": {"run": "curl shop"}},
+    ],
+)
+def test_nobody_disturbs_meanwhile_what_a_steady_state_looks_at(condition: dict[str, Any]) -> None:
+    judged, cart = claims(judged_by(condition)), claims(trial("cart"))
+    assert not disjoint(judged, cart)
+    assert not disjoint(cart, judged)
+    assert disjoint(judged, claims(trial("cart", namespace="lab")))
+    assert not disjoint(judged, claims(judged_by(condition, "orders")))
+
+
+def test_a_steady_state_that_names_workloads_and_places_keeps_no_others_waiting() -> None:
+    for condition in (
+        {"prometheus": {**ERRORS, "workload": "deployment/cart"}},
+        {"prometheus": {**ERRORS, "labels": {"namespace": "lab"}}},
+        {"alert": {"name": "LabIsSlow", "labels": {"namespace": "lab"}}},
+    ):
+        assert disjoint(claims(judged_by(condition)), claims(trial("orders")))
+    assert not disjoint(claims(judged_by(condition)), claims(trial("orders", namespace="lab")))
+
+
+def test_an_engines_probes_may_look_at_whatever_there_is_beside_its_targets() -> None:
+    workloads = {"workloads": [{"kind": "deployment", "namespace": "shop", "names": "cart"}]}
+    probes = [{"name": "p", "type": "httpProbe"}]
+    experiments = [{"name": "pod-delete", "spec": {"probe": probes}}]
+    assert disjoint(claims(engine(selectors=workloads)), claims(trial("db")))
+    assert not disjoint(claims(engine(selectors=workloads, experiments=experiments)), claims(trial("db")))
+
+
 def mutation(workload: str, **parameters: str) -> Trial:
     fault = {"kind": "config-mutation", "parameters": {"key": "HOST", "value": "none", **parameters}}
     meta = {"name": workload, "namespace": "shop"}

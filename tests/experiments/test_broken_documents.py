@@ -11,9 +11,9 @@ from hypothesis import strategies as some
 from tests.experiments import test_lint as right
 from tests.experiments import test_lint_carried as carried
 
+from chaoskit.acts.aims import wanted
 from chaoskit.documents import parse
 from chaoskit.errors import InvalidInput, Problem
-from chaoskit.experiments import targets
 from chaoskit.experiments.lint import NEEDED, findings
 from chaoskit.experiments.trials import chaos_seconds, overhead_seconds, trials
 
@@ -99,7 +99,7 @@ def _taken(documents: Any) -> None:
         assert chaos_seconds(trial, {}, 1) >= 0
         assert overhead_seconds(trial) > 0
         if trial.engine is not None:
-            assert targets.wanted(trial.engine)
+            assert wanted(trial.engine)
 
 
 @MANY

@@ -238,6 +238,8 @@ def test_a_policy_that_nobody_is_seen_to_feel_proves_nothing(world: World) -> No
     record = world.run(trial("direct-unfelt", "network-partition", duration="1s"))
     assert record.outcome is Outcome.ERRORED
     assert "no effect of it was seen" in record.reason
+    assert "the network plugin enforces no NetworkPolicies" in record.evidence["hint"]
+    assert record.evidence["hint"].endswith("chaoskit faults show network-partition")
     assert whole_again(world, "direct-unfelt") == before
 
 
@@ -597,7 +599,7 @@ SETTING = {"configMap": "settings", "key": "LEVEL", "value": "x"}
     [
         ("scale-down", {"replicas": 3}, "that is no fewer"),
         ("config-mutation", {"key": "LEVEL", "value": "x"}, "either configMap or secret"),
-        ("config-mutation", {"configMap": "settings", "key": "LEVEL"}, "a value must be given"),
+        ("config-mutation", {"configMap": "settings", "key": "LEVEL"}, "either value or remove"),
         ("config-mutation", {"configMap": "settings", "key": "LEVL", "value": "x"}, "has no key LEVL"),
         ("config-mutation", {"configMap": "nothing", "key": "LEVEL", "value": "x"}, "nothing"),
         ("service-blackhole", {"service": "other"}, "no service other"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from tests.acts.fake import FakeCluster
 from tests.acts.test_engine import ENGINE, serving
 
 from chaoskit.acts.trail import BY_COMMAND, Struck
@@ -15,7 +16,7 @@ def planned(fault: str) -> Plan:
     """Somebody's own engine, of which Litmus takes one of these pods."""
     pods = (serving("cart-a"), serving("cart-b"))
     prepared = Prepared("litmus", {fault: Selection(pods, 1, (), 2, ("shop",))}, {}, (), 30.0, 60.0, {}, ())
-    return Plan(Trial("t.yaml"), prepared, (), "hash", ())
+    return Plan(Trial("t.yaml"), prepared, (), "hash", (), FakeCluster().identity())
 
 
 def test_a_trail_has_every_pod_that_litmus_may_choose_for_its_commands() -> None:

@@ -6,6 +6,7 @@ import pytest
 from tests.experiments.test_lint import rules, with_env
 
 from chaoskit.documents import parse
+from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.faults import CATALOGUE, SEVERITIES, Fault
 from chaoskit.experiments.lint import findings
 from chaoskit.experiments.spec import ENV
@@ -132,6 +133,12 @@ def test_every_fault_says_what_it_needs_and_what_it_leaves(fault: Fault) -> None
     assert fault.undo
     assert fault.leftovers
     assert fault.document()["presets"].keys() == set(SEVERITIES)
+
+
+@pytest.mark.parametrize("fault", EVERY.values(), ids=lambda fault: str(fault.kind))
+def test_only_what_litmus_has_names_a_chaosexperiment_and_a_release_of_it(fault: Fault) -> None:
+    there, told = fault.kind in CATALOGUE, fault.document()
+    assert (bool(told["litmus"]), bool(told["since"])) == (there, there)
 
 
 def test_gaps_in_the_rights_of_charts_are_filled() -> None:

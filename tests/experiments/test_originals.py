@@ -23,7 +23,7 @@ NODE = ObjectRef(kube.NODE, "", "node-1")
 def planned(fault: str, env: dict[str, str], **more: Any) -> Plan:
     selection = Selection((), 1, more.pop("workloads", ()), 1, ("shop",), **more)
     prepared = Prepared("litmus", {fault: selection}, {}, (), 30.0, 60.0, {}, (), env={fault: env})
-    return Plan(Trial("t.yaml"), prepared, (), "hash", ())
+    return Plan(Trial("t.yaml"), prepared, (), "hash", (), FakeCluster().identity())
 
 
 def entries(plan: Plan, cluster: FakeCluster) -> list[Entry]:

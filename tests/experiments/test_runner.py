@@ -24,7 +24,7 @@ from chaoskit.experiments import Plan, Trial, plan, run
 from chaoskit.experiments.spec import Experiment
 from chaoskit.governor import Governor, Limits
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Access, Change, Kind, Object, ObjectRef, Permission
+from chaoskit.ports.cluster import Access, Change, Identity, Kind, Object, ObjectRef, Permission
 from chaoskit.ports.http import Response
 from chaoskit.records import RunRecord
 from chaoskit.reports.conditions import seconds_to_recover
@@ -202,6 +202,15 @@ def test_an_injection_whose_event_the_watch_is_late_with_is_asked_for() -> None:
     record = run(trial(), cluster=cluster, clock=clock, governor=Governor(cluster, clock))
     assert record.outcome is Outcome.PASSED, record.reason
     assert record.injected_at is not None
+
+
+def test_the_step_of_litmus_says_nothing_of_the_steady_state_that_it_did_not_look_at() -> None:
+    heard: list[Event] = []
+    record, _ = steady(12, 29, listen=heard.append)
+    assert record.outcome is Outcome.WEAKNESS_FOUND
+    (told,) = (each.detail for each in heard if isinstance(each, Step) and each.name == "litmus")
+    assert told == "passed: pod-delete was injected; Litmus looked at no probe"
+    assert not any("held" in each.detail for each in heard if isinstance(each, Step))
 
 
 def checked() -> Object:
@@ -541,6 +550,36 @@ def test_the_native_account_is_part_of_the_hash() -> None:
     assert native() != native({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
 
 
+def test_a_hash_is_of_one_cluster_by_its_uid_or_where_that_is_hidden_by_its_address() -> None:
+    first, second = Narrow(ManualClock()), Narrow(ManualClock())
+    second.uid = "another"
+    assert plan(trial(), second).hash != plan(trial(), first).hash
+    second.uid = ""
+    hidden = plan(trial(), second)
+    assert hidden.hash != plan(trial(), first).hash
+    assert plan(trial(), second).hash == hidden.hash
+    assert hidden.document()["cluster"] == {"name": "fake", "uid": "", "address": second.address}
+
+
+def test_a_cluster_that_another_knew_otherwise_is_the_same_unless_it_is_certainly_not() -> None:
+    cluster = Narrow(ManualClock())
+    outside = Identity("prod", "", "https://prod.example.com")
+    first = plan(trial(), cluster, known=outside)
+    assert first.hash not in {plan(trial(), cluster).hash, "hash"}
+    assert plan(trial(), cluster, known=outside).hash == first.hash
+    other = replace(outside, uid="another")
+    assert plan(trial(), cluster, known=other).hash == plan(trial(), cluster).hash
+
+
+def test_a_plan_of_another_cluster_is_drift_that_names_this_one() -> None:
+    elsewhere = Scripted(ManualClock())
+    elsewhere.uid = "another"
+    record, cluster, _ = ran(*COURSE, expected_hash=plan(trial(), elsewhere).hash)
+    assert record.outcome is Outcome.REFUSED
+    assert f"on {cluster.identity()}" in record.reason
+    assert cluster.wrote == []
+
+
 def test_results_of_an_unchanged_engine_stay() -> None:
     _, cluster, _ = ran(*COURSE)
     assert not any("delete chaosresult" in each for each in cluster.wrote)
@@ -642,3 +681,33 @@ def test_a_guards_no_comes_before_what_is_missing() -> None:
     assert made_plan.outcome is Outcome.REFUSED
     assert made_plan.problem is not None
     assert made_plan.problem.name == "protected namespace"
+
+
+def test_no_run_begins_on_what_anothers_engine_works_on_and_the_plan_says_so() -> None:
+    clock = ManualClock()
+    cluster = Scripted(clock)
+    theirs = {**trial().document, "metadata": {"name": "nightly", "namespace": "lab"}}
+    cluster.store("create", ObjectRef(kube.CHAOS_ENGINE, "lab", "nightly"), theirs)
+    governor = Governor(cluster, clock)
+    assert plan(trial(), cluster, governor=governor).outcome is Outcome.REFUSED
+    record = run(trial(), cluster=cluster, clock=clock, governor=governor)
+    assert record.outcome is Outcome.REFUSED
+    assert "chaos engine nightly works on deployment/web" in record.reason
+    assert accounts(cluster) == ()
+
+
+def test_that_a_namespace_is_protected_is_said_first_and_alone_whatever_is_missing_there() -> None:
+    clock = ManualClock()
+    cluster = FakeCluster()
+    governor = Governor(cluster, clock)
+    body = trial().document
+    info = {"appns": "kube-system", "applabel": "k8s-app=dns", "appkind": "deployment"}
+    there = Trial("t.yaml", engine={**body, "spec": {**body["spec"], "appinfo": info}})
+    made_ = plan(there, cluster, governor=governor)
+    assert [each.name for each in made_.checks] == ["protected namespace"]
+    assert made_.outcome is Outcome.REFUSED
+    record = run(there, cluster=cluster, clock=clock, governor=governor)
+    assert record.outcome is Outcome.REFUSED
+    assert "namespace kube-system is protected" in record.reason
+    allowed = Governor(cluster, clock, Limits(protected=()))
+    assert plan(there, cluster, governor=allowed).outcome is Outcome.CANNOT_START

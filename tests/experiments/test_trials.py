@@ -93,6 +93,40 @@ def test_what_is_said_twice_is_refused_with_both_places(old: str, new: str, fiel
     assert f"beside {beside}" in problem.found
 
 
+@pytest.mark.parametrize(
+    ("parameters", "field", "rule", "wanted"),
+    [
+        ("value: x", "configMap", "parameter-missing", "either configMap or secret"),
+        ("configMap: '', value: x", "configMap", "parameter-missing", "either configMap or secret"),
+        ("configMap: a, SECRET: b, value: x", "SECRET", "twice-said", "either configMap or secret"),
+        (
+            "configMap: '', secret: '', value: x",
+            "configMap",
+            "parameter-missing",
+            "either configMap or secret",
+        ),
+        ("configMap: a", "value", "parameter-missing", "either value or remove"),
+        ("configMap: a, remove: false", "value", "parameter-missing", "either value or remove"),
+        ("secret: a, remove: true, value: x", "remove", "twice-said", "either value or remove"),
+    ],
+)
+def test_of_what_a_mutation_may_do_one_thing_is_asked_for(
+    parameters: str, field: str, rule: str, wanted: str
+) -> None:
+    fault = f"{{kind: config-mutation, parameters: {{key: LEVEL, {parameters}}}}}"
+    with pytest.raises(InvalidInput) as caught:
+        trials(parse(NATIVE.replace("{kind: pod-delete}", fault, 1), "f.yaml"))
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.field) == (5, f"spec.fault.parameters.{field}")
+    assert (problem.rule, problem.expected) == (rule, wanted)
+
+
+@pytest.mark.parametrize("parameters", ["configMap: a, value: 'false'", "SECRET: a, remove: true"])
+def test_a_mutation_that_says_one_thing_is_taken(parameters: str) -> None:
+    fault = f"{{kind: config-mutation, parameters: {{key: LEVEL, {parameters}}}}}"
+    assert trials(parse(NATIVE.replace("{kind: pod-delete}", fault, 1), "f.yaml"))
+
+
 def test_a_preset_can_give_what_the_fault_cannot_do_without() -> None:
     text = NATIVE.replace("pod-delete", "node-taint").replace("workloads: [deployment/cart]", "nodes: [n1]")
     assert trials(parse(text))[0].faults == ("node-taint",)

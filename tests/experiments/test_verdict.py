@@ -11,7 +11,15 @@ from tests.experiments.made import INJECTED, RUNS, event, observed, result
 
 from chaoskit.experiments import verdict
 from chaoskit.experiments.terminal import Ending
-from chaoskit.experiments.verdict import Judged, final, of_baseline, of_litmus, of_steady_state, once_undone
+from chaoskit.experiments.verdict import (
+    Judged,
+    final,
+    held_words,
+    of_baseline,
+    of_litmus,
+    of_steady_state,
+    once_undone,
+)
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object
 from chaoskit.records import Undo
@@ -279,7 +287,7 @@ def test_a_pass_says_of_nothing_that_it_held_but_of_what_was_declared(
     *, probes: bool, steady: bool, words: str
 ) -> None:
     declared = experiment("Edge") if probes else experiment()
-    assert judged(result("Pass"), declared, steady=steady).reason == words
+    assert judged(result("Pass"), declared, unprobed=held_words(steady=steady)).reason == words
 
 
 def test_an_unconfirmed_undo_goes_before_everything() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -159,6 +160,15 @@ def test_a_page_that_nobody_took_is_sent_again(kept: Kept, pager: Pager) -> None
     mine.heed("shop", foreseen("deployment/cart"))
     mine.heed("shop", foreseen("deployment/cart"))
     assert len(pager.pages) == 1
+
+
+def test_what_a_rule_alarms_on_is_not_called_likely(kept: Kept, pager: Pager) -> None:
+    (each,) = foreseen("deployment/cart")
+    reasons = ("static rule: working set 213 of 256 MiB",)
+    alarms(kept).heed("shop", [replace(each, rule="static rule", probability=0.07, reasons=reasons)])
+    assert pager.pages == ["deployment/cart in shop is alarmed by static rule"]
+    (step,) = kept.steps("predicted")
+    assert step == "deployment/cart in shop is alarmed by static rule: working set 213 of 256 MiB"
 
 
 def test_without_anybody_to_tell_nothing_is_written(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from chaoskit.experiments import trial_of
 from chaoskit.flows import detached
 from chaoskit.flows.controller import Duty
 from chaoskit.flows.hands import MOST, WORKERS
-from chaoskit.ports.cluster import Change, Kind, Object, ObjectRef
+from chaoskit.ports.cluster import Change, Identity, Kind, Object, ObjectRef
 
 DEAD = "chaoskit-dead"
 AWAY = Unavailable("no answer", service="kubernetes")
@@ -292,7 +292,7 @@ def test_a_run_that_waits_too_long_is_over_then_and_not_when_a_hand_is_free(kept
 
 def packed(name: str, target: str, **spec: Any) -> str:
     body = yaml.safe_load(experiment(name, fault="scale-down", target=target, engine="direct", **spec))
-    return detached.packed(trial_of(body), "")
+    return detached.packed(trial_of(body), "", Identity("fake", "", ""))
 
 
 def held(kept: Kept) -> tuple[threading.Event, threading.Event]:

@@ -15,13 +15,13 @@ from chaoskit import kube
 from chaoskit.acts import handover
 from chaoskit.acts.accounts import ACCEPTED, accounts
 from chaoskit.clock import ManualClock
-from chaoskit.documents import Document
+from chaoskit.documents import Document, parse
 from chaoskit.errors import CannotStart
 from chaoskit.experiments import Trial, trials
-from chaoskit.flows.detached import PATIENCE, hand_over
+from chaoskit.flows.detached import PATIENCE, hand_over, packed, unpacked
 from chaoskit.flows.world import World
 from chaoskit.governor import Limits
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.cluster import Identity, ObjectRef
 
 
 @pytest.fixture
@@ -48,6 +48,15 @@ def test_who_hands_over_a_run_hears_that_it_is_accepted_though_nobody_has_a_hand
     found = hand_over(world, trial, stop=threading.Event(), wall=wall)
     assert (found.accepted, found.holder, found.state) == ("busy:1:controller", "", "handed")
     assert accounts(world.cluster) == (found,)
+    handed, expected, known = unpacked(handover.document_of(world.cluster, found))
+    assert (handed.name, expected, known) == (trial.name, "", world.cluster.identity())
+
+
+def test_what_is_secret_of_a_run_is_secret_to_the_controller_too() -> None:
+    text = experiment("x", hypothesis="Nobody guesses ${password}.")
+    (given,) = trials(parse(text, "x.yaml", variables={"password": "hunter2secret", "name": "whatever"}))
+    taken, *_ = unpacked(packed(given, "", Identity("here", "", "")))
+    assert given.secrets == taken.secrets == {"hunter2secret"}
 
 
 def test_a_run_that_no_controller_answers_for_is_withdrawn(tmp_path: Path, trial: Trial) -> None:

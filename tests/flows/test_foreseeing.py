@@ -553,6 +553,12 @@ def test_an_alert_says_what_its_model_says(mode: str, says: str) -> None:
     assert alert.annotations["summary"] == says
 
 
+def test_an_alert_of_a_rule_does_not_call_probable_what_the_forest_does_not() -> None:
+    said = replace(RECORD, probability=0.07, rule="static rule")
+    (alert,) = Alerts(timedelta(minutes=4), "shop").of(outlook(0, said))
+    assert alert.annotations["summary"] == "deployment/cart in shop is alarmed by static rule (forest: 7%)"
+
+
 def test_an_alarm_of_another_class_is_another_alert() -> None:
     alerts = Alerts(timedelta(minutes=4), "shop")
     alerts.of(outlook(0, RECORD))
@@ -570,10 +576,10 @@ def test_alertmanager_is_told_in_its_own_words() -> None:
         assert asked.path == "/api/v2/alerts"
         assert '"endsAt": "2026-03-01T12:04:00+00:00"' in asked.body
         server.will(Answer(400, b"bad label"))
-        with pytest.raises(Unavailable, match="answered with 400"):
+        with pytest.raises(Unavailable, match=f"Alertmanager at {server.url[7:]} answered with 400"):
             Alertmanager(server.url, RequestsHttp()).push(alerts)
-    with pytest.raises(Unavailable, match="gave no answer"):
-        Alertmanager(server.url, RequestsHttp()).push(alerts)
+    with pytest.raises(Unavailable, match=f"Alertmanager at {server.url[7:]} gave no answer .Connection"):
+        Alertmanager(server.url.replace("//", "//ada:s3cret@"), RequestsHttp()).push(alerts)
 
 
 def test_what_helped_in_an_incident_that_looks_alike_is_said() -> None:

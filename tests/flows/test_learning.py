@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.prediction.conftest import leaking, small
 
+from chaoskit import errors
 from chaoskit.flows import learning
 from chaoskit.prediction import Chaos, Objectives
 from chaoskit.records import LabelRecord
@@ -33,3 +34,13 @@ def test_chaos_is_a_failure_of_its_class_where_that_was_asked_for(
     )  # fmt: skip
     told = fitted.report.data["of_events"]
     assert {name: count for name, count in told.items() if name == "network"} == judged
+
+
+NO_NAMES = ["../../../esc", "a/b", ".hidden", "-x", "", "two\nlines", "x" * 201]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_a_model_lies_in_the_store_of_models_and_nowhere_else(tmp_path: Path, name: str) -> None:
+    with pytest.raises(errors.InvalidInput, match="is no name of a model"):
+        learning.fit(leaking(), models=tmp_path / "home" / "models", base=name, options=small())
+    assert list(tmp_path.iterdir()) == []

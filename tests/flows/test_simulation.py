@@ -10,14 +10,18 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tests.commandline import simulators
+from tests.servers import until
 
-from chaoskit.clock import Stop
+from chaoskit.adapters import kubernetes
+from chaoskit.clock import ScaledClock, Stop, WallClock
 from chaoskit.errors import CannotStart, Interrupted, UnknownName
 from chaoskit.flows import simulation
+from chaoskit.simulator.__main__ import beginning
 
 
 def test_where_nothing_runs_there_is_no_status_and_nothing_to_stop(tmp_path: Path) -> None:
@@ -102,6 +106,50 @@ def test_a_simulator_that_was_killed_is_not_running_and_can_be_started_again(tmp
         assert simulation.up(tmp_path / "sim").pid != first.pid
     finally:
         simulation.down(tmp_path / "sim")
+
+
+def _time(running: simulation.Simulation) -> datetime:
+    """What the simulated clock shows."""
+    with kubernetes.connect(running.kubeconfig, clock=WallClock()) as cluster:
+        data = cluster.get(simulation.PUBLISHED)["data"]
+    clock = ScaledClock(
+        rate=float(data["rate"]),
+        anchor_wall=float(data["anchorWall"]),
+        anchor_simulated=float(data["anchorSimulated"]),
+    )
+    return clock.now()
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_the_next_clock_begins_where_the_last_one_ended(tmp_path: Path, *, killed: bool) -> None:
+    """So no record of the next is older than one of the last, however far ahead that ran."""
+    folder, wall = tmp_path / "sim", WallClock()
+    try:
+        first = simulation.up(folder, speed=600)
+        until(lambda: _time(first) > wall.now() + timedelta(minutes=30), 30, "it does not run ahead")
+        until((tmp_path / "sim.clock").exists, 30, "its time is noted nowhere")
+        last = _time(first)
+        if killed:
+            os.kill(first.pid, signal.SIGKILL)
+            os.waitpid(first.pid, 0)
+            last -= timedelta(seconds=600 * 3)  # it is noted once a second of the wall
+        else:
+            simulation.down(folder)
+            assert not folder.exists()
+        assert _time(simulation.up(folder)) >= last
+    finally:
+        simulation.down(folder)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2020-01-01T00:00:00+00:00", "2020-01-01T00:00:00"])
+def test_a_clock_begins_now_where_the_last_one_is_behind_or_unreadable(tmp_path: Path, text: str) -> None:
+    noted = tmp_path / "sim.clock"
+    noted.write_text(text)
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    assert beginning(noted, now) == now
+    assert beginning(tmp_path / "none", now) == now
+    noted.write_text("2026-03-01T00:00:01+00:00")
+    assert beginning(noted, now) == now + timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import numpy as np
 import pytest
 
 from chaoskit import errors
+from chaoskit.files import whole
+from chaoskit.flows import learning
 from chaoskit.prediction import artifact, objects, registry
 from chaoskit.prediction.evaluation import Trained
 from chaoskit.prediction.features import layout
@@ -98,10 +102,49 @@ def test_a_model_whose_alarms_meant_something_else_is_an_error(kept: Path, tmp_p
 
 
 def test_a_name_is_used_once(kept: Path, trained: Trained, tmp_path: Path) -> None:
-    with pytest.raises(errors.InvalidInput, match="already"):
+    with pytest.raises(errors.Conflict, match="already"):
         artifact.save(trained, kept, state=tmp_path / "state")
     assert registry.next_name(kept.parent, "shop") == "shop-2"
     assert registry.next_name(kept.parent, "bank") == "bank-1"
+
+
+def test_trainings_of_one_name_that_end_at_once_are_all_kept(trained: Trained, tmp_path: Path) -> None:
+    root, together = tmp_path / "models", threading.Barrier(3)
+
+    def keep(_: int) -> str:
+        together.wait()
+        return learning.kept(trained, root, "shop").name
+
+    with ThreadPoolExecutor(3) as pool:
+        names = sorted(pool.map(keep, range(3)))
+    assert names == ["shop-1", "shop-2", "shop-3"]
+    assert [(each.name, each.card["name"]) for each in registry.names(root)] == [(n, n) for n in names]
+
+
+def test_what_others_put_there_meanwhile_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "shop-1"
+
+    def write() -> None:
+        with whole(folder) as draft:
+            (draft / "mine").touch()
+            folder.mkdir()
+            (folder / "theirs").touch()
+
+    with pytest.raises(errors.Conflict, match="is there already"):
+        write()
+    assert [path.name for path in tmp_path.rglob("*")] == ["shop-1", "theirs"]
+
+
+def test_a_name_is_no_pattern_of_others(tmp_path: Path) -> None:
+    for name in ("[-2", "shop-7", "shop-²"):
+        (tmp_path / name).mkdir()
+    assert [registry.next_name(tmp_path, base) for base in ("[", "s*", "shop")] == ["[-3", "s*-1", "shop-8"]
+
+
+def test_nothing_outside_the_store_of_models_is_promoted(kept: Path) -> None:
+    (kept.parent / "below").mkdir()
+    with pytest.raises(errors.UnknownName):
+        registry.promote(kept.parent / "below", f"../{kept.name}")
 
 
 def test_a_model_that_could_not_be_saved_whole_is_none(trained: Trained, tmp_path: Path) -> None:
@@ -174,6 +217,24 @@ def test_a_rollback_brings_back_no_model_that_does_not_beat_the_baselines_any_mo
     with pytest.raises(errors.Refused, match="shop-1 does not beat static rule"):
         registry.rollback(tmp_path)
     assert registry.promoted(tmp_path) == "shop-2"
+
+
+@pytest.mark.parametrize(
+    ("false", "said"),
+    [
+        (0, "shop-1 does not beat static rule, in event F1 at the same budget of false alarms"),
+        (50, "shop-1 does not keep its budget of false alarms"),
+    ],
+)
+def test_figures_are_compared_only_where_a_baseline_beats(
+    trained: Trained, tmp_path: Path, false: int, said: str
+) -> None:
+    report = replace(trained.report, beaten_by=("static rule",))
+    report = replace(report, model=replace(report.model, false_alarms=false))
+    artifact.save(replace(trained, report=report), tmp_path / "shop-1", state=tmp_path)
+    with pytest.raises(errors.Refused) as caught:
+        registry.promote(tmp_path, "shop-1")
+    assert caught.value.message == said
 
 
 def test_a_model_that_a_baseline_beats_is_not_promoted_and_says_which(

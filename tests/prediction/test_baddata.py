@@ -258,7 +258,7 @@ def test_a_censored_stretch_is_neither_health_nor_failure(tmp_path: Path) -> Non
         (
             SIGNALS
             + "censored: [{target: a, start: 2026-01-01T00:00:00, end: 2026-01-02T00:00:00Z, why: x}]\n",
-            "censored.0",
+            "censored[0]",
         ),
         (SIGNALS + "target: {confirm: 0}\n", "target.confirm"),
     ],
@@ -294,3 +294,219 @@ def test_a_gzip_that_is_cut_off_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "m.csv.gz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(errors.InvalidInput, match="cannot be read"):
         read([tmp_path], mapping(tmp_path, SIGNALS, files="[m.csv.gz]"))
+
+
+@pytest.mark.parametrize("name", ["'../../../pwn'", "a/b", "''", ".x", '"two\\nlines"'])
+def test_a_mapping_is_called_as_a_model_may_be(tmp_path: Path, name: str) -> None:
+    text = f"apiVersion: chaoskit.io/v1\nkind: DataMapping\nmetadata: {{name: {name}}}\nfiles: [m.csv]\n"
+    (tmp_path / "m.yaml").write_text(f"{text}step: 60\nidentity: {{pod: pod}}\n{SIGNALS}")
+    with pytest.raises(errors.InvalidInput) as caught:
+        load_mapping(tmp_path / "m.yaml")
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.line) == ("metadata.name", 3)
+
+
+EVENTS = "events: {file: e.csv}\n"
+
+
+def test_a_decimal_comma_makes_no_other_numbers(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("at,pod,cpu,load\n60,a,1,2\n120,a,0,5,2\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS))
+    assert [(each.field, each.found, each.line) for each in caught.value.problems] == [
+        ("the number of cells", "5", 3)
+    ]
+
+
+def test_columns_of_equal_names_are_cells_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("at,pod,x,x,cpu\n60,a,,,1\n")
+    (block,) = read([tmp_path], mapping(tmp_path, SIGNALS)).blocks
+    np.testing.assert_array_equal(block.values[0, :, 0], [1])
+
+
+def test_an_event_of_too_many_cells_is_none(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n60,a,1\n")
+    (tmp_path / "e.csv").write_text("target,issue,start,end\na,leak,of,60,120\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS))
+    assert [(each.field, each.line) for each in caught.value.problems] == [("the number of cells", 2)]
+
+
+@pytest.mark.parametrize("file", ["m.csv", "m.csv.gz"])
+def test_the_mark_of_a_spreadsheet_is_no_part_of_a_name(tmp_path: Path, file: str) -> None:
+    content = "at,pod,cpu\n60,a,1\n".encode("utf-8-sig")
+    (tmp_path / file).write_bytes(gzip.compress(content) if file.endswith("gz") else content)
+    (block,) = read([tmp_path], mapping(tmp_path, SIGNALS, files=f"[{file}]")).blocks
+    assert block.rows[0].pod == "a"
+
+
+@pytest.mark.parametrize("cell", ["", " ", "None", "nan"])
+def test_a_line_without_a_pod_is_an_error_at_its_cell(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "m.csv").write_text(f"at,cpu,pod\n60,1,a\n120,1,{cell}\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS))
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.line, problem.column) == ("pod", 3, 3)
+
+
+def test_what_parquet_leaves_out_is_no_name(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    def written(pods: list[str | None]) -> None:
+        table = pyarrow.table({"at": [60, 120], "pod": pods, "app": [None, "web"], "cpu": [1.0, 1.0]})
+        parquet.write_table(table, tmp_path / "m.parquet")
+
+    meaning = mapping(tmp_path, SIGNALS, identity="{pod: pod, workload: app}", files="[m.parquet]")
+    written(["a", "b"])
+    (block,) = read([tmp_path], meaning).blocks
+    assert [row.workload for row in block.rows] == ["deployment/a", "deployment/web"]
+    written(["a", None])
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], meaning)
+    assert [(each.field, each.line) for each in caught.value.problems] == [("pod", 3)]
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_nanoseconds_of_parquet_are_read_to_the_microsecond(tmp_path: Path, zone: str | None) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    first = 1_767_225_600 * 10**9 + 123
+    moments = pyarrow.array([first, None, first + 60 * 10**9], pyarrow.timestamp("ns", zone))
+    took = pyarrow.array([1, 2, 3], pyarrow.duration("ns"))
+    table = pyarrow.table({"at": moments, "pod": ["a"] * 3, "cpu": [0.5] * 3, "took": took})
+    parquet.write_table(table.take([0, 2]), tmp_path / "m.parquet")
+    (block,) = read([tmp_path], mapping(tmp_path, SIGNALS, files="[m.parquet]")).blocks
+    assert (block.start, block.length) == (datetime(2026, 1, 1, tzinfo=UTC), 2)
+
+
+def test_a_time_of_parquet_that_no_calendar_has_is_an_error(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    table = pyarrow.table({"at": pyarrow.array([2**62], pyarrow.timestamp("us")), "pod": ["a"], "cpu": [1.0]})
+    parquet.write_table(table, tmp_path / "m.parquet")
+    with pytest.raises(errors.InvalidInput, match=r"m\.parquet cannot be read"):
+        read([tmp_path], mapping(tmp_path, SIGNALS, files="[m.parquet]"))
+
+
+HOUR = "at,pod,cpu\n" + "".join(f"2026-01-01T00:{m:02}:00Z,web-{n},1\n" for m in range(60) for n in (1, 2))
+
+
+def events(folder: Path, *targets: str, more: str = "") -> Dataset:
+    """An hour of two pods, and one event of each of the targets, a minute later each."""
+    (folder / "m.csv").write_text(HOUR)
+    lines = [
+        f"2026-01-01T00:{m:02}:00Z,2026-01-01T00:{m + 5:02}:00Z,{target},x\n"
+        for m, target in enumerate(targets, 10)
+    ]
+    (folder / "e.csv").write_text("start,end,target,issue\n" + "".join(lines))
+    return read([folder], mapping(folder, f"{SIGNALS}events: {{file: e.csv{more}}}\n"))
+
+
+def test_events_that_name_nobody_are_told(tmp_path: Path) -> None:
+    found = events(tmp_path, "web-1", "WEB-1", "deployment/web-2", "DB", "WEB-1", "", "*", "pod/web-1")
+    assert found.notes == ("4 events name nobody in the data: WEB-1, DB, (no name)",)
+
+
+def test_an_event_of_another_time_names_whom_it_likes(tmp_path: Path) -> None:
+    data = events(tmp_path, "web-1")
+    later = "2026-02-01T00:00:00Z,2026-02-01T00:01:00Z,web-9,x\n"
+    (tmp_path / "e.csv").write_text((tmp_path / "e.csv").read_text() + later)
+    assert read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS)).notes == data.notes == ()
+
+
+def test_events_all_of_which_name_nobody_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        errors.InvalidInput, match="none of the 2 events names anybody in the data: nobody, API"
+    ) as caught:
+        events(tmp_path, "nobody", "API")
+    assert "web-1, web-2" in caught.value.hint
+
+
+def test_chaos_elsewhere_is_no_mistake(tmp_path: Path) -> None:
+    assert events(tmp_path, "node/worker-1", more=", meaning: chaos").notes == ()
+    assert events(tmp_path, "redis", more=", meaning: chaos").notes == (
+        "1 event names nobody in the data: redis",
+    )
+
+
+def test_an_event_that_is_written_twice_counts_once(tmp_path: Path) -> None:
+    once = events(tmp_path, "web-1", "web-2")
+    lines = (tmp_path / "e.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "e.csv").write_text("".join([*lines, *lines[1:], lines[1]]))
+    found = read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS))
+    assert [each.target for each in found.labels] == [each.target for each in once.labels]
+    assert found.notes == ("3 events written more than once: each counts once",)
+
+
+def test_what_is_strange_about_the_data_is_in_the_report(world: World, options: Small) -> None:
+    labelled = faulty(world, spiky())
+    strange = replace(labelled, dataset=replace(labelled.dataset, notes=("4 events name nobody",)))
+    report = build(strange, options(), thorough=False).report
+    assert report.notes[-1] == "4 events name nobody"
+
+
+@pytest.mark.parametrize(
+    ("signal", "low", "high", "note"),
+    [
+        ("error_ratio", "0", "20", "error_ratio reaches 20: a ratio is 0 to 1 (scale: 0.01?)"),
+        ("memory_bytes", "-5", "1", "memory_bytes falls to -5: it is never below 0"),
+        ("error_ratio", "0", "1.5", ""),
+        ("cpu_usage", "", "20", ""),
+        ("of_my_own", "-5", "20", ""),
+    ],
+)
+def test_values_that_no_such_signal_has_are_told(
+    tmp_path: Path, signal: str, low: str, high: str, note: str
+) -> None:
+    (tmp_path / "m.csv").write_text(f"at,pod,x\n60,a,{low}\n120,a,{high}\n180,a,\n")
+    found = read([tmp_path], mapping(tmp_path, f"signals: {{{signal}: {{column: x}}}}\n"))
+    assert found.notes == ((note,) if note else ())
+
+
+def test_a_known_signal_is_in_its_own_unit(tmp_path: Path) -> None:
+    own = "    {column: b, unit: percent}\n"
+    mapping(tmp_path, f"signals:\n  cpu_usage: {{column: a, unit: cores}}\n  of_my_own:\n{own}")
+    with pytest.raises(errors.InvalidInput) as caught:
+        mapping(tmp_path, f"signals:\n  of_my_own: {{column: a, unit: x}}\n  cpu_usage:\n{own}")
+    assert [str(each).partition("  ")[2] for each in caught.value.problems] == [
+        'signals.cpu_usage.unit is "percent", expected cores, as cpu_usage always is: `scale` makes it that'
+    ]
+    assert caught.value.problems[0].line == 11
+
+
+@pytest.mark.parametrize(("zone", "told"), [("", 0), ("+02:00", 1)])
+def test_times_with_a_zone_beside_times_without_one_are_told(tmp_path: Path, zone: str, told: int) -> None:
+    (tmp_path / "m.csv").write_text(HOUR.replace("00Z", "00"))
+    line = f"2026-01-01T00:10:00{zone},2026-01-01T00:50:00{zone},web-1,x\n"
+    (tmp_path / "e.csv").write_text(
+        "start,end,target,issue\n" + line.replace("T00", "T02" if zone else "T00")
+    )
+    notes = read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS)).notes
+    expected = "times without a zone count as UTC: those in m.csv; in e.csv they have one"
+    assert notes == (expected,) * told
+
+
+def test_unix_times_need_no_zone(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n60,a,1\n")
+    (tmp_path / "e.csv").write_text("start,end,target,issue\n1970-01-01T00:01Z,1970-01-01T00:02Z,a,x\n")
+    assert read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS)).notes == ()
+
+
+def test_a_time_of_an_event_that_is_none_is_an_error_at_its_cell(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n60,a,1\n")
+    (tmp_path / "e.csv").write_text("target,issue,start,end\na,x,60,120\na,x,60,\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS))
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.found, problem.line, problem.column) == ("end", "''", 3, 4)
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_another_separator_is_asked_about(tmp_path: Path, mark: str) -> None:
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n60,a,1\n".replace(",", mark))
+    with pytest.raises(errors.InvalidInput, match="has one column") as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS))
+    assert caught.value.hint.endswith(f"is the separator here {mark!r}?")

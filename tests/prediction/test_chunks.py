@@ -185,6 +185,14 @@ def test_another_collection_is_not_overwritten(tmp_path: Path) -> None:
         asked(step=7)
 
 
+def test_a_mapping_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "mapping.yaml").write_text("mine\n")
+    source = Prometheus()
+    with pytest.raises(errors.InvalidInput, match=r"holds a mapping\.yaml and no collection"):
+        collected(source, tmp_path)
+    assert ((tmp_path / "mapping.yaml").read_text(), source.asked) == ("mine\n", [])
+
+
 def test_a_signal_that_is_refused_is_missing_and_told_once(tmp_path: Path) -> None:
     heard = list[events.Event]()
     end = T0 + timedelta(minutes=55)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -176,9 +177,13 @@ def test_where_healthy_scores_lie_elsewhere_probabilities_move_with_them(
     world: World, moved: Trained
 ) -> None:
     found, rest = recalibrated(moved, restless(world, 4)), restless(world, 4, seed=8)
-    assert "probabilities were moved by how the forest's scores lie there: what training told as" in note(
-        found
-    )
+    words = note(found)
+    assert "probabilities were moved by how the forest's scores lie there: what training told as" in words
+    said = re.search(r"the score nearest to even odds is ([0-9.]+), in training ([0-9.]+)", words)
+    assert said is not None
+    after, before = (np.array([float(each)], dtype=np.float32) for each in said.groups())
+    assert found.model.probabilities(after) == pytest.approx(0.5, abs=0.05)
+    assert moved.model.probabilities(before) == pytest.approx(0.5, abs=0.05)
     table = tabulate(rest, moved.model.spec)
     scores = calibrating.scores_of(moved.model, table)
     told = np.concatenate([block[~np.isnan(block)] for block in scores])
@@ -268,6 +273,17 @@ def test_scores_that_do_not_vary_move_nothing_and_are_called_so(
     assert found.calibration == moved.model.calibration
     assert found.usual is not None
     assert found.usual.still
+
+
+def test_a_place_whose_scores_are_too_low_to_be_told_apart_moves_nothing_and_is_called_so(
+    world: World, moved: Trained
+) -> None:
+    rest, random = restless(world, 4), np.random.default_rng(3)
+    table, every = tabulate(rest, moved.model.spec), folds.everything(rest)
+    scores = [random.uniform(0, 0.0015, truth.y.shape).astype(np.float32) for truth in rest.truths]
+    found = calibrating.fit(moved.model, table, scores, every, 6)
+    assert found.calibration == moved.model.calibration
+    assert "too low there to be told apart" in calibrating.words_of_chances(moved.model, found)
 
 
 LOOKS_FAILING = (

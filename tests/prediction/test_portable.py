@@ -110,6 +110,18 @@ def told(written: Path, tmp_path: Path, **changes: object) -> Path:
     return changed(written, tmp_path, "model.json", json.dumps(document).encode())
 
 
+def test_a_folder_that_is_not_there_is_called_so(tmp_path: Path) -> None:
+    with pytest.raises(errors.InvalidInput, match=r"there is no .*nowhere/model\.json"):
+        portable.load(tmp_path / "nowhere")
+
+
+def test_what_is_wrong_with_a_file_is_told_on_one_line(written: Path, tmp_path: Path) -> None:
+    with pytest.raises(errors.InvalidInput, match=r"cannot be read as a model: \w") as caught:
+        portable.load(told(written, tmp_path, calibration="x"))
+    assert "\n" not in caught.value.message
+    assert "http" not in caught.value.message
+
+
 def test_features_that_are_made_differently_are_an_error(written: Path, tmp_path: Path) -> None:
     with pytest.raises(errors.InvalidInput, match="features that this version makes differently"):
         portable.load(told(written, tmp_path, fingerprint="0" * 16))

@@ -106,7 +106,10 @@ def test_a_rule_that_alarms_alarms_the_record_comes_first_and_is_named(
     assert (first.target, first.alarmed) == (block.rows[0].workload, True)
     assert first.score == pytest.approx(1 / 0.995)
     assert first.reasons[0] == "static rule: is not ready"
+    assert (first.rule, {record.rule for record in others}) == ("static rule", {""})
     assert not any(record.alarmed for record in others)
+    eager = replace(trained.model, join=Join({FOREST: 0.01, STATIC: 0.995}))
+    assert {(each.alarmed, each.rule) for each in predict(eager, window, now=block.end)[:1]} == {(True, "")}
 
 
 def test_an_alarm_that_members_hand_over_holds_as_it_was_judged(trained: Trained, leaks: Labelled) -> None:

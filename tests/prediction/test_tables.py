@@ -231,8 +231,27 @@ def test_a_mistake_in_a_mapping_is_named_by_field_and_line(
 def test_a_mapping_that_is_not_yaml_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "bad.yaml"
     path.write_text("a: [")
-    with pytest.raises(errors.InvalidInput, match="not YAML"):
+    with pytest.raises(errors.InvalidInput, match="expected valid YAML"):
         load_mapping(path)
+
+
+def test_a_mistake_in_a_mapping_is_told_in_plain_words(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(
+        MAPPING.replace("step: 60", "step: 0").replace("{column: queue, unit", "{colum: queue, unit")
+    )
+    with pytest.raises(errors.InvalidInput) as caught:
+        load_mapping(path)
+    step, *queue = [str(problem).partition("  ")[2] for problem in caught.value.problems]
+    assert step == "step is 0, expected 1 or more"
+    assert any("colum is unknown" in each and "did you mean column?" in each for each in queue)
+
+
+@pytest.mark.parametrize("text", ["", "---\n---\n"])
+def test_a_file_without_a_mapping_is_an_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "none.yaml").write_text(text)
+    with pytest.raises(errors.InvalidInput, match="is not one mapping"):
+        load_mapping(tmp_path / "none.yaml")
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)

@@ -230,6 +230,19 @@ def test_scores_that_do_not_vary_tell_no_unit() -> None:
     assert moved(Home(curve, home), still) is moved(Home(curve, still), home) is curve
 
 
+@pytest.mark.parametrize("calibration", NEAR_HOME)
+@pytest.mark.parametrize("home", [Usual(-6.77, 0.57, 0.01, 0.01), Usual(-4.0, 1.0, 0.01, 0.01)])
+def test_scores_at_the_least_that_is_told_apart_make_no_high_score_more_probable(
+    calibration: Calibration, home: Usual
+) -> None:
+    made = Home(calibration, home)
+    assert moved(made, Usual(-6.9, 0.2, 0.001, 0.001)) is calibration
+    wide = calibrated(moved(made, Usual(-6.0, 2.0, 0.01, 0.01)), EVERY)
+    told = calibrated(calibration, EVERY)
+    assert (wide[told >= 0.5] <= told[told >= 0.5]).all()
+    assert (wide[told >= 0.5] < told[told >= 0.5]).any()
+
+
 def test_failures_of_one_stretch_alone_cannot_be_calibrated(leaks: Labelled) -> None:
     nothing = [np.full(truth.y.shape, np.nan, dtype=np.float32) for truth in leaks.truths]
     with pytest.raises(errors.NoBaseline, match="calibrate"):

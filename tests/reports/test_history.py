@@ -290,6 +290,14 @@ def test_probes_that_failed_are_named() -> None:
     assert "1 of 2 probes and conditions held." in told.why
 
 
+def test_what_nobody_looked_at_did_neither_hold_nor_break() -> None:
+    before = [look(1, True, 0.01, stage="before"), look(1, True, 1, stage="before", condition="ready")]
+    killed = run("errored", steady_state=before, rescued=True)
+    assert "None of 2 probes and conditions was looked at under the fault." in explain(killed).why
+    half = run("errored", steady_state=[*before, look(25, True, 0.02)])
+    assert "1 of 2 probes and conditions held, 1 not looked at under the fault." in explain(half).why
+
+
 def test_a_recovery_is_explained_by_its_steps() -> None:
     told = explain(recovery("not-recovered", seconds_to_recover=None))
     assert "Tried, in order: restart, then roll back." in told.what

@@ -138,18 +138,43 @@ def test_problems_of_documents_have_a_page_too() -> None:
     assert "a.yaml:3:5" in _page(error=INVALID)
 
 
-def test_a_browser_shows_all_of_it(tmp_path: Path) -> None:
+def _browsed(tmp_path: Path, text: str, *asked: str) -> str:
+    """What the browser prints of the page when it is asked for that."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None:
         pytest.skip("chromium is not installed")
     page = tmp_path / "report.html"
-    page.write_text(_page(prediction(), _charted(), recovery()), encoding="utf-8")
-    done = subprocess.run(
+    page.write_text(text, encoding="utf-8")
+    return subprocess.run(
         [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync",
          "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={tmp_path / 'profile'}",
-         f"--screenshot={tmp_path / 'shot.png'}", "--window-size=1100,3000", page.as_uri()],
-        capture_output=True, check=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0
-    assert (tmp_path / "shot.png").stat().st_size > 100_000  # an empty page of this size has a few thousand
+         *asked, page.as_uri()],
+        capture_output=True, check=True, timeout=120, text=True,
+    ).stdout  # fmt: skip
+
+
+def test_a_browser_shows_all_of_it(tmp_path: Path) -> None:
+    shot = tmp_path / "shot.png"
+    text = _page(prediction(), _charted(), recovery())
+    _browsed(tmp_path, text, f"--screenshot={shot}", "--window-size=1100,3000")
+    assert shot.stat().st_size > 100_000  # an empty page of this size has a few thousand
+
+
+_MEASURED = """<script>document.title = [...document.querySelectorAll(".tile")]
+  .map(tile => tile.scrollWidth > tile.clientWidth ? "spills" : "fits").join(" ")</script>"""
+
+
+def test_no_figure_is_printed_over_the_one_beside_it(tmp_path: Path) -> None:
+    made = weak(seconds_to_recover=0.0, undo={"state": "not confirmed"})
+    shown = _browsed(tmp_path, _page(made) + _MEASURED, "--dump-dom", "--window-size=1000,1000")
+    title = shown.split("<title>")[1].split("</title>")[0]
+    assert title.split() == ["fits"] * shown.count('<div class="tile"')
+    assert "fits" in title
+
+
+def test_a_figure_stands_large_and_why_it_is_none_stands_beside_its_name() -> None:
+    assert "<b>0 s</b><span>time to recover, back under the fault</span>" in _page(
+        weak(seconds_to_recover=0.0)
+    )
+    assert "<b>20 s</b><span>time to recover</span>" in _page(weak(seconds_to_recover=20.0))

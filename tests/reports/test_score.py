@@ -6,6 +6,7 @@ import pytest
 from tests.reports.made import look, probe, probed, run, several, weak
 
 from chaoskit.outcome import Outcome
+from chaoskit.reports.reading import scored
 from chaoskit.reports.score import gated, of_run, of_runs, shares
 
 
@@ -17,6 +18,13 @@ def test_a_pass_without_any_probe_is_100_and_what_has_no_verdict_0() -> None:
     assert of_run(run()) == 100.0
     assert of_run(run("errored")) == 0.0
     assert of_run(run("timed-out")) == 0.0
+
+
+def test_a_score_that_tells_of_nothing_says_so() -> None:
+    assert scored(run()) == "100 of 100 (nothing was looked at)"
+    assert scored(weak()) == "0 of 100"
+    assert scored(probed("passed", probe("a", "Passed"), score=66.66)) == "66.66 of 100"
+    assert scored(run("refused")) == ""
 
 
 def test_litmus_own_percentage_counts() -> None:

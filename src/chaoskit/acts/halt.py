@@ -14,6 +14,8 @@ from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 Act = Literal["chaos", "recovery"]
 
+ACTS: tuple[Act, ...] = ("chaos", "recovery")
+
 NAME = "chaoskit-halt"
 HOME = "default"
 """Where a halt of the whole cluster stands, beside that of this namespace, which has keys of its own."""
@@ -40,8 +42,12 @@ class Halt:
 
     def refusal(self) -> Refused:
         """What who asks is told."""
-        elsewhere = f" -n {self.namespace}" if self.namespace else ""
-        return Refused(str(self), guard="halt", limit="none", hint=f"chaoskit resume{elsewhere} lifts it")
+        return Refused(str(self), guard="halt", limit="none", hint=f"{self.lifting} lifts it")
+
+    @property
+    def lifting(self) -> str:
+        """The command that lifts the halts of its place."""
+        return f"chaoskit resume -n {self.namespace}" if self.namespace else "chaoskit resume"
 
 
 def halted(cluster: Cluster, act: Act, *namespaces: str) -> Halt | None:
@@ -50,12 +56,30 @@ def halted(cluster: Cluster, act: Act, *namespaces: str) -> Halt | None:
     A halt that the caller may not read is not seen: `unseen` says whether there is such a place.
     """
     for body in _maps(cluster, (HOME, *namespaces)):
-        ref, data = kube.ref_of(body, kube.CONFIG_MAP), body.get("data") or {}
-        for place in (CLUSTER, HOME) if ref.namespace == HOME else (ref.namespace,):
-            reason = data.get(_key(act, place))
-            if reason is not None and place in {CLUSTER, *namespaces}:
-                return Halt(act, reason, kube.annotations_of(body).get(_since(place), ""), place, ref)
+        for found in _said(body):
+            if found.act == act and found.namespace in {CLUSTER, *namespaces}:
+                return found
     return None
+
+
+def standing(cluster: Cluster, *namespaces: str) -> tuple[Halt, ...]:
+    """Every halt in the cluster; where that may not be asked, those of it all and of these namespaces."""
+    try:
+        bodies = cluster.list(kube.CONFIG_MAP, fields=f"metadata.name={NAME}").items
+    except Forbidden:
+        bodies = tuple(_maps(cluster, (HOME, *filter(None, namespaces))))
+    return tuple(each for body in bodies for each in _said(body))
+
+
+def _said(body: Object) -> Iterator[Halt]:
+    """Every halt that the ConfigMap tells of."""
+    ref, data, notes = kube.ref_of(body, kube.CONFIG_MAP), body.get("data") or {}, kube.annotations_of(body)
+    for place in (CLUSTER, HOME) if ref.namespace == HOME else (ref.namespace,):
+        for act in ACTS:
+            reason = data.get(_key(act, place))
+            if reason is not None:
+                since = notes.get(_since(act, place)) or notes.get(_once(place), "")
+                yield Halt(act, reason, since, place, ref)
 
 
 def _key(act: Act, place: str) -> str:
@@ -63,7 +87,12 @@ def _key(act: Act, place: str) -> str:
     return f"{act}.{HOME}" if place == HOME else act
 
 
-def _since(place: str) -> str:
+def _since(act: Act, place: str) -> str:
+    return f"chaoskit.io/{_key(act, place)}-since"
+
+
+def _once(place: str) -> str:
+    """Where older versions said it, of both acts in one."""
     return f"chaoskit.io/since-{HOME}" if place == HOME else "chaoskit.io/since"
 
 
@@ -95,21 +124,36 @@ def _unreadable(cluster: Cluster, places: Sequence[str]) -> Iterator[str]:
 
 def halt(
     cluster: Cluster, clock: Clock, acts: Sequence[Act], reason: str, *, namespace: str = CLUSTER
-) -> None:
-    """No process of chaoskit starts these acts any more, and those under way stop and undo."""
-    data: dict[str, str] = {_key(act, namespace): reason for act in acts}
-    meta = {
-        "name": NAME,
-        "namespace": namespace or HOME,
-        "labels": {kube.MANAGED_BY: "chaoskit"},
-        "annotations": {_since(namespace): f"{clock.now().astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"},
-    }
-    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta, "data": data}
+) -> tuple[Halt, ...]:
+    """No process of chaoskit starts these acts any more, and those under way stop and undo.
+
+    Answers the halts of them that stood already: they have stood since then, and keep their reason unless
+    one is given.
+    """
+    ref = ObjectRef(kube.CONFIG_MAP, namespace or HOME, NAME)
+    now = f"{clock.now().astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    meta = {"name": NAME, "namespace": ref.namespace, "labels": {kube.MANAGED_BY: "chaoskit"}}
+    whole = _changes((), acts, reason, now, namespace)
+    whole["metadata"] |= meta
     try:
-        cluster.create(body)
+        cluster.create({"apiVersion": "v1", "kind": "ConfigMap", **whole})
     except Conflict:
-        patch = {"metadata": {"annotations": meta["annotations"]}, "data": data}
-        cluster.patch(ObjectRef(kube.CONFIG_MAP, namespace or HOME, NAME), patch)
+        said = _said(cluster.get(ref))
+        stood = tuple(each for each in said if each.namespace == namespace and each.act in acts)
+        cluster.patch(ref, _changes(stood, acts, reason, now, namespace))
+        return stood
+    return ()
+
+
+def _changes(stood: Sequence[Halt], acts: Sequence[Act], reason: str, now: str, place: str) -> Object:
+    """What is written where these halts stand already; where they began is written anew, as it was."""
+    before = {each.act: each for each in stood}
+    reasons = {act: reason or (before[act].reason if act in before else "") for act in acts}
+    begins = {act: before[act].since if act in before else now for act in acts}
+    return {
+        "metadata": {"annotations": {_since(act, place): at for act, at in begins.items()}},
+        "data": {_key(act, place): why for act, why in reasons.items()},
+    }
 
 
 def resume(cluster: Cluster, acts: Sequence[Act], *, namespace: str = CLUSTER) -> tuple[Act, ...]:
@@ -121,7 +165,8 @@ def resume(cluster: Cluster, acts: Sequence[Act], *, namespace: str = CLUSTER) -
     if here and set(data) <= set(here):
         cluster.delete(ref)
     elif here:
-        cluster.patch(ref, {"data": dict.fromkeys(here)})
+        notes = {_since(act, namespace): None for act in here.values()}
+        cluster.patch(ref, {"metadata": {"annotations": notes}, "data": dict.fromkeys(here)})
     return tuple(here.values())
 
 

@@ -12,6 +12,7 @@ from chaoskit.ports.cluster import (
     Change,
     Cluster,
     ExecResult,
+    Identity,
     Kind,
     Listing,
     Object,
@@ -109,3 +110,7 @@ class Rehearsing:
     def server_version(self) -> str:
         """As the cluster says."""
         return self._cluster.server_version()
+
+    def identity(self) -> Identity:
+        """As the cluster has it."""
+        return self._cluster.identity()

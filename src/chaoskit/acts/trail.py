@@ -72,6 +72,13 @@ def works(engine: Object) -> bool:
     return status(engine) not in ENDED
 
 
+def runs(engine: Object) -> bool:
+    """Whether an engine is under way; one that ended, or was made stopped and never begun, is not."""
+    if status(engine) in ENDED:
+        return False
+    return bool(status(engine)) or engine["spec"].get("engineState") != "stop"
+
+
 def find(cluster: Cluster, trail: Trail) -> Object | None:
     """The run's engine; None when it is gone, or when another has taken its name."""
     ref = trail.engine

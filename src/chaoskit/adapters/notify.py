@@ -10,7 +10,7 @@ from typing import Any
 from chaoskit.errors import Unavailable
 from chaoskit.ports.http import Hooks
 from chaoskit.ports.notifier import Notice, Notifier, Raised
-from chaoskit.redaction import host_of
+from chaoskit.redaction import host_of, place_of
 
 TIMEOUT = 10.0
 """Seconds of the wall that the receiver has to take a notice."""
@@ -64,15 +64,17 @@ class Alertmanager:
 
     def __init__(self, url: str, hooks: Hooks) -> None:
         self._url, self._hooks = url.rstrip("/") + "/api/v2/alerts", hooks
+        self._who = f"Alertmanager at {place_of(url)}"
 
     def send(self, notice: Notice) -> None:
         """Alertmanager took the alert; `Unavailable` for any other answer, or for none in time."""
-        _post(self._hooks, self._url, list(_alerts(notice)), "alertmanager")
+        _post(self._hooks, self._url, list(_alerts(notice)), "alertmanager", self._who)
 
     def push(self, alerts: Sequence[Raised]) -> None:
         """The alerts stand as they say; `Unavailable` for any other answer than yes, or for none in time."""
         if alerts:
-            _post(self._hooks, self._url, [_raised(each) for each in alerts], "alertmanager")
+            told = [_raised(each) for each in alerts]
+            _post(self._hooks, self._url, told, "alertmanager", self._who)
 
 
 def _raised(alert: Raised) -> Mapping[str, Any]:
@@ -115,12 +117,15 @@ class Several:
             raise Unavailable(reasons, service="notifier", hint=failed[0].hint)
 
 
-def _post(hooks: Hooks, url: str, body: object, setting: str) -> None:
-    hint = f"look at the setting {setting}"
+def _post(hooks: Hooks, url: str, body: object, setting: str, who: str = "") -> None:
+    """The receiver took it; `who` it is in words, a webhook of which no more than the host may be told."""
+    hint, who = f"look at the setting {setting}", who or f"the webhook at {host_of(url)}"
     try:
         answer = hooks.post(url, json.dumps(body), timeout=TIMEOUT)
     except Unavailable as error:
-        raise Unavailable(error.message, service="webhook", address=error.address, hint=hint) from error
+        why = f" ({type(error.__cause__).__name__})" if error.__cause__ else ""
+        words = f"{who} gave no answer{why}"
+        raise Unavailable(words, service="webhook", address=error.address, hint=hint) from error
     if not 200 <= answer.status < 300:
-        words = f"the webhook at {host_of(url)} answered with {answer.status}"
+        words = f"{who} answered with {answer.status}"
         raise Unavailable(words, service="webhook", address=host_of(url), hint=hint)

@@ -293,7 +293,8 @@ def _error_text(response: requests.Response) -> str:
     try:
         return str(response.json()["error"])
     except (ValueError, KeyError, TypeError):  # a proxy's page
-        return " ".join(response.text.split())[:200] or response.reason
+        first = next(iter(response.text.strip().splitlines()), "")[:80] or response.reason
+        return f"{first} (is that Prometheus?)"
 
 
 def _matches(metric: Mapping[str, str], where: Mapping[str, str]) -> bool:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import inf
 from pathlib import Path
 from types import MappingProxyType
@@ -27,13 +27,15 @@ CREATE INDEX IF NOT EXISTS documents_by_time ON documents (kind, at);
 
 
 _PRUNES = 3600.0
+_OF = "json_extract(body, '$.cluster')"
+_OLDER = "FROM documents WHERE kind = ? AND at < ?"
 
 
 class SqliteStore:
     """A `Store` in the file at `path`, made with its folder when missing.
 
-    What is older than the newest of its kind by more than its age in `ages` goes, at a write and at most
-    once an hour; so the times of a simulated cluster are as good as ours.
+    What is older than the newest of its kind and cluster by more than its age in `ages` goes, at a write and
+    at most once an hour; so the times of a simulated cluster are as good as ours, and make none of ours old.
 
     Raises:
         Unavailable: the file cannot be opened, read or written; the message names it.
@@ -144,9 +146,14 @@ class SqliteStore:
         self._pruned = time.monotonic()
         for kind, age in self._ages.items():
             (newest,) = db.execute("SELECT max(at) FROM documents WHERE kind = ?", (kind,)).fetchone()
-            if newest is not None:
-                oldest = _sortable((datetime.fromisoformat(newest) - age).isoformat())
-                db.execute("DELETE FROM documents WHERE kind = ? AND at < ?", (kind, oldest))
+            if newest is None:
+                continue
+            # Few are older than the newest of all: of their clusters alone the newest is looked for.
+            rows = db.execute(f"SELECT DISTINCT {_OF} {_OLDER}", (kind, _before(newest, age))).fetchall()
+            for (cluster,) in rows:
+                query = f"SELECT at FROM documents WHERE kind = ? AND {_OF} IS ? ORDER BY at DESC LIMIT 1"
+                (newest,) = db.execute(query, (kind, cluster)).fetchone()
+                db.execute(f"DELETE {_OLDER} AND {_OF} IS ?", (kind, _before(newest, age), cluster))
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -206,6 +213,10 @@ def _one(db: sqlite3.Connection, kind: str, wanted: str) -> tuple[str, str]:
         )
         raise UnknownName(what, hint="chaoskit history lists what is kept")
     return found[0]
+
+
+def _before(at: str, age: timedelta) -> str:
+    return _sortable((datetime.fromisoformat(at) - age).isoformat())
 
 
 def _sortable(at: str) -> str:

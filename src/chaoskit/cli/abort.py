@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chaoskit.cli.rescue import answer
 from chaoskit.cli.session import Session, command, new_app
+from chaoskit.cli.show import End, end_of, kept_end
 from chaoskit.cli.stopping import LEFT, stopping
-from chaoskit.errors import ChaoskitError
+from chaoskit.errors import ChaoskitError, UnknownName
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chaoskit.acts.accounts import Account
+    from chaoskit.runtime import Runtime
 
 app = new_app(__doc__)
 
@@ -28,7 +35,7 @@ def abort(
 ) -> None:
     """Stop runs and recoveries wherever they run, at once, and wait until they are undone."""
     from chaoskit.acts.abort import abort as end
-    from chaoskit.acts.accounts import named, unended
+    from chaoskit.acts.accounts import accounts
     from chaoskit.acts.rescue import Rescued
     from chaoskit.flows.rescuing import keeper
     from chaoskit.reports.reading import counted
@@ -37,8 +44,10 @@ def abort(
         raise typer.BadParameter("either ids or --all")
     with session.connected() as runtime:
         session.tell_of_dead(runtime)
-        known = unended(runtime.cluster, session.asked_namespace)
-        wanted = known if every else [named(known, each) for each in runs or ()]
+        known = accounts(runtime.cluster, session.asked_namespace)
+        asked = [_asked(runtime, known, each) for each in runs or ()]
+        over = [each for each in asked if isinstance(each, End)]
+        wanted = [each for each in known if (each.state != "done" if every else each in asked)]
         if every and wanted:
             session.ask(f"Abort {counted(len(wanted), 'act')} under way?", yes=yes)
         with session.listening() as listen, stopping(LEFT) as stop:
@@ -52,4 +61,23 @@ def abort(
 
             cluster, clock = runtime.cluster, runtime.clock
             found = end(cluster, clock, wanted, reason, listen=listen, stop=stop, keep=keep)
-    answer(session, found, stop)
+    answer(session, found, stop, over=over)
+
+
+def _asked(runtime: Runtime, known: Sequence[Account], wanted: str) -> Account | End:
+    """What is under way and has that id; or how what had it has ended.
+
+    Raises:
+        InvalidInput: there are several.
+        UnknownName: there was none, as far as cluster and history tell.
+    """
+    from chaoskit.acts.accounts import named
+
+    try:
+        return named([each for each in known if each.state != "done"], wanted)
+    except UnknownName as unknown:
+        try:
+            over = end_of(named(known, wanted))
+        except UnknownName:
+            return kept_end(runtime.store, wanted, unknown)
+        return over if over.outcome else kept_end(runtime.store, over.id, unknown)

@@ -43,7 +43,7 @@ def calibrate(
     """
     from chaoskit.flows import learning
 
-    dataset, _, _ = measured.read(data, mapping, unlabelled=session.say)
+    dataset, _, _ = measured.read(data, mapping, tell=session.say, unlabelled=True)
     found = learning.calibrate(
         dataset,
         models=session.loaded.settings.home / "models",

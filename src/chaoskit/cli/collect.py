@@ -6,6 +6,7 @@ import dataclasses
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -103,8 +104,8 @@ def _whole(text: str) -> int:
 
 
 def _range(now: datetime, hours: float, first: str, last: str) -> tuple[datetime, datetime]:
-    end = min(now, moment(last)) if last else now
-    start = moment(first) if first else end - timedelta(hours=hours)
+    end = min(now, moment(last, "--to")) if last else now
+    start = moment(first, "--from") if first else end - timedelta(hours=hours)
     if start >= end:
         raise InvalidInput(
             f"nothing lies between {start:%Y-%m-%d %H:%M} and {end:%Y-%m-%d %H:%M} UTC",
@@ -134,4 +135,5 @@ def _table(out: Console, found: Collected) -> None:
     )
     files = sum(bool(each.file) for each in found.chunks)
     out.print(f"{files} files, {found.new} stretches fetched now; read by {found.mapping}")
-    next_step(out, f"chaoskit train --data {found.folder} --mapping {found.mapping}")
+    data, mapping = quote(str(found.folder)), quote(str(found.mapping))
+    next_step(out, f"chaoskit train --data {data} --mapping {mapping}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaoskit.cli.belonging import refuse_no_address
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import undoing
 from chaoskit.errors import InvalidInput
@@ -86,7 +87,7 @@ def controller(
     check_address(listen)  # before anything is connected
     recovers = only in {None, Only.RECOVER}
     settings = session.loaded.settings
-    _check_alerts(alerts, settings.alerts_from, only, recovers=recovers)
+    _check_alerts(alerts, only, recovers=recovers)
     source = alerts_at(alerts, settings) if alerts else alerts_set(settings) if recovers else None
     books = runbook.load([str(path) for path in runbooks]) if runbooks else ()
     with (
@@ -125,7 +126,7 @@ def controller(
         refuse_when_stopped(stop)
 
 
-def _check_alerts(flag: str, setting: str, only: Only | None, *, recovers: bool) -> None:
+def _check_alerts(flag: str, only: Only | None, *, recovers: bool) -> None:
     """Somebody can be asked there, by somebody who heeds the answer.
 
     Raises:
@@ -133,9 +134,7 @@ def _check_alerts(flag: str, setting: str, only: Only | None, *, recovers: bool)
     """
     if flag and not recovers:
         raise InvalidInput(f"--alerts and --only {only} do not go together: alerts are evidence for recovery")
-    name, address = ("--alerts", flag) if flag else ("alerts_from", setting)
-    if address and not address.startswith(("http://", "https://")):
-        raise InvalidInput(f"{name} {address} is no address", hint="one is like http://localhost:9093")
+    refuse_no_address("--alerts", flag)
 
 
 def _lease(namespace: str, only: Only | None) -> ObjectRef:

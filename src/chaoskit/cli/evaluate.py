@@ -50,7 +50,7 @@ def evaluate(
     from chaoskit.prediction.artifact import libraries
 
     measured.check_writable(out)
-    dataset, meaning, target = measured.read(data, mapping)
+    dataset, meaning, target = measured.read(data, mapping, tell=session.say)
     models = session.loaded.settings.home / "models"
     answering = promoted(models)
     name = model or answering

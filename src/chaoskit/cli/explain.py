@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaoskit.cli.pasting import pasted
 from chaoskit.cli.render import columns, emit, outcome_line
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.show import find_record
+from chaoskit.documents import closest
 from chaoskit.errors import InvalidInput
 from chaoskit.outcome import TABLE, Outcome
 
@@ -44,7 +46,9 @@ def explain(
         return
     if not chosen:
         known = ", ".join(sorted({str(each.exit_code) for each in TABLE}, key=int))
-        raise InvalidInput(f"{what!r} is no outcome and no exit code", hint=f"exit codes: {known}")
+        near = closest(wanted, [each.value for each in TABLE])
+        hint = near or f"exit codes: {known}"
+        raise InvalidInput(f"{what!r} is no outcome and no exit code", hint=hint)
     rows = [(str(each.exit_code), each.words, each.row.meaning) for each in chosen]
     emit(
         session,
@@ -69,7 +73,7 @@ def _record(session: Session, wanted: str) -> None:
         for title, lines in (("what happened", told.what), ("why", told.why), ("next", told.next)):
             out.print(f"\n{title}", style="bold")
             for line in lines:
-                out.print(f"  {line}")
+                out.print(f"  {pasted(line) if title == 'next' else line}")
 
     document = {"id": record["id"], "outcome": outcome.value, "exit": outcome.exit_code, **told.document()}
     emit(session, "explanation", document, table)

@@ -29,7 +29,7 @@ def _from_files(session: Session, data: list[Path] | None, mapping: Path | None)
     from chaoskit import prediction
     from chaoskit.prediction.patterns import patterns
 
-    dataset, _, target = measured.read(data, mapping, unlabelled=session.say)
+    dataset, _, target = measured.read(data, mapping, tell=session.say, unlabelled=True)
     return patterns(prediction.label(dataset, target))
 
 

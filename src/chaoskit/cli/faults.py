@@ -113,7 +113,7 @@ def _facts(fault: Fault) -> list[tuple[str, str]]:
         "runs as": fault.runs,
         "needs": _needs(fault),
         "never set": "; ".join(f"{env}: {why}" for env, why in fault.harmful.items()),
-        "Litmus": f"{fault.since} or newer{known}" if "litmus" in engines else "",
+        "Litmus": f"{fault.since} or newer{known}" if fault.since else "",
     }
     return [(name, value) for name, value in facts.items() if value]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -11,6 +12,7 @@ import typer
 
 from chaoskit.cli.render import columns, emit, next_step
 from chaoskit.cli.session import Format, Session, command, new_app
+from chaoskit.cli.writing import write_made
 from chaoskit.errors import CannotStart, InvalidInput
 
 if TYPE_CHECKING:
@@ -75,13 +77,19 @@ def generate(
         str, typer.Option(help="With litmus: Prometheus as pods reach it, for probes.", metavar="URL")
     ] = "",
     out: Annotated[
-        Path | None, typer.Option(help="Folder to write one file each into; stdout otherwise.")
+        Path | None,
+        typer.Option(
+            help="Folder to write one file each into; stdout otherwise. Files that were edited are left."
+        ),
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="With --out: write over edited files, too.")] = False,
     model: Annotated[str, typer.Option(help="Ask this model instead of the promoted one.")] = "",
 ) -> None:
     """Rank experiments by probability, impact and what was not tested lately; each with its reason."""
     if bool(incident) != (source is Origin.INCIDENT):
         raise InvalidInput("--from incident and the id of a run or recovery belong together")
+    if force and out is None:
+        raise typer.BadParameter("--force writes over files: add --out")
     native = kind is Kind.NATIVE
     with session.connected() as runtime:
         if source is Origin.INCIDENT:
@@ -96,8 +104,12 @@ def generate(
     if not out and session.output is Format.TABLE:
         sys.stdout.write("---\n".join(_texts(found, made, apart=False)))
         return
-    files = _written(out, found, _texts(found, made, apart=True)) if out else []
-    _report(session, found, made, files)
+    texts = _texts(found, made, apart=True)
+    files = _paths(out, found) if out else []
+    left = [path for path, text in zip(files, texts, strict=False) if not write_made(path, text, force=force)]
+    for path in left:
+        session.say(f"! {path} was edited, and is left as it is: --force writes over it")
+    _report(session, found, made, files, left)
 
 
 _NOTHING = {
@@ -190,38 +202,42 @@ def _texts(found: Sequence[Proposal], made: Mapping[int, tuple[Object, ...]], *,
     return texts
 
 
-def _written(folder: Path, found: Sequence[Proposal], texts: Sequence[str]) -> list[str]:
-    """One file each; their paths."""
-    from chaoskit.cli.writing import write
-
+def _paths(folder: Path, found: Sequence[Proposal]) -> list[Path]:
+    """Where the file of each lies."""
     names: dict[str, int] = {}
     paths = []
-    for each, text in zip(found, texts, strict=True):
+    for each in found:
         names[each.name] = names.get(each.name, 0) + 1
         again = f"-{names[each.name]}" if names[each.name] > 1 else ""
         paths.append(folder / f"{each.name}{again}.yaml")
-        write(paths[-1], text.encode())
-    return [str(path) for path in paths]
+    return paths
 
 
 def _report(
     session: Session,
     found: Sequence[Proposal],
     made: Mapping[int, tuple[Object, ...]],
-    files: Sequence[str],
+    files: Sequence[Path],
+    left: Sequence[Path],
 ) -> None:
     """What was proposed, as a table or for programs."""
+    places: Sequence[Path | None] = files or [None] * len(found)
     document = {
         "experiments": [
-            {**_plain(each), "manifests": list(made.get(each.rank, ())), "file": file}
-            for each, file in zip(found, files or [""] * len(found), strict=True)
+            {
+                **_plain(each),
+                "manifests": list(made.get(each.rank, ())),
+                "file": str(file or ""),
+                "edited": file in left,
+            }
+            for each, file in zip(found, places, strict=True)
         ]
     }
     emit(session, "proposals", document, lambda console: table(console, found))
     if files and session.output is Format.TABLE:
         from chaoskit.cli.render import console
 
-        next_step(console(session), f"chaoskit run {files[0]}")
+        next_step(console(session), f"chaoskit run {shlex.quote(str(files[0]))}")
 
 
 def table(out: Console, found: Sequence[Proposal]) -> None:

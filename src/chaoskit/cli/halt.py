@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from chaoskit.acts.halt import Act
+from chaoskit.acts.halt import ACTS, Act
+from chaoskit.cli.pasting import pasted
 from chaoskit.cli.render import emit
 from chaoskit.cli.session import Session, command, new_app
 
 app = new_app(__doc__)
-
-BOTH: tuple[Act, ...] = ("chaos", "recovery")
 
 
 class Acting(StrEnum):
@@ -28,14 +27,19 @@ Only = Annotated[Acting | None, typer.Option(help="Only this; both when left out
 
 def chosen(only: Acting | None) -> tuple[Act, ...]:
     """The acts that ``--only`` names; both when it names none."""
-    return tuple(act for act in BOTH if only in {None, act})
+    return tuple(act for act in ACTS if only in {None, act})
 
 
 @command(app, epilog='Examples: chaoskit halt --reason "incident 42"; chaoskit halt --only chaos -n shop')
 def halt(
     session: Session,
     only: Only = None,
-    reason: Annotated[str, typer.Option(help="Why; everybody who is refused reads it.")] = "",
+    reason: Annotated[
+        str,
+        typer.Option(
+            help="Why; everybody who is refused reads it. Without one, that of a halt that stands stays."
+        ),
+    ] = "",
 ) -> None:
     """Stop all chaos and recovery, and block new ones, in the cluster or in one namespace (-n)."""
     from chaoskit.acts.halt import halt as put_halt
@@ -43,12 +47,18 @@ def halt(
     acts = chosen(only)
     with session.connected() as runtime:
         place = session.asked_namespace
-        put_halt(runtime.cluster, runtime.clock, acts, reason, namespace=place)
+        stood = put_halt(runtime.cluster, runtime.clock, acts, reason, namespace=place)
     where = f"in namespace {place}" if place else "in the cluster"
     words = f"halted   {' and '.join(acts)} {where}; {_lifting(place)} lifts it"
-    document = {"halted": list(acts), "namespace": place, "reason": reason}
-    emit(session, "halted", document, lambda _out: session.say(words))
+    words += "".join(f"\nalready  {each}" for each in stood)
+    document = {
+        "halted": list(acts),
+        "namespace": place,
+        "reason": reason,
+        "already": [{"act": each.act, "reason": each.reason, "since": each.since} for each in stood],
+    }
+    emit(session, "halted", document, lambda out: out.print(words))
 
 
 def _lifting(namespace: str) -> str:
-    return f"chaoskit resume -n {namespace}" if namespace else "chaoskit resume"
+    return pasted(f"chaoskit resume -n {namespace}" if namespace else "chaoskit resume")

@@ -72,9 +72,17 @@ def history(
             for one, only in kinds.items()
             for each in store.find(one, where | only, since=start, limit=limit)
         ]
+        without = (
+            0 if found else sum(len(store.find(one, only, fields=("id",))) for one, only in _ALL.items())
+        )
     found.sort(key=lambda each: (each["at"], each["id"]), reverse=True)
     newest = found[:limit]
-    emit(session, "history", {"records": newest}, lambda out: _table(out, newest))
+    asked = where | ({} if kind is Kind.ALL else {"kind": kind.value}) | _lately(since)
+    emit(session, "history", {"records": newest}, lambda out: _table(out, newest, asked, without))
+
+
+def _lately(hours: float) -> dict[str, str]:
+    return {"the last": f"{hours:g} h"} if hours else {}
 
 
 def _weaknesses(session: Session, where: dict[str, str], start: datetime | None, most: int | None) -> None:
@@ -113,10 +121,13 @@ def _weaknesses(session: Session, where: dict[str, str], start: datetime | None,
     raise typer.Exit(outcome.exit_code)
 
 
-def _table(out: Any, records: list[Document]) -> None:
+def _table(out: Any, records: list[Document], asked: dict[str, str], without: int) -> None:
+    """The records; where nothing is as it was `asked` for, how many there are `without` that."""
     if not records:
-        out.print("nothing yet")
-        next_step(out, "chaoskit demo")
+        named = ", ".join(f"{name} {value}" for name, value in asked.items())
+        there = "there is 1" if without == 1 else f"there are {without}"
+        out.print(f"nothing of {named}; without that {there}" if asked and without else "nothing yet")
+        next_step(out, "chaoskit history" if without else "chaoskit demo")
         return
     several = len({each["namespace"] for each in records}) > 1
     rows = [

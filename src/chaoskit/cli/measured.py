@@ -23,11 +23,15 @@ if TYPE_CHECKING:
 
 
 def read(
-    data: Sequence[Path] | None, mapping: Path | None, *, unlabelled: Callable[[str], None] | None = None
+    data: Sequence[Path] | None,
+    mapping: Path | None,
+    *,
+    tell: Callable[[str], None],
+    unlabelled: bool = False,
 ) -> tuple[Dataset, Mapping, Target]:
-    """The files, what their columns mean, and what they can teach.
+    """The files, what their columns mean, and what they can teach; what is strange about them was told.
 
-    An events file that the mapping names has to be there, unless somebody hears of its lack (`unlabelled`).
+    An events file that the mapping names has to be there; of data that may be `unlabelled` its lack is told.
 
     Raises:
         InvalidInput: one of both is missing, or cannot be read.
@@ -41,26 +45,29 @@ def read(
         )
     meaning = prediction.load_mapping(mapping)
     if lacking := prediction.lacking_events(data, meaning):
-        if unlabelled is None:
+        if not unlabelled:
             raise InvalidInput(
                 f"{lacking}: its failures would count as health",
                 hint="add it, without lines where nothing failed; or take events out of the mapping",
             )
-        unlabelled(f"! {lacking}: what the history itself does not tell counts as healthy")
+        tell(f"! {lacking}: what the history itself does not tell counts as healthy")
     target = prediction.Target(
         meaning.target.mode,
         timedelta(minutes=meaning.target.horizon_minutes),
         confirm=meaning.target.confirm,
     )
-    return prediction.read(data, meaning), meaning, target
+    dataset = prediction.read(data, meaning)
+    for note in dataset.notes:
+        tell(f"! {note}")
+    return dataset, meaning, target
 
 
-def moment(text: str) -> datetime:
-    """The moment that an option names, UTC where it names no zone; Typer tells when it is none."""
+def moment(text: str, option: str) -> datetime:
+    """The moment that this option names, UTC where it names no zone; Typer tells when it is none."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no ISO 8601 time") from error
+        raise typer.BadParameter(f"{text!r} is no ISO 8601 time", param_hint=option) from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 

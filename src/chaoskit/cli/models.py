@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from chaoskit.cli.render import columns, emit, next_step
 from chaoskit.cli.session import Format, Session, command, new_app
-from chaoskit.errors import UnknownName
+from chaoskit.errors import InvalidInput, UnknownName, cause
 from chaoskit.visible import visible
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def show(session: Session, name: Annotated[str, typer.Argument(help="Name of the
     """Show a model's card: what it was trained on, how it was judged, what it cannot foresee."""
     found = _find(session, name)
     if session.output is Format.TABLE:
-        sys.stdout.write(visible((found.path / "card.md").read_text(encoding="utf-8")))
+        sys.stdout.write(visible(_card(found.path / "card.md")))
     else:
         emit(session, "model-card", dict(found.card), lambda out: out.print(found.name))
 
@@ -113,7 +114,7 @@ def export(
 
 def _exported(out: Console, folder: Path) -> None:
     out.print(f"exported  {folder}")
-    next_step(out, f"chaoskit models import {folder}")
+    next_step(out, f"chaoskit models import {quote(str(folder))}")
 
 
 @command(app, name="import", epilog="Example: chaoskit models import shop-2-portable --name shop-2")
@@ -153,6 +154,16 @@ def _compare(out: Console, cards: list[Listed]) -> None:
 
 def _cell(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else "-" if value is None else str(value)
+
+
+def _card(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(
+            f"{path.parent} has no card that can be read: {cause(error)}",
+            hint="what is known of it beside: -o json",
+        ) from error
 
 
 def _find(session: Session, name: str) -> Listed:

@@ -41,7 +41,7 @@ def lint(
 ) -> None:
     """Tell which signals Prometheus has, how often, of how many things, and what is lost without the others.
 
-    In the namespace of -n, or in all. Ends with 4 when there is no signal at all.
+    In the namespace of -n, or in all. Ends with 4 when there is no signal at all; those of nodes are of none.
     """
     from chaoskit import signals
     from chaoskit.signals.lint import lint as look
@@ -52,7 +52,9 @@ def lint(
             raise CannotStart("there is no Prometheus to look at", hint="give its address: --prometheus URL")
         found = tuple(look(runtime.metrics, signals.known() if explain else wanted, session.asked_namespace))
     shown = [each for each in found if each.signal in wanted]
-    outcome = _outcome(found, strict=strict)
+    outcome = _outcome(found, session.asked_namespace, strict=strict)
+    if session.asked_namespace and outcome is Outcome.CANNOT_START:
+        session.say(f"! no signal has a sample of namespace {session.asked_namespace}")
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,
@@ -117,8 +119,9 @@ def _whole_seconds(text: str) -> int:
     return int(found)
 
 
-def _outcome(found: Sequence[Finding], *, strict: bool) -> Outcome:
-    if not any(each.there for each in found):
+def _outcome(found: Sequence[Finding], namespace: str, *, strict: bool) -> Outcome:
+    """What nodes have is of no namespace: it says nothing of one."""
+    if not any(each.there and not (namespace and each.signal.scope == "node") for each in found):
         return Outcome.CANNOT_START
     bad = any(each.problems for each in found) or _lost(found)
     return Outcome.DOES_NOT_MATCH if strict and bad else Outcome.DONE

@@ -82,6 +82,8 @@ def show(out: Console, outlook: Outlook, *, advice: bool = True) -> None:
     for line in _alike(outlook):
         out.print(line)
     out.print()
+    if any(each.rule for each in outlook.predictions):
+        out.print("An alarm is a rule or the forest over its threshold; the percentage is the forest's.")
     out.print(_manner(outlook.manner))
     if advice:
         _advice(out, outlook.predictions, everywhere=outlook.everywhere)
@@ -156,7 +158,9 @@ def scores(out: Console, found: Sequence[Score]) -> None:
     heads = ("model", "judged", "failures caught", "false alarms", "Brier (reference)", "ECE")
     columns(out, heads, rows)
     for each in found:
-        said = ", ".join(f"{percent(b.said)} came true {percent(b.came)} of {b.count}" for b in each.bins)
+        said = "; ".join(
+            f"of {b.count} told as about {percent(b.said)}, {percent(b.came)} failed" for b in each.bins
+        )
         if said:
             out.print(f"{each.model}: {said}")
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chaoskit.cli import failurepatterns
+from chaoskit.cli.belonging import given, refuse_beside, refuse_without
 from chaoskit.cli.render import columns, emit, next_step, percent, span
 from chaoskit.cli.session import Session, command, new_app
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from rich.console import Console
 
@@ -43,7 +44,9 @@ def patterns(
     failures: Annotated[
         bool, typer.Option("--failures", help="What recurs in the failures themselves, by the signals.")
     ] = False,
-    hours: Annotated[float, typer.Option(min=1, help="With --failures: how far back.")] = 168.0,
+    hours: Annotated[
+        float | None, typer.Option(min=1, help="With --failures: how far back.", show_default="168.0")
+    ] = None,
     data: Annotated[
         list[Path] | None, typer.Option(help="With --failures: these files instead of Prometheus.")
     ] = None,
@@ -54,8 +57,22 @@ def patterns(
     With --failures: which failures follow or accompany others, when they come, and which look alike; only
     what chance does not explain.
     """
+    _check(
+        given(
+            {
+                "--by-workload": by_workload,
+                "--suggest": suggest,
+                "--runbooks": runbooks,
+                "--failures": failures,
+                "--hours": hours,
+                "--data": data,
+                "--mapping": mapping,
+                "--namespace": session.asked_namespace,
+            }
+        )
+    )
     if failures:
-        failurepatterns.show(session, hours, data, mapping)
+        failurepatterns.show(session, 168.0 if hours is None else hours, data, mapping)
         return
     from chaoskit.recovery.patterns import recurrences, strategies
     from chaoskit.recovery.trends import trends
@@ -81,6 +98,17 @@ def patterns(
         ],
     }
     emit(session, "patterns", document, lambda out: _table(out, did, back, went))
+
+
+def _check(named: Collection[str]) -> None:
+    """Each option that is named has a meaning beside the others; `InvalidInput` unless it has."""
+    refuse_without("--failures", named, those=("--hours", "--data", "--mapping"))
+    refuse_without("--suggest", named, those=("--runbooks",))
+    why = "what recurs in failures is told of a namespace, or of files, as a whole"
+    refuse_beside("--failures", named, but=("--hours", "--data", "--mapping", "--namespace"), why=why)
+    for flag in ("--data", "--mapping"):
+        why = "files are taken as a whole"
+        refuse_beside(flag, named, but=("--failures", "--data", "--mapping"), why=why)
 
 
 def _history(session: Session) -> tuple[Attempt, ...]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +16,7 @@ from chaoskit.cli.session import Format, Session, command, new_app
 from chaoskit.cli.validate import VariableFiles, Variables, checked
 from chaoskit.documents import dump
 from chaoskit.outcome import Outcome, gravest
+from chaoskit.redaction import redacted, scrubbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from chaoskit.documents import Document
     from chaoskit.experiments import Plan
     from chaoskit.experiments.selection import Selection
+    from chaoskit.ports.cluster import Identity
     from chaoskit.runtime import Runtime
     from chaoskit.steadystate.present import Present
 
@@ -38,7 +43,10 @@ _MARKS = {"ok": "✔", "warning": "!", "blocked": "✖", "refused": "✖"}
 )
 def plan(
     session: Session,
-    files: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(help="Files, folders (but what begins with a dot), or - for standard input."),
+    ],
     var: Variables = None,
     var_file: VariableFiles = None,
     out: Annotated[Path | None, typer.Option(help="Write the plan there, for run --plan FILE.")] = None,
@@ -46,7 +54,10 @@ def plan(
         bool, typer.Option("--rbac", help="Print the least rights that a run needs, as YAML, instead.")
     ] = False,
 ) -> None:
-    """Show targets, checks, rights, undo and time of a run, as the cluster is now; nothing is changed."""
+    """Show targets, checks, rights, steady state, undo and time of a run, as all is now; nothing is changed.
+
+    It ends as a run would that could not begin: 3, 4, or 8 where the steady state does not hold.
+    """
     from chaoskit.experiments import planfile, rights
 
     documents = checked(session, files, var, var_file)
@@ -66,18 +77,21 @@ def plan(
     whole = planfile.write(kept(home, planfile.hash_of(plans)), documents, plans, namespace)
     if out is not None:
         planfile.write(out, documents, plans, namespace)
-    outcome = gravest(each.outcome or Outcome.DONE for each in plans)
+    ends = list(map(ending, plans, steady or [()] * len(plans)))
+    outcome = gravest(each or Outcome.DONE for each in ends)
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,
         "hash": whole,
         "plans": [
-            each.document() | {"steadyState": [condition.document() for condition in now]}
-            for each, now in zip(plans, steady, strict=True)
+            each.document()
+            | {"outcome": end and end.value, "steadyState": [condition.document() for condition in now]}
+            for each, now, end in zip(plans, steady, ends, strict=True)
         ],
     }
-    following = f"chaoskit run --plan {out or whole}"
-    emit(session, "plans", document, lambda to: show(to, plans, following, steady))
+    following = f"chaoskit run --plan {shlex.quote(str(out or whole))}"
+    secrets = {secret for each in plans for secret in each.trial.secrets}
+    emit(session, "plans", redacted(document, secrets), lambda to: show(to, plans, following, steady))
     raise typer.Exit(outcome.exit_code)
 
 
@@ -86,16 +100,33 @@ def kept(home: Path, name: str) -> Path:
     return home / "plans" / f"{name}.json"
 
 
-def plans_of(runtime: Runtime, documents: Sequence[Document], namespace: str) -> list[Plan]:
-    """The plan of each experiment, against the cluster as it is; `namespace` is for those that name none."""
+def plans_of(
+    runtime: Runtime, documents: Sequence[Document], namespace: str, known: Identity | None = None
+) -> list[Plan]:
+    """The plan of each experiment, against the cluster as it is; `namespace` is for those that name none.
+
+    `known` is the cluster as an earlier plan knew it.
+    """
     from chaoskit.experiments import plan as make_plan
     from chaoskit.experiments import trials
 
     world = runtime.world
     return [
-        make_plan(each, world.cluster, governor=world.governor, clock=world.clock, metrics=world.metrics)
+        make_plan(
+            each,
+            world.cluster,
+            governor=world.governor,
+            clock=world.clock,
+            metrics=world.metrics,
+            known=known,
+        )
         for each in trials(documents, namespace=namespace)
     ]
+
+
+def ending(plan: Plan, now: Sequence[Present]) -> Outcome | None:
+    """What a run would end with at once, its steady state being as it is; None when the fault may begin."""
+    return plan.outcome or (Outcome.NO_BASELINE if any(each.forbids for each in now) else None)
 
 
 def _steady(runtime: Runtime, plans: Sequence[Plan]) -> list[Sequence[Present]]:
@@ -112,37 +143,59 @@ def show(
     out: Console, plans: Sequence[Plan], following: str, steady: Sequence[Sequence[Present]] = ()
 ) -> None:
     """Each plan as a block, with its steady state as it is now; the last line is the command that follows."""
-    from datetime import timedelta
-
-    for each, now in zip(plans, steady or [()] * len(plans), strict=True):
-        out.print(f"plan {each.hash}  {_title(each)}", style="bold")
+    steady = steady or [()] * len(plans)
+    for each, now in zip(plans, steady, strict=True):
+        say = partial(_say, out, each.trial.secrets)
+        say(f"plan {each.hash}  {_title(each)}", style="bold")
         for fault, selection in each.selections.items():
             if not selection.missing:
                 for label, words in _hit(fault, selection):
-                    out.print(f"  {label:<22} {words}")
-        for check in each.checks:
-            out.print(f"  {_MARKS[check.state]} {check.name:<20} {check.words}")
-            if check.mend:
-                out.print(f"    {'mend':<20} {check.mend}")
-        for after in each.afterwards:
-            out.print(f"  afterwards{' ' * 13}{after}")
-        for words in each.prepared.changes:
-            out.print(f"  change{' ' * 17}{words}")
+                    say(f"  {label:<22} {words}")
+        for mark, label, words in _checked(each):
+            say(f"  {mark} {label:<20} {words}")
+        for label, words in _changed(each):
+            say(f"  {label:<22} {words}")
         for condition in now:
-            mark = {True: "✔", False: "✖", None: "!"}[condition.judgement.held]
-            out.print(f"  {mark} {'steady state':<20} {condition.words()}")
-        out.print(f"  engine{' ' * 17}{_WAYS[each.way]}")
-        out.print(f"  privileged{' ' * 13}{'; '.join(each.privileged) or 'no: without helper pods'}")
-        for words in each.undo:
-            out.print(f"  undo{' ' * 19}{words}")
-        lasting = timedelta(seconds=each.seconds)
-        latest = span(timedelta(seconds=each.timeout))
-        out.print(
-            f"  time{' ' * 19}about {span(lasting)}, of which {each.prepared.chaos_seconds:g} s are chaos; "
-            f"stopped after {latest}"
-        )
-    if following and all(each.outcome is None for each in plans):
+            mark = "✔" if condition.judgement.held else "✖" if condition.forbids else "!"
+            say(f"  {mark} {'steady state':<20} {condition.words()}")
+        for label, words in _course(each):
+            say(f"  {label:<22} {words}")
+    if following and not any(map(ending, plans, steady)):
         next_step(out, following)
+
+
+def _checked(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """What was looked at: whether it is well, what it is, and in words; under it how it is mended."""
+    for check in plan.checks:
+        yield _MARKS[check.state], check.name, check.words
+        if check.mend:
+            yield " ", "mend", check.mend
+    for warning in plan.trial.warnings:
+        yield "!", "document", str(warning)
+
+
+def _changed(plan: Plan) -> Iterator[tuple[str, str]]:
+    """What stays of whom, and what is changed directly, each under its name."""
+    for after in plan.afterwards:
+        yield "afterwards", str(after)
+    for words in plan.prepared.changes:
+        yield "change", words
+
+
+def _course(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Who does it, what may be done, how it is undone and how long it takes, each under its name."""
+    yield "engine", _WAYS[plan.way]
+    yield "privileged", "; ".join(plan.privileged) or "no: without helper pods"
+    for words in plan.undo:
+        yield "undo", words
+    lasting, latest = (span(timedelta(seconds=each)) for each in (plan.seconds, plan.timeout))
+    chaos = f"{plan.prepared.chaos_seconds:g} s are chaos"
+    yield "time", f"about {lasting}, of which {chaos}; stopped after {latest}"
+
+
+def _say(out: Console, secrets: frozenset[str], text: str, style: str = "") -> None:
+    """A line without what is secret."""
+    out.print(scrubbed(text, secrets), style=style or None)
 
 
 def _who(selection: Selection) -> str:

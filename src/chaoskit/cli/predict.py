@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chaoskit.cli import outlooks
+from chaoskit.cli.belonging import given, refuse_beside, refuse_no_address, refuse_without
 from chaoskit.cli.measured import moment
 from chaoskit.cli.render import emit
 from chaoskit.cli.session import ProgressFormat, Session, command, new_app
@@ -18,7 +19,7 @@ from chaoskit.files import check_writable
 from chaoskit.outcome import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from contextlib import ExitStack
 
     from chaoskit.events import Listener
@@ -65,7 +66,9 @@ def predict(
     scorecard: Annotated[
         bool, typer.Option("--scorecard", help="Tell whether past predictions came true instead.")
     ] = False,
-    hours: Annotated[float, typer.Option(min=0.1, help="With --scorecard: how far back.")] = 24.0,
+    hours: Annotated[
+        float | None, typer.Option(min=0.1, help="With --scorecard: how far back.", show_default="24.0")
+    ] = None,
     data: Annotated[list[Path] | None, typer.Option(help="Read these files instead of Prometheus.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="What the columns of the files mean.")] = None,
     at: Annotated[
@@ -81,15 +84,34 @@ def predict(
 
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
+    _check(
+        given(
+            {
+                "--model": model,
+                "--selector": selector,
+                "--fail-above": fail_above,
+                "--fail-on-alarm": fail_on_alarm,
+                "--watch": watch,
+                "--rounds": rounds or None,
+                "--alertmanager": alertmanager,
+                "--listen": listen,
+                "--export": export,
+                "--scorecard": scorecard,
+                "--hours": hours,
+                "--data": data,
+                "--mapping": mapping,
+                "--at": at,
+                "--all-namespaces": everywhere,
+                "--namespace": session.asked_namespace,
+            }
+        )
+    )
+    refuse_no_address("--alertmanager", alertmanager)
     if scorecard:
-        _scorecard(session, hours, everywhere=everywhere)
+        _scorecard(session, 24.0 if hours is None else hours, everywhere=everywhere)
         return
     gate = Gate(fail_above, on_alarm=fail_on_alarm)
-    if not watch and (rounds or listen):
-        raise InvalidInput("--rounds and --listen belong to --watch", hint="add --watch")
     if data or mapping:
-        if watch or selector or everywhere or alertmanager or export:
-            raise InvalidInput("files are neither watched, nor chosen by namespace or labels, nor exported")
         outlook = _from_files(session, data, mapping, model, at)
         session.say(outlooks.headline(outlook))
         _end(session, outlook, gate)
@@ -115,6 +137,21 @@ def predict(
         tell(outlook)
         session.say(outlooks.headline(outlook))
     _end(session, outlook, gate)
+
+
+def _check(named: Collection[str]) -> None:
+    """Each option that is named has a meaning beside the others; `InvalidInput` unless it has."""
+    refuse_beside("--scorecard", named, but=_SCORED, why="it tells of all predictions that were kept")
+    refuse_without("--scorecard", named, those=("--hours",))
+    why = "files are neither watched, nor chosen by namespace or labels, nor exported"
+    for flag in ("--data", "--mapping"):
+        refuse_beside(flag, named, but=_OF_FILES, why=why)
+    refuse_without("--data", named, those=("--at",))
+    refuse_without("--watch", named, those=("--rounds", "--listen"))
+
+
+_SCORED = ("--hours", "--all-namespaces", "--namespace")
+_OF_FILES = ("--data", "--mapping", "--at", "--model", "--fail-above", "--fail-on-alarm")
 
 
 def _scorecard(session: Session, hours: float, *, everywhere: bool) -> None:
@@ -183,7 +220,9 @@ def _from_files(
         settings.home / "models", model or settings.model, key=settings.model_key.encode()
     )
     dataset = prediction.read(data, prediction.load_mapping(mapping))
-    now = moment(at) if at else dataset.blocks[-1].end
+    for note in dataset.notes:
+        session.say(f"! {note}")
+    now = moment(at, "--at") if at else dataset.blocks[-1].end
     window = dataset.until(now)
     health = prediction.health_of(chosen[1], window, now) if chosen else prediction.Health()
     found = learning.answer(window, chosen, now=now)

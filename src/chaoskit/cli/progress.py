@@ -9,12 +9,11 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from chaoskit import events
 from chaoskit.cli.render import clock_time, console
 from chaoskit.cli.session import ProgressFormat
-from chaoskit.redaction import scrubbed
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -29,15 +28,7 @@ _STYLES = {"held": "green", "done": "green", "broken": "bold red", "failed": "bo
 def showing(session: Session, secrets: Collection[str] = ()) -> Iterator[Shown]:
     """A listener that shows events on stderr as the session wants it, without these `secrets`."""
     with _showing(session) as (hear, aside):
-        yield Shown(lambda event: hear(_scrubbed(event, secrets)), aside)
-
-
-def _scrubbed(event: events.Event, secrets: Collection[str]) -> events.Event:
-    texts = {f.name: getattr(event, f.name) for f in dataclasses.fields(event)}
-    hidden: dict[str, Any] = {
-        name: scrubbed(text, secrets) for name, text in texts.items() if isinstance(text, str)
-    }
-    return dataclasses.replace(event, **hidden)
+        yield Shown(lambda event: hear(events.hiding(event, secrets)), aside)
 
 
 Aside = Callable[[], AbstractContextManager[object]]

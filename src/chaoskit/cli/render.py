@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from chaoskit.cli.pasting import pasted
 from chaoskit.visible import visible
 
 if TYPE_CHECKING:
@@ -97,8 +98,8 @@ def outcome_line(out: Console, words: str, exit_code: int, what: str) -> None:
 
 
 def next_step(out: Console, command: str) -> None:
-    """The last line: what one would do next, as a command to paste."""
-    out.print(f"next  {command}", style="dim")
+    """The last line: what one would do next, as a command to paste that leads where this one did."""
+    out.print(f"next  {pasted(command)}", style="dim")
 
 
 def ago(at: datetime, now: datetime) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from chaoskit.acts.orphans import Orphan
     from chaoskit.acts.rescue import Rescued
+    from chaoskit.cli.show import End
     from chaoskit.clock import Stop
     from chaoskit.runtime import Runtime
 
@@ -45,6 +46,8 @@ def rescue(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="With --orphans: do not ask.")] = False,
 ) -> None:
     """Watch every unfinished run for its lease's duration, and undo those that nobody renews."""
+    if force and not adopt:
+        raise typer.BadParameter("--force lets engines go that others left behind: add --orphans")
     from chaoskit.flows.rescuing import rescue as finish
 
     with session.connected() as runtime, session.listening() as listen, stopping(LEFT) as stop:
@@ -112,10 +115,12 @@ def answer(
     stop: Stop,
     orphans: Sequence[_Orphan] = (),
     problem: ChaoskitError | None = None,
+    *,
+    over: Sequence[End] = (),
 ) -> NoReturn:
     """What was undone is on stdout, and the command ends with the gravest of it, of its `problem`, too.
 
-    What others left and nobody asked to take back is told, and changes no code.
+    What others left and nobody asked to take back is told, and changes no code; nor does what was `over`.
     """
     from chaoskit.cli import complaints
 
@@ -131,6 +136,7 @@ def answer(
         "exit": outcome.exit_code,
         "rescued": [plain(each) for each in found],
         "orphans": [{"engine": o.engine, "undo": o.undo, "left": list(o.left)} for o in orphans],
+        "over": [asdict(each) for each in over],
         **({} if problem is None else {"problem": complaints.document(problem)}),
     }
     rows: list[tuple[str, ...]] = [
@@ -139,8 +145,13 @@ def answer(
     rows += [(each.engine, "orphan", each.undo, ", ".join(each.left)) for each in orphans]
 
     def show(out: Console) -> None:
-        columns(out, ("id", "act", "undo", "left"), rows) if rows else out.print(outcome.words)
-        if any(each.undo == "not asked for" for each in orphans):
+        for each in over:
+            out.print(f"{each.what} {each.id} has ended: {each.outcome.replace('-', ' ')}")
+        if rows:
+            columns(out, ("id", "act", "undo", "left"), rows)
+        elif not over:
+            out.print(outcome.words)
+        if any(one.undo == "not asked for" for one in orphans):
             next_step(out, "chaoskit rescue --orphans")
 
     emit(session, "rescue", document, show)

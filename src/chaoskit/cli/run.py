@@ -18,7 +18,7 @@ from chaoskit.cli.validate import VariableFiles, Variables, agreeing, checked
 from chaoskit.clock import interruption
 from chaoskit.errors import ChaoskitError, InvalidInput, Refused, UnknownName
 from chaoskit.outcome import Outcome, of_error
-from chaoskit.redaction import secrets_of
+from chaoskit.reports.reading import UNLOOKED, looked, scored
 from chaoskit.reports.score import JUDGED
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from chaoskit.acts.accounts import Account
     from chaoskit.documents import Document
     from chaoskit.experiments import Plan, Trial
+    from chaoskit.ports.cluster import Identity
     from chaoskit.records import RunRecord
     from chaoskit.runtime import Runtime
 
@@ -60,7 +61,9 @@ def run(
     var: Variables = None,
     var_file: VariableFiles = None,
     preflight: Annotated[bool, typer.Option(help="Check first what Litmus would hang or fail on.")] = True,
-    parallel: Annotated[int, typer.Option(min=1, help="So many at a time, never two on one workload.")] = 1,
+    parallel: Annotated[
+        int, typer.Option(min=1, help="So many at a time, never two that hit or watch one workload.")
+    ] = 1,
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Begin no other after one that does not pass.")
     ] = False,
@@ -98,15 +101,18 @@ def run(
         )
     from chaoskit.cli import dryrun
     from chaoskit.cli.plan import plans_of
+    from chaoskit.experiments.planfile import refuse_elsewhere
 
     given = _given(session, files or [], plan, var, var_file)
     if dry_run is DryRun.CLIENT:
         dryrun.offline(given.documents)
         return
     with session.connected() as runtime:
+        if given.cluster is not None:
+            refuse_elsewhere(given.plan, given.cluster, runtime.cluster.identity())
         namespace = given.namespace or runtime.namespace
         looked = dry_run or diff or not yes or given.plan
-        plans = plans_of(runtime, given.documents, namespace) if looked else []
+        plans = plans_of(runtime, given.documents, namespace, given.cluster) if looked else []
         if diff:
             dryrun.show_difference(session, plans, runtime.cluster)
         if dry_run:
@@ -114,7 +120,7 @@ def run(
         if not yes:
             _agree(session, plans)
         if detach:
-            _hand_over(session, runtime, trials_of(given, namespace), _expected(given, plans))
+            _hand_over(session, runtime, trials_of(given, namespace), _expected(given, plans), given.cluster)
             return
         records = _run_all(
             session,
@@ -122,6 +128,7 @@ def run(
             trials_of(given, namespace),
             reports,
             expected=_expected(given, plans),
+            known=given.cluster,
             preflight=preflight,
             parallel=parallel,
             fail_fast=fail_fast,
@@ -145,6 +152,7 @@ class _Given:
     namespace: str = ""
     plan: str = ""
     hashes: Sequence[str] = ()
+    cluster: Identity | None = None
 
 
 def _given(
@@ -165,7 +173,7 @@ def _given(
             raise
         return _Given(documents, plan=plan)
     agreeing(session, kept.documents)
-    return _Given(documents or kept.documents, kept.namespace, kept.hash, kept.hashes)
+    return _Given(documents or kept.documents, kept.namespace, kept.hash, kept.hashes, kept.cluster)
 
 
 def _expected(given: _Given, plans: Sequence[Plan]) -> Sequence[str]:
@@ -183,7 +191,7 @@ def _expected(given: _Given, plans: Sequence[Plan]) -> Sequence[str]:
             raise Refused(
                 f"the cluster or the documents have changed since plan {given.plan}",
                 guard="plan drift",
-                limit="the same documents, targets, definitions and account",
+                limit="the same cluster, documents, targets, definitions and account",
                 hint="look at it again: chaoskit plan",
             )
     return [each.hash for each in plans] if len(plans) > 1 or not given.plan else [given.plan]
@@ -219,13 +227,14 @@ def _run_all(
     reports: Reports,
     *,
     expected: Sequence[str],
+    known: Identity | None,
     preflight: bool,
     parallel: int,
     fail_fast: bool,
 ) -> Sequence[RunRecord]:
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
-    secrets = secrets_of(body for each in trials for body in (each.document, *each.beside))
+    secrets = frozenset(secret for each in trials for secret in each.secrets)
     with session.listening(secrets) as listen, undoing(listen, runtime.clock) as stop:
         records = AIChaosEngine(runtime.world).run_all(
             trials,
@@ -235,6 +244,7 @@ def _run_all(
             stop=stop,
             preflight=preflight,
             expected=expected,
+            known=known,
             ended=reports.add,
         )
         if stop.is_set() and any(each.outcome is Outcome.NOT_BEGUN for each in records):
@@ -258,7 +268,13 @@ def _refuse_with_detach(
         raise typer.BadParameter(f"--detach leaves the runs to a controller, without {', '.join(options)}")
 
 
-def _hand_over(session: Session, runtime: Runtime, trials: Sequence[Trial], expected: Sequence[str]) -> None:
+def _hand_over(
+    session: Session,
+    runtime: Runtime,
+    trials: Sequence[Trial],
+    expected: Sequence[str],
+    known: Identity | None,
+) -> None:
     """Each run is in the hands of a controller; those that came there are told though another did not."""
     from chaoskit.cli import complaints
     from chaoskit.flows.detached import hand_over
@@ -271,7 +287,7 @@ def _hand_over(session: Session, runtime: Runtime, trials: Sequence[Trial], expe
         with stopping() as stop:
             for place, trial in enumerate(trials):
                 wanted = expected[place] if expected else ""
-                handed.append(hand_over(runtime.world, trial, expected_hash=wanted, stop=stop))
+                handed.append(hand_over(runtime.world, trial, expected_hash=wanted, known=known, stop=stop))
     except (ChaoskitError, Signalled) as ended:
         if not handed:
             raise
@@ -311,9 +327,15 @@ def _answer(out: Console, reports: Reports, records: Sequence[RunRecord], least:
     """The runs; before them whether they reached the score, if one was asked for."""
     if least is not None and reports.outcome is not None:
         score = "unknown" if reports.score is None else f"{reports.score:g}"
-        words = f"resilience score {score} of 100, at least {least:g} wanted"
+        words = f"resilience score {score} of 100, at least {least:g} wanted{_unlooked(reports.records)}"
         outcome_line(out, reports.outcome.words, reports.outcome.exit_code, words)
     table(out, records)
+
+
+def _unlooked(records: Sequence[dict[str, Any]]) -> str:
+    """The runs whose part in the score says only that their fault was injected; "" without any."""
+    names = [each["name"] for each in records if each["score"] is not None and not looked(each)]
+    return f"; {UNLOOKED} by {', '.join(names)}" if names else ""
 
 
 def table(out: Console, records: Sequence[RunRecord]) -> None:
@@ -329,7 +351,7 @@ def table(out: Console, records: Sequence[RunRecord]) -> None:
         left = f": {', '.join(record.undo.left)}" if record.undo.left else ""
         out.print(f"  undo {record.undo.state}{left}")
         if record.score is not None and record.outcome in JUDGED:
-            out.print(f"  resilience score {record.score:g} of 100")
+            out.print(f"  resilience score {scored(record.document())}")
     if any(record.undo.left for record in records):
         next_step(out, "chaoskit rescue")
     elif records := [each for each in records if each.outcome is not Outcome.NOT_BEGUN]:

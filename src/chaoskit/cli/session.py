@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chaoskit.cli.pasting import led_by, pasted
 from chaoskit.cli.stopping import Signalled, within
 
 if TYPE_CHECKING:
@@ -121,15 +122,30 @@ class Session:
         with connected(self.loaded.settings) as runtime:
             if announce:
                 self.say(f"cluster  {runtime.description}")
-            yield runtime
+            try:
+                yield runtime
+            finally:
+                self._tell_of_newer(runtime.unread)
 
     @contextmanager
     def history(self) -> Iterator[Store]:
-        """What is kept of past runs, recoveries and predictions; no cluster is needed for it."""
+        """What is kept of past runs, recoveries and predictions; no cluster is needed for it.
+
+        Raises:
+            InvalidInput: a file is named that does not exist: reading makes none.
+        """
         from chaoskit.runtime import open_store
 
-        with closing(open_store(self.loaded.settings)) as store:
-            yield store
+        with closing(open_store(self.loaded.settings, reading=True)) as store:
+            try:
+                yield store
+            finally:
+                self._tell_of_newer(store.told)
+
+    def _tell_of_newer(self, words: str) -> None:
+        """A line on stderr where records were left out, because a newer chaoskit has kept them."""
+        if words:
+            self.say(f"! {words}")
 
     @property
     def asked_namespace(self) -> str:
@@ -148,7 +164,7 @@ class Session:
         except ChaoskitError:
             return  # whoever may not read them everywhere is told by -n
         if told := words(seem_dead(found, runtime.clock.now())):
-            self.say(f"! {told}: chaoskit rescue")
+            self.say(pasted(f"! {told}: chaoskit rescue"))
 
     def say(self, line: str) -> None:
         """A line on stderr, unless quiet."""
@@ -204,7 +220,7 @@ def command(
             shared = {name: values.pop(name) for name in options}
             with _errors_as_results(shared["output"]):
                 session = _session(shared)
-                with within(shared["timeout"]), _own_signals(session):
+                with within(shared["timeout"]), _own_signals(session), led_by(shared):
                     function(session, **values)
 
         own = list(inspect.signature(function, eval_str=True).parameters.values())[1:]

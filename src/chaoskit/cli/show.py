@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,8 +13,8 @@ from chaoskit.cli.history import ended, what, why
 from chaoskit.cli.render import clock_time, emit, next_step, outcome_line
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
-from chaoskit.errors import InvalidInput, NotFound, UnknownName
-from chaoskit.outcome import Outcome
+from chaoskit.errors import ChaoskitError, InvalidInput, NotFound, UnknownName
+from chaoskit.outcome import Outcome, outcome_named
 from chaoskit.ports.store import Document, Store
 
 if TYPE_CHECKING:
@@ -55,8 +57,11 @@ def show(
 def _follow(session: Session, wanted: str) -> None:
     """What another process works on was followed to its end; the exit code is that of its outcome.
 
+    What has ended is told by its Lease as long as that stays, then by the history.
+
     Raises:
-        NotFound: nothing with that id is or was under way, as far as the cluster still tells.
+        UnknownName: nothing with that id is or was under way, as far as cluster and history still tell.
+        NotFound: it has ended, and neither tells how.
     """
     from chaoskit.acts import accounts, following
     from chaoskit.clock import refuse_when_stopped
@@ -64,35 +69,74 @@ def _follow(session: Session, wanted: str) -> None:
     with session.connected() as runtime, session.listening() as listen, stopping() as stop:
         session.tell_of_dead(runtime)
         known = accounts.accounts(runtime.cluster, session.asked_namespace)
-        account = accounts.named(known, wanted)
-        ended = following.follow(runtime.cluster, runtime.clock, account, listen, stop=stop)
-    refuse_when_stopped(stop)
-    if not ended.outcome:
-        raise NotFound(
-            f"{ended.act} {ended.id} has ended, and the cluster does not tell how",
-            hint=f"chaoskit show {ended.id}, where its history is kept",
-        )
-    outcome = Outcome(ended.outcome)
-    document = {"id": ended.id, "name": ended.name, "outcome": outcome.value, "reason": ended.reason}
-    emit(session, "followed", document, lambda out: _ended(out, ended, outcome))
+        try:
+            account = accounts.named(known, wanted)
+        except UnknownName as unknown:
+            end = kept_end(runtime.store, wanted, unknown)
+        else:
+            ended = following.follow(runtime.cluster, runtime.clock, account, listen, stop=stop)
+            refuse_when_stopped(stop)
+            end = end_of(ended) if ended.outcome else kept_end(runtime.store, ended.id, _untold(ended))
+    outcome = outcome_named(end.outcome)
+    document = {"id": end.id, "name": end.name, "outcome": outcome.value, "reason": end.reason}
+    emit(session, "followed", document, lambda out: _ended(out, end, outcome))
     raise typer.Exit(outcome.exit_code)
 
 
-def _ended(out: Console, account: Account, outcome: Outcome) -> None:
-    outcome_line(out, outcome.words, outcome.exit_code, f"{account.act} {account.id}  {account.name}")
-    if account.reason:
-        out.print(f"  {account.reason}")
+def _untold(ended: Account) -> NotFound:
+    return NotFound(
+        f"{ended.act} {ended.id} has ended, and the cluster does not tell how",
+        hint=f"chaoskit show {ended.id}, where its history is kept",
+    )
 
 
-def find_record(store: Store, wanted: str) -> Document:
-    """The kept document with that id, whatever its kind.
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a run or recovery ended that is under way no more; `outcome` as it was written."""
+
+    what: str
+    id: str
+    name: str
+    outcome: str
+    reason: str
+
+
+def end_of(account: Account) -> End:
+    """As its Lease tells it."""
+    what = "recovery" if account.act == "recovery" else "run"
+    return End(what, account.id, account.name, account.outcome, account.reason)
+
+
+def kept_end(store: Store, wanted: str, otherwise: ChaoskitError) -> End:
+    """As the history tells it.
+
+    Raises:
+        ChaoskitError: what is to be said `otherwise`, where it has no such run or recovery.
+        CannotStart: the store does not answer, or a newer chaoskit has kept it.
+    """
+    try:
+        found = find_record(store, wanted, ("run", "recovery"))
+    except UnknownName:
+        raise otherwise from None
+    name = found["name"] if found["kind"] == "run" else found["issue"]
+    return End(found["kind"], found["id"], name, found["outcome"], found["reason"])
+
+
+def _ended(out: Console, end: End, outcome: Outcome) -> None:
+    outcome_line(out, outcome.words, outcome.exit_code, f"{end.what} {end.id}  {end.name}")
+    if end.reason:
+        out.print(f"  {end.reason}")
+
+
+def find_record(store: Store, wanted: str, kinds: Sequence[str] = _KINDS) -> Document:
+    """The kept document with that id, of whichever of these kinds.
 
     Raises:
         UnknownName: there is none, or the beginning is not enough to tell it.
     """
     if not wanted:
         raise InvalidInput("an empty id names nothing", hint="chaoskit history lists what is kept")
-    for kind in _KINDS:
+    for kind in kinds:
         try:
             return store.get(kind, wanted)
         except UnknownName as error:
@@ -129,12 +173,12 @@ def _one(out: Console, document: Document) -> None:
 
 
 def _facts(out: Console, document: Document) -> None:
-    from chaoskit.reports.reading import broken_words, recovered_words
+    from chaoskit.reports.reading import broken_words, recovered_words, scored
 
     facts: dict[str, Any] = {
         "targets": ", ".join(document.get("targets") or ()),
         "undo": _undo(document.get("undo") or {}),
-        "score": _score(document.get("score")),
+        "score": scored(document),
         "broken for": broken_words(document),
         "recovered in": recovered_words(document),
         "model": document.get("model", ""),
@@ -147,7 +191,3 @@ def _facts(out: Console, document: Document) -> None:
 def _undo(undo: dict[str, Any]) -> str:
     left = ", ".join(undo.get("left") or ())
     return f"{undo.get('state', '')}{': ' + left if left else ''}"
-
-
-def _score(value: float | None) -> str:
-    return "" if value is None else f"{value:g} of 100"

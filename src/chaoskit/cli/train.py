@@ -107,8 +107,10 @@ def train(
     """Train a random forest on history, judge it on held-out time beside plain rules, and keep it."""
     from math import inf
 
-    from chaoskit.prediction import Objectives, Options
+    from chaoskit.prediction import Objectives, Options, check_name
 
+    if name:
+        check_name(name)
     measured.check_writable(out)
     objectives = Objectives(error_ratio=error_objective, latency_p95=latency_objective or inf)
     options = Options(
@@ -166,7 +168,7 @@ class _Wanted:
 def _from_files(session: Session, data: list[Path] | None, mapping: Path | None, wanted: _Wanted) -> Fitted:
     from chaoskit.flows.learning import fit
 
-    dataset, meaning, target = measured.read(data, mapping)
+    dataset, meaning, target = measured.read(data, mapping, tell=session.say)
     with session.listening() as listen:
         return fit(
             dataset,

@@ -43,7 +43,8 @@ _SCHEMAS = {"experiment": "experiment.json"}
 def validate(
     session: Session,
     files: Annotated[
-        list[str] | None, typer.Argument(help="Files, folders, or - for standard input.")
+        list[str] | None,
+        typer.Argument(help="Files, folders (but what begins with a dot), or - for standard input."),
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
     ignore: Annotated[

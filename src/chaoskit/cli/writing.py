@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import shutil
 import sys
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from chaoskit.ports.store import Document
 
 STDOUT = Path("-")
+_MADE = "# as generated "
+"""How the last line of a file begins that `write_made` wrote; then comes what the rest was."""
 _PACKED = (".tar.gz", ".tgz")
 
 
@@ -28,6 +31,37 @@ def write(path: Path, content: bytes) -> None:
         sys.stdout.write(content.decode())
     else:
         files.write(path, content)
+
+
+def marked(text: str) -> str:
+    """The text with a last line by which it is known whether somebody edited it since."""
+    return f"{text}{_MADE}{_digest(text)}\n"
+
+
+def edited(text: str) -> bool:
+    """Whether the text is any other than `marked` made it: somebody's own work, who wants to keep it."""
+    before, mark, digest = text.rpartition(_MADE)
+    return not mark or digest.strip() != _digest(before)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def write_made(path: Path, text: str, *, force: bool) -> bool:
+    """The file holds the text, marked as made here; False: somebody has edited it, and it was left.
+
+    With `force` it is written all the same.
+
+    Raises:
+        InvalidInput: it cannot be written there.
+    """
+    if not force and path.is_file():
+        with files.translated(path):
+            if edited(path.read_text(encoding="utf-8", errors="replace")):
+                return False
+    write(path, marked(text).encode())
+    return True
 
 
 def write_bundle(path: Path, records: tuple[Document, ...]) -> str:

@@ -38,7 +38,8 @@ class Document:
     """One YAML document: its value, and where in which file each part of it stands.
 
     `ignored` are the rules that a comment in the file switches off, by line; `texts` are those of its texts
-    that may be documents themselves, as they were written.
+    that may be documents themselves, as they were written; `secrets` the values of variables that were put
+    into the file, and whose names call them secret.
     """
 
     path: str
@@ -47,6 +48,7 @@ class Document:
     keys: Mapping[Location, Place] = field(repr=False)
     ignored: Mapping[int, frozenset[str]] = field(default_factory=dict, repr=False)
     texts: Mapping[Location, Source] = field(default_factory=dict, repr=False)
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def kind(self) -> str:
@@ -93,14 +95,16 @@ class Document:
         if not key and self._is_secret(location):
             found = found if found in _TELLS_NOTHING else HIDDEN
             expected = scrubbed(expected, _leaves(self.at(location)))
-        found, expected, hint = map(printable, (found, expected, hint))
+        found, expected, hint = (printable(_without(text, self.secrets)) for text in (found, expected, hint))
         return Problem(self.path, spelled(location), found, expected, line, column, hint, rule)
 
     def _is_secret(self, location: Location) -> bool:
-        """Whether its own key calls it secret, or the name beside it: ``{name: DB_PASSWORD, value: x}``."""
-        beside = self.at((*location[:-1], "name")) if location and location[-1] == "value" else None
-        names = [str(step) for step in location] + ([beside] if isinstance(beside, str) else [])
-        return any(map(looks_secret, names))
+        """Whether its key calls it secret, or name or key beside it: ``{name: DB_PASSWORD, value: x}``."""
+        words = ("name", "key") if location and location[-1] == "value" else ()
+        beside = (self.at((*location[:-1], word)) for word in words)
+        return any(
+            map(looks_secret, (*map(str, location), *(each for each in beside if isinstance(each, str))))
+        )
 
     def items(self) -> tuple[Document, ...]:
         """The documents that it holds when it is a list of Kubernetes objects; otherwise itself."""
@@ -116,6 +120,7 @@ class Document:
                 keys.get(index, {}),
                 self.ignored,
                 texts.get(index, {}),
+                self.secrets,
             )
             for index, value in enumerate(inner)
             if value is not None
@@ -124,6 +129,11 @@ class Document:
 
 _TELLS_NOTHING = frozenset({"missing", "unknown", "empty"})
 """What may be said of a secret value: that it is not there."""
+
+
+def _without(text: str, secrets: Iterable[str]) -> str:
+    """The text as it is but for these."""
+    return scrubbed(text, secrets) if any(each in text for each in secrets) else text
 
 
 def _leaves(value: object) -> Iterator[str]:

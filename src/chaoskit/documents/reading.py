@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from chaoskit.documents.marks import Marks, place_of
 from chaoskit.documents.mistakes import mistake
 from chaoskit.documents.places import Document, Place, closest, printable
 from chaoskit.errors import InvalidInput, Problem
+from chaoskit.redaction import secret_variables
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 _TAG = "tag:yaml.org,2002:"
@@ -60,6 +62,8 @@ _Loader.add_implicit_resolver(_TAG + "float", re.compile(rf"(?:{_FLOAT})$", re.A
 
 def read(paths: Iterable[str], *, variables: Mapping[str, str] | None = None) -> tuple[Document, ...]:
     """Every document of these files, folders (searched through, by name) and ``-`` (standard input).
+
+    In a folder, what begins with a dot is left out: it belongs to tools, unless it is named itself.
 
     Raises:
         InvalidInput: a path does not exist, or a file is no YAML; every problem is in it.
@@ -107,7 +111,17 @@ def _names(path: str) -> list[str]:
     root = Path(path)
     if path == "-":
         return [_STDIN]
-    return [str(f) for f in sorted(root.rglob("*")) if f.suffix in SUFFIXES] if root.is_dir() else [path]
+    return [str(f) for f in sorted(_within(root)) if f.suffix in SUFFIXES] if root.is_dir() else [path]
+
+
+def _within(folder: Path) -> Iterator[Path]:
+    """Every file below the folder, but none whose name, or that of a folder on the way, begins with a dot.
+
+    Those belong to tools: .git, .github, .venv, .ipynb_checkpoints.
+    """
+    for place, folders, files in os.walk(folder):
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        yield from (Path(place, each) for each in files if not each.startswith("."))
 
 
 _VARIABLE = re.compile(r"(?P<escape>\$)?\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)\}")
@@ -131,9 +145,21 @@ def parse(
 
 
 def _parsed(text: str, path: str, variables: Mapping[str, str] | None) -> Iterator[Document]:
+    """Each document that can be read; in the end every problem of the others is raised."""
+    secrets = frozenset[str]()
     if variables is not None:
+        used = {each["name"] for each in _VARIABLE.finditer(text)}
+        secrets = secret_variables({name: value for name, value in variables.items() if name in used})
         text = _filled(text, path, variables)
-    return pieces(text, path, filled=variables is not None)
+    for each in pieces(text, path, filled=variables is not None, written=_masked(text, secrets)):
+        yield replace(each, secrets=secrets)
+
+
+def _masked(text: str, secrets: Iterable[str]) -> str:
+    """The text, as long as it was and with as many lines, but with stars for what is secret."""
+    for each in secrets:
+        text = text.replace(each, re.sub(r".", "*", each))
+    return text
 
 
 def pieces(text: str, path: str, *, filled: bool, written: str = "") -> Iterator[Document]:

@@ -1,4 +1,4 @@
-"""Several trials in one process: so many at a time, in their order, never two on the same workload."""
+"""Several trials in one process: so many at a time, in their order, never two that meet in a workload."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from chaoskit import kube
+from chaoskit.acts.aims import wanted
 from chaoskit.clock import interruption
-from chaoskit.experiments import targets
+from chaoskit.experiments import litmus
 from chaoskit.experiments.direct.faults import DIRECT, EVERY
 from chaoskit.experiments.direct.preparing import chosen
 from chaoskit.experiments.faults import CATALOGUE
@@ -47,6 +48,14 @@ Felt = Callable[[Trial], Collection[ObjectRef] | None]
 
 
 def claims(trial: Trial, felt: Felt = lambda _trial: None) -> frozenset[Claim]:
+    """What the trial may work on, and what it is judged by: nobody else may disturb either meanwhile.
+
+    Two that look at the same are kept apart as well: whose fault broke it could not be told.
+    """
+    return touched(trial, felt) | _watched(trial)
+
+
+def touched(trial: Trial, felt: Felt = lambda _trial: None) -> frozenset[Claim]:
     """What the trial may work on, and makes beside it, as its documents say; and who is `felt` to feel it.
 
     Who says nothing exact claims the namespace; who works on nodes works on all that runs there.
@@ -59,6 +68,16 @@ def claims(trial: Trial, felt: Felt = lambda _trial: None) -> frozenset[Claim]:
 def whole(namespace: str) -> frozenset[Claim]:
     """Whatever there is in the namespace."""
     return frozenset({(namespace, _ANY)})
+
+
+def _watched(trial: Trial) -> frozenset[Claim]:
+    """What its steady state looks at; an address, an alert, a query or a probe may be about its namespace."""
+    probed = any(litmus.probes_of(each) for each in trial.experiments) if trial.engine is not None else False
+    places = {place for place, _ in _workloads(trial)} if probed else set[str]()
+    return frozenset((place, _ANY) for place in places) | {
+        (each.namespace(trial.namespace), each.workload.rpartition("/")[2] or _ANY)
+        for each in trial.conditions
+    }
 
 
 def _beside(trial: Trial) -> frozenset[Claim]:
@@ -83,7 +102,7 @@ def _workloads(trial: Trial) -> frozenset[Claim]:
     if trial.experiment is not None:
         namespace, names = trial.namespace, trial.experiment.spec.targets.workloads
         return frozenset((namespace, name.rpartition("/")[2]) for name in names or (_ANY,))
-    parts = targets.wanted(trial.engine or {})
+    parts = wanted(trial.engine or {})
     found = {(part.namespace, name) for part in parts for name in part.names if part.kind != "pod"}
     return frozenset(found or {(part.namespace, _ANY) for part in parts})
 

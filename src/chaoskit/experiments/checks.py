@@ -13,7 +13,7 @@ from typing import Literal
 
 from chaoskit import kube
 from chaoskit.acts import fields
-from chaoskit.acts.trail import ENDED, status
+from chaoskit.acts.trail import runs
 from chaoskit.documents import closest
 from chaoskit.errors import Forbidden, Refused
 from chaoskit.experiments import entitled
@@ -167,13 +167,6 @@ def engine(cluster: Cluster, trial: Trial) -> Iterator[Check]:
         yield Check("engine", "blocked", words, mend + """ -p '{"spec":{"engineState":"stop"}}'""")
     else:
         yield Check("engine", "ok", f"engine {name} has ended before and is made anew")
-
-
-def runs(existing: Object) -> bool:
-    """Whether an engine is under way; one that ended, or was made stopped and never begun, is not."""
-    if status(existing) in ENDED:
-        return False
-    return bool(status(existing)) or existing["spec"].get("engineState") != "stop"
 
 
 def targets(selections: Mapping[str, Selection]) -> Iterator[Check]:

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from chaoskit import kube
 from chaoskit.acts.engine import tell_to_stop
 from chaoskit.acts.ledger import Ledger
-from chaoskit.acts.trail import BY_COMMAND, ENDED, UID_LABEL, Struck, Trail, status
+from chaoskit.acts.trail import BY_COMMAND, ENDED, UID_LABEL, Struck, Trail, runs, status
 from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, ChaoskitError, TakenOver, TimedOut
-from chaoskit.experiments import beside, checks, litmus, originals, terminal
+from chaoskit.experiments import beside, litmus, originals, terminal
 from chaoskit.experiments.asides import Asides
 from chaoskit.experiments.course import Course
 from chaoskit.experiments.evidence import Evidence
@@ -116,7 +116,7 @@ def _clear_the_name(ref: ObjectRef, cluster: Cluster, clock: Clock, wanted: Mean
     existing = kube.found(cluster, ref)
     if existing is None:
         return
-    if checks.runs(existing):
+    if runs(existing):
         raise CannotStart(f"engine {ref.name} runs already in namespace {ref.namespace}")
     cluster.delete(kube.ref_of(existing, kube.CHAOS_ENGINE))
     until = clock.monotonic() + CLEARS

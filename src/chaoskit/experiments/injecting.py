@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from chaoskit.acts.heart import Pulse
 from chaoskit.clock import refuse_when_stopped
@@ -22,6 +23,7 @@ from chaoskit.governor import Governor
 from chaoskit.journal import Journal
 from chaoskit.outcome import Outcome
 from chaoskit.records import RunRecord, Undo
+from chaoskit.redaction import scrubbed
 from chaoskit.steadystate.looks import Stage
 from chaoskit.steadystate.monitor import Monitor
 from chaoskit.steadystate.readers import Sources
@@ -135,15 +137,16 @@ class Injecting:
         settled = ending.how == "settled"
         words = ending.reason or f"engine {engine.seen.name} has a verdict"
         self.journal.step(self.trial.faults[0], "done" if settled else "failed", words)
-        judged = verdict.of_litmus(
+        own = partial(
+            verdict.of_litmus,
             self.trial.experiments,
             engine.seen,
             ending,
             affected=engine.evidence.affected,
-            steady=bool(self.trial.conditions),
         )
-        self.told.append(judged)
-        if settled:
+        self.told.append(own(unprobed=verdict.held_words(steady=bool(self.trial.conditions))))
+        if settled:  # what it did not look at may have broken
+            judged = own()
             self.journal.step("litmus", mark(judged.outcome), f"{judged.outcome.words}: {judged.reason}")
         return settled
 
@@ -267,7 +270,8 @@ class Injecting:
     def _close(self, outcome: Outcome, reason: str = "", ending: Callable[[], object] = lambda: None) -> None:
         remembered = self.governor.remembers("chaos") if self.course.disturbed else 0
         try:
-            self.ledger.close(outcome, keep=max(remembered, self.keep), reason=reason, ending=ending)
+            told = scrubbed(reason, self.trial.secrets)
+            self.ledger.close(outcome, keep=max(remembered, self.keep), reason=told, ending=ending)
         except ChaoskitError as error:
             self.journal.warn(f"{self.ledger.account.ref}: {error}")
 

@@ -11,20 +11,25 @@ from typing import Any
 
 from chaoskit import files
 from chaoskit.documents import Document
-from chaoskit.errors import InvalidInput, UnknownName, cause
+from chaoskit.errors import InvalidInput, Refused, UnknownName, cause
 from chaoskit.experiments.planning import Plan, refuse_short
+from chaoskit.ports.cluster import SYSTEM, Identity
 
 SCHEMA = "chaoskit.io/planfile/v1"
 
 
 @dataclass(frozen=True, slots=True)
 class PlanFile:
-    """What was planned: `documents` with `namespace` for those that name none, and each plan's hash."""
+    """What was planned: `documents` with `namespace` for those that name none, and each plan's hash.
+
+    `cluster` is where; None in a file of a version that did not say so.
+    """
 
     hash: str
     namespace: str
     documents: tuple[Document, ...]
     hashes: tuple[str, ...]
+    cluster: Identity | None = None
 
 
 def hash_of(plans: Sequence[Plan]) -> str:
@@ -45,7 +50,9 @@ def write(path: Path, documents: Sequence[Document], plans: Sequence[Plan], name
         "schema": SCHEMA,
         "hash": found,
         "namespace": namespace,
-        "documents": [{"path": each.path, "value": each.value} for each in documents],
+        "documents": [
+            {"path": each.path, "value": each.value, "secrets": sorted(each.secrets)} for each in documents
+        ],
         "plans": [each.document() for each in plans],
     }
     files.write(path, json.dumps(whole, indent=2).encode(), private=True)
@@ -58,24 +65,44 @@ def read(path: Path) -> PlanFile:
     Raises:
         InvalidInput: it is none.
     """
+    hint = "chaoskit plan FILES --out FILE"
     try:
-        whole = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InvalidInput(
-            f"{path} is no plan: {cause(error)}", hint="chaoskit plan FILES --out FILE"
-        ) from error
-    try:
-        return _understood(whole)
+        return _understood(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise InvalidInput(f"{path} is no plan: {cause(error)}", hint=hint) from error
+    except ValueError as error:
+        raise InvalidInput(f"{path} is no plan: it is not JSON", hint=hint) from error
     except (KeyError, TypeError) as error:
-        raise InvalidInput(f"{path} is no plan: {error!r}", hint="chaoskit plan FILES --out FILE") from error
+        raise InvalidInput(f"{path} is no plan: {error!r}", hint=hint) from error
 
 
 def _understood(whole: dict[str, Any]) -> PlanFile:
     if whole["schema"] != SCHEMA:
         raise KeyError(SCHEMA)
-    documents = tuple(Document(each["path"], each["value"], {}, {}) for each in whole["documents"])
+    documents = tuple(
+        Document(each["path"], each["value"], {}, {}, secrets=frozenset(each.get("secrets", ())))
+        for each in whole["documents"]
+    )
     hashes = tuple(str(each["hash"]) for each in whole["plans"])
-    return PlanFile(str(whole["hash"]), str(whole["namespace"]), documents, hashes)
+    where = next((Identity(**each["cluster"]) for each in whole["plans"] if "cluster" in each), None)
+    return PlanFile(str(whole["hash"]), str(whole["namespace"]), documents, hashes, where)
+
+
+def refuse_elsewhere(name: str, made_for: Identity, here: Identity) -> None:
+    """The plan of that name was made for this cluster.
+
+    Raises:
+        Refused: it was made for another, or nobody can tell; the message names both.
+    """
+    if not made_for.same(here):
+        choose = "choose that with --context or --kubeconfig, or plan again here: chaoskit plan"
+        grant = f"plan again here; who may read namespace {SYSTEM} (plan --rbac) knows clusters by uid"
+        raise Refused(
+            f"plan {name} was made for cluster {made_for}; this is {here}",
+            guard="plan drift",
+            limit="the cluster that it was made for",
+            hint=choose if made_for.uid and here.uid else grant,
+        )
 
 
 def find(folder: Path, wanted: str) -> PlanFile:

@@ -22,7 +22,7 @@ from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial
 from chaoskit.governor import Governor, within_radius
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Cluster, ObjectRef
+from chaoskit.ports.cluster import Cluster, Identity, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.steadystate.conditions import Condition, WorkloadCondition, WorkloadElsewhere
 
@@ -46,8 +46,8 @@ DIRECT_WAIT = 120.0
 class Plan:
     """What a run would do. `hash` stays the same while only pods' names change.
 
-    It covers the documents, workloads and numbers of pods, and who injects: Litmus with its account and what
-    each ChaosExperiment runs, or chaoskit itself.
+    It covers the cluster, documents, workloads and numbers of pods, and who injects: Litmus with its account
+    and what each ChaosExperiment runs, or chaoskit itself.
     """
 
     trial: Trial
@@ -55,6 +55,7 @@ class Plan:
     checks: tuple[Check, ...]
     hash: str
     afterwards: tuple[After, ...]
+    cluster: Identity
 
     @property
     def way(self) -> Way:
@@ -155,6 +156,7 @@ class Plan:
             "hash": self.hash,
             "name": self.trial.name,
             "namespace": self.trial.namespace,
+            "cluster": self.cluster.document(),
             "faults": list(self.trial.faults),
             "engine": self.way,
             "serviceAccount": self.prepared.account,
@@ -164,6 +166,7 @@ class Plan:
             "pinned": all(each.pinned for each in self.selections.values()),
             "workloads": sorted({str(ref) for each in self.selections.values() for ref in each.workloads}),
             "checks": [check.document() for check in self.checks],
+            "warnings": [str(each) for each in self.trial.warnings],
             "changes": list(self.prepared.changes),
             "expectedSeconds": round(self.seconds),
             "timeoutSeconds": round(self.timeout),
@@ -186,8 +189,13 @@ def plan(
     governor: Governor | None = None,
     clock: Clock | None = None,
     metrics: MetricsSource | None = None,
+    known: Identity | None = None,
 ) -> Plan:
     """The plan for a trial against the cluster as it is now; whatever keeps it from starting is in `checks`.
+
+    `known` is the cluster as an earlier plan knew it, whose maker may read more of it, or less: its hash is
+    made with that, unless it was another one.
+    Where the targets' namespace is protected, that is their only check.
 
     Raises:
         Refused: pods, workloads, services or disruption budgets of the targets' namespace cannot be read.
@@ -196,13 +204,23 @@ def plan(
     """
     prepared = _prepared(trial, cluster, clock or WallClock(), metrics)
     after = impact.afterwards(prepared.selections, prepared.topologies, trial.namespace)
+    where = _which(cluster.identity(), known)
+    if protected := _protected(prepared, governor):
+        return Plan(trial, prepared, (protected,), _hash(trial, prepared, where), after, where)
     found = (
         *prepared.checks,
         *impact.checks(trial, after),
         *_guards(trial, prepared, governor),
     )
-    made = Plan(trial, prepared, found, _hash(trial, prepared), after)
+    made = Plan(trial, prepared, found, _hash(trial, prepared, where), after, where)
     return replace(made, checks=(*found, *_too_short(made), *made.too_late))
+
+
+def _which(found: Identity, known: Identity | None) -> Identity:
+    """The cluster as it was known before, unless it is certainly another."""
+    if known is None or (found.uid and known.uid and found.uid != known.uid):
+        return found
+    return known
 
 
 def _too_short(made: Plan) -> Iterator[Check]:
@@ -257,12 +275,13 @@ _LITMUS = frozenset({"litmus", "experiment", "service account", "rights"})
 """Checks of what Litmus alone needs."""
 
 
-def _hash(trial: Trial, prepared: Prepared) -> str:
-    """Twelve letters over what would be done, to whom and by whom.
+def _hash(trial: Trial, prepared: Prepared, where: Identity) -> str:
+    """Twelve letters over what would be done, where, to whom and by whom.
 
     Names of pods and jobs and objects' versions are no part of it: they change by themselves.
     """
     parts = {
+        "cluster": where.key,
         "document": trial.document,
         "beside": trial.beside,
         "engine": prepared.way,
@@ -290,6 +309,22 @@ def refuse_short(hash_: str) -> None:
         raise InvalidInput(message, hint="chaoskit plan shows it")
 
 
+def _protected(prepared: Prepared, governor: Governor | None) -> Check | None:
+    """That no fault is injected there, said alone: nobody is to mend anything for one that must not be."""
+    places = dict.fromkeys(place for each in prepared.selections.values() for place in each.namespaces)
+    try:
+        if governor is not None:
+            governor.refuse_protected(places)
+    except Refused as error:
+        return _refusal(error)
+    return None
+
+
+def _refusal(error: Refused) -> Check:
+    until = f" until {error.until}" if error.until else ""
+    return Check(error.guard, "refused", error.message + until, error.hint)
+
+
 def _guards(trial: Trial, prepared: Prepared, governor: Governor | None) -> list[Check]:
     """What the document's own radius and the governor say, of the cluster as it is at one moment."""
     found: list[Check] = []
@@ -300,8 +335,7 @@ def _guards(trial: Trial, prepared: Prepared, governor: Governor | None) -> list
         try:
             admitted(trial, selection, governor, prepared.beside)
         except Refused as error:
-            words = error.message + (f" until {error.until}" if error.until else "")
-            found.append(Check(error.guard, "refused", words, error.hint))
+            found.append(_refusal(error))
         except Forbidden as error:
             found.append(Check("guards", "refused", str(error), "without it no guard can be asked"))
         except CannotStart as error:
@@ -349,4 +383,5 @@ def admitted(
             hits=selection.hits,
             max_pods=pods,
             max_percent=percent,
+            engine=ObjectRef(kube.CHAOS_ENGINE, trial.namespace, trial.name) if trial.engine else None,
         )

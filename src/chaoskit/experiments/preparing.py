@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chaoskit import topology
+from chaoskit.acts.aims import wanted
 from chaoskit.errors import Forbidden, Refused
 from chaoskit.experiments import checks, litmus, onnodes, targets
 from chaoskit.experiments.checks import Check
@@ -115,7 +116,7 @@ def _topologies(cluster: Cluster, trial: Trial, env: Mapping[str, litmus.Env]) -
     """By namespace; where nodes are emptied all namespaces, which "" has together."""
     places = {trial.namespace}
     if trial.engine is not None:
-        places = {part.namespace for part in targets.wanted(trial.engine)}
+        places = {part.namespace for part in wanted(trial.engine)}
     found = {place: looked_at(cluster, place) for place in sorted(places)}
     if any(onnodes.empties(fault, env[fault]) for fault in trial.faults):
         every = looked_at(cluster, "")

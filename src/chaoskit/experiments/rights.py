@@ -10,7 +10,7 @@ from chaoskit.experiments import checks
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.litmus import RBAC, rules
 from chaoskit.experiments.planning import Plan
-from chaoskit.ports.cluster import Access, Object
+from chaoskit.ports.cluster import SYSTEM, Access, Object
 
 RUNNER = "chaoskit-run"
 """Name of the account, roles and bindings of who runs chaoskit."""
@@ -41,6 +41,7 @@ def _reading(plan: Plan) -> Iterator[Access]:
             yield Access("get", kind.group, kind.plural, place)
         yield Access("get", "", "configmaps", place, name=halt.NAME)
         yield Access("get", "", "namespaces", "", name=place)
+    yield Access("get", "", "namespaces", "", name=SYSTEM)
     yield Access("get", "", "configmaps", halt.HOME, name=halt.NAME)
 
 

@@ -22,12 +22,12 @@ from chaoskit.experiments.trials import Trial
 from chaoskit.experiments.verdict import Judged
 from chaoskit.governor import Governor
 from chaoskit.journal import Journal
-from chaoskit.ports.cluster import Cluster
+from chaoskit.ports.cluster import Cluster, Identity
 from chaoskit.ports.commands import Commands
 from chaoskit.ports.http import Http
 from chaoskit.ports.metrics import MetricsSource
 from chaoskit.records import RunRecord
-from chaoskit.redaction import redacted, secrets_of
+from chaoskit.redaction import redacted
 from chaoskit.steadystate.monitor import Monitor
 from chaoskit.steadystate.readers import Sources
 
@@ -47,6 +47,7 @@ def run(
     timeout: float | None = None,
     trace_id: str = "",
     expected_hash: str = "",
+    known: Identity | None = None,
     heart: Heart | None = None,
     ledger: Ledger | None = None,
     ending: Callable[[RunRecord], object] = lambda _record: None,
@@ -56,7 +57,8 @@ def run(
 
     Never raises for an outcome of the table, those of refusals and missing parts included. Without
     `preflight` only guards are asked and Litmus' own course is followed. `expected_hash` is a plan's, or
-    its first characters, eight at least: a drift of the live state from it is refused. Once `stop` is set
+    its first characters, eight at least: a drift of the live state from it is refused; `known` is the cluster
+    as that plan knew it. Once `stop` is set
     (a `clock.Stop` says by which signal) everything is undone. A bug is raised after the undo. Several runs
     of one process may share a `heart`. `ledger` is that of a run that was handed over: it is used instead of
     a new one. `ending` gets the record when all is undone, before the cluster says that the run has ended.
@@ -64,22 +66,26 @@ def run(
     """
     sources = Sources(cluster, clock, metrics, http, commands)
     if ledger is None:
-        journal = Journal(clock, listen, trace_id)
+        journal = Journal(clock, listen, trace_id, secrets=trial.secrets)
     else:
-        journal = Journal(clock, listen, ledger.account.trace_id, run=ledger.account.id)
+        account = ledger.account
+        journal = Journal(clock, listen, account.trace_id, run=account.id, secrets=trial.secrets)
     monitor = Monitor(trial.conditions, trial.namespace, sources, run=journal.run, listen=journal.tell)
     parts = Parts(trial, sources, governor, journal, stop or threading.Event(), Course(), monitor, ending)
     with nullcontext(heart) if heart is not None else Heart(cluster, clock) as beating:
-        one = _Run(parts, beating, ledger, keep)
+        one = _Run(parts, beating, ledger, keep, known)
         return one.whole(preflight=preflight, timeout=timeout, expected_hash=expected_hash)
 
 
 class _Run:
     """The order of one run: what must be so before anything is written, and the record of how it ended."""
 
-    def __init__(self, parts: Parts, heart: Heart, handed: Ledger | None, keep: Keep) -> None:
+    def __init__(
+        self, parts: Parts, heart: Heart, handed: Ledger | None, keep: Keep, known: Identity | None
+    ) -> None:
         self.parts = parts
         self.keep = keep
+        self.known = known
         self.heart = heart
         self.handed = handed
         self.trial, self.course, self.monitor = parts.trial, parts.course, parts.monitor
@@ -125,9 +131,10 @@ class _Run:
         if expected_hash and not made.hash.startswith(expected_hash):
             now = "; ".join((made.hash, *(check.words for check in made.checks if check.name == "targets")))
             raise Refused(
-                f"the cluster or the document has changed since plan {expected_hash}: it is {now} now",
+                f"the cluster or the document has changed since plan {expected_hash}: it is {now} now, "
+                f"on {made.cluster}",
                 guard="plan drift",
-                limit="the same documents, targets, definitions and account",
+                limit="the same cluster, documents, targets, definitions and account",
                 hint="look at it again: chaoskit plan",
             )
         for check in made.checks:
@@ -138,7 +145,12 @@ class _Run:
     def _plan(self) -> Plan:
         metrics = self.parts.sources.metrics
         return planning.plan(
-            self.trial, self.cluster, governor=self.governor, clock=self.clock, metrics=metrics
+            self.trial,
+            self.cluster,
+            governor=self.governor,
+            clock=self.clock,
+            metrics=metrics,
+            known=self.known,
         )
 
     def _rescued(self) -> bool:
@@ -176,7 +188,7 @@ class _Run:
 
     def _ledger(self, made: Plan) -> Ledger:
         keep_for = self.governor.remembers("chaos")
-        document = redacted(self.trial.document, secrets_of(self.trial.beside))
+        document = redacted(self.trial.document, self.trial.secrets)
         evidence = json.dumps({"experiment": document}, default=str)
         if self.handed is not None:
             self.handed.activate(made.touched, aimed=len(made.aimed), evidence=evidence, keep_for=keep_for)

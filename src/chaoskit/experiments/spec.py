@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from chaoskit.documents import Document, Duration, Location, Written, build, closest, refuse, shown, spelled
 from chaoskit.errors import InvalidInput, Problem
 from chaoskit.experiments.direct.faults import DIRECT, EVERY
-from chaoskit.experiments.faults import SEVERITIES, Fault, Severity, Value
+from chaoskit.experiments.faults import CATALOGUE, SEVERITIES, Fault, Parameter, Severity, Value
 from chaoskit.steadystate.conditions import Condition, WorkloadName
 
 API_VERSION = "chaoskit.io/v1"
@@ -141,6 +141,7 @@ def experiment_of(document: Document) -> Experiment:
     if experiment.spec.fault.kind in EVERY:
         problems += [*_interval_problems(document, experiment), *_target_problems(document, experiment)]
         problems += _twice(document, EVERY[experiment.spec.fault.kind])
+        problems += _undecided(document, experiment)
     refuse(problems)
     return experiment
 
@@ -206,6 +207,25 @@ def _twice(document: Document, fault: Fault) -> Iterator[Problem]:
             found += shown(document.at(first))
             wanted = "one of the two"
             yield document.problem(location, found, wanted, rule="twice-said", key=True)
+
+
+def _undecided(document: Document, experiment: Experiment) -> Iterator[Problem]:
+    """Of a pair of parameters both or neither are given, where exactly one is wanted."""
+    kind, written = experiment.spec.fault.kind, experiment.spec.fault.parameters
+    if kind not in DIRECT or kind in CATALOGUE:
+        return
+    fault = DIRECT[kind]
+    names = {alias: each.name for each in fault.parameters for alias in (each.name, each.env)}
+    given = {names[key]: (key, Parameter.text(value)) for key, value in written.items() if key in names}
+    for pair in fault.undecided({name: text for name, (_, text) in given.items()}):
+        both = [given[name][0] for name in pair if given.get(name, ("", ""))[1]]
+        wanted = f"either {pair[0]} or {pair[1]}"
+        if len(both) == len(pair):
+            found = f"given beside {both[0]}"
+            yield document.problem((*_PARAMETERS, both[1]), found, wanted, rule="twice-said", key=True)
+        else:
+            place = (*_PARAMETERS, pair[0])
+            yield document.problem(place, "missing", wanted, rule="parameter-missing")
 
 
 _LASTING = "TOTAL_CHAOS_DURATION"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from chaoskit import kube
+from chaoskit.acts.aims import Wanted, csv, has_label, wanted
 from chaoskit.documents import closest
 from chaoskit.experiments import onnodes
 from chaoskit.experiments.faults import CATALOGUE
@@ -15,46 +15,6 @@ from chaoskit.experiments.selection import Selection, alive, of_pods, percentage
 from chaoskit.experiments.spec import Experiment
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.topology import Topology, Workload
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One part of an engine's selection: pods by their owners' or their own names, or by labels (OR)."""
-
-    kind: str
-    namespace: str
-    names: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-
-
-def wanted(engine: Object) -> tuple[Wanted, ...]:
-    """The engine's TARGETS, as its operator computes them."""
-    spec, home = engine["spec"], engine["metadata"].get("namespace") or "default"
-    selectors = spec.get("selectors") or {}
-    if selectors.get("workloads"):
-        return tuple(_workload(each, home) for each in selectors["workloads"])
-    if selectors.get("pods"):
-        return tuple(
-            Wanted("pod", each.get("namespace") or home, names=_csv(each.get("names")))
-            for each in selectors["pods"]
-        )
-    app = spec.get("appinfo") or {}
-    label = app.get("applabel") or ""
-    kind = app.get("appkind") or "KIND"
-    parts = _csv(label)
-    place = app.get("appns") or home
-    if parts and "=" not in label:  # litmus-go reads a filter without = as names of workloads
-        return (Wanted(kind, place, names=parts),)
-    return (Wanted(kind, place, labels=parts),)
-
-
-def _workload(selector: Mapping[str, Any], home: str) -> Wanted:
-    place = selector.get("namespace") or home
-    return Wanted(selector["kind"], place, _csv(selector.get("names")), _csv(selector.get("labels")))
-
-
-def _csv(text: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
 def of_engine(engine: Object, env: Env, fault: str, topologies: Mapping[str, Topology]) -> Selection:
@@ -66,7 +26,7 @@ def of_engine(engine: Object, env: Env, fault: str, topologies: Mapping[str, Top
         return _nodes(fault, env, namespaces[0], topologies)
     if known is not None and known.scope != "pod":
         return _of_first_label(parts[0], namespaces, topologies, of_workloads=known.scope == "workload")
-    pinned = _csv(env.get("TARGET_PODS"))
+    pinned = csv(env.get("TARGET_PODS"))
     if pinned:
         return _pinned(pinned, parts[0].namespace, topologies)
     pods = _restricted(_unique(p for part in parts for p in _matching(part, topologies)), env, topologies)
@@ -106,7 +66,7 @@ def _matching(part: Wanted, topologies: Mapping[str, Topology]) -> Iterable[Obje
     topology = topologies[part.namespace]
     for pod in alive(topology.pods):
         have = kube.labels_of(pod)
-        if part.labels and not any(_has(have, label) for label in part.labels):
+        if part.labels and not any(has_label(have, label) for label in part.labels):
             continue
         if part.kind == "pod":
             if pod["metadata"]["name"] in part.names:
@@ -116,11 +76,6 @@ def _matching(part: Wanted, topologies: Mapping[str, Topology]) -> Iterable[Obje
                 yield pod
         elif _owned(topology.owner_of(pod), part):
             yield pod
-
-
-def _has(labels: Mapping[str, str], wanted_label: str) -> bool:
-    key, _, value = wanted_label.partition("=")
-    return labels.get(key) == value.lstrip("=")
 
 
 def _owned(owner: ObjectRef | None, part: Wanted) -> bool:
@@ -138,7 +93,7 @@ def _restricted(pods: list[Object], env: Env, topologies: Mapping[str, Topology]
         node["metadata"]["name"]
         for topology in topologies.values()
         for node in topology.nodes
-        if _has(kube.labels_of(node), label)
+        if has_label(kube.labels_of(node), label)
     }
     return [pod for pod in pods if pod["spec"].get("nodeName") in nodes]
 
@@ -151,12 +106,14 @@ def _nodes(fault: str, env: Env, home: str, topologies: Mapping[str, Topology]) 
     """The nodes that are named or have the label; `topologies` has "" for faults that empty them."""
     topology = topologies.get("") or topologies[home]
     every = {node["metadata"]["name"]: node for node in topology.nodes}
-    names = _csv(env.get("TARGET_NODES") or env.get("TARGET_NODE"))
+    names = csv(env.get("TARGET_NODES") or env.get("TARGET_NODE"))
     label = env.get("NODE_LABEL", "")
     absent = [name for name in names if name not in every]
     if every and absent:
         return Selection((), 0, (), 0, (home,), missing=f"no such node: {', '.join(absent)}")
-    found = names or tuple(n for n, body in every.items() if not label or _has(kube.labels_of(body), label))
+    found = names or tuple(
+        n for n, body in every.items() if not label or has_label(kube.labels_of(body), label)
+    )
     if not found:
         return Selection((), 0, (), 0, (home,), missing=f"no node has the label {label}")
     hit = len(names) or share(len(found), env.get("NODES_AFFECTED_PERC", ""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chaoskit import kube
@@ -14,6 +14,7 @@ from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.spec import KIND, Experiment, experiment_of
 from chaoskit.ports.cluster import Object
+from chaoskit.redaction import secrets_of
 from chaoskit.steadystate.conditions import Condition
 
 
@@ -21,7 +22,8 @@ from chaoskit.steadystate.conditions import Condition
 class Trial:
     """One thing to run: a native experiment, or somebody's engine as it is, with what stands beside it.
 
-    Its document begins at `line` of `path`.
+    Its document begins at `line` of `path`. `hidden` are the values of variables that its documents were
+    filled with, and whose names call them secret.
     """
 
     path: str
@@ -30,6 +32,7 @@ class Trial:
     beside: tuple[Object, ...] = ()
     warnings: tuple[Problem, ...] = ()
     line: int = 1
+    hidden: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def name(self) -> str:
@@ -66,6 +69,11 @@ class Trial:
     def document(self) -> Mapping[str, Any]:
         """What was written, for the record."""
         return self.engine or (self.experiment.document() if self.experiment is not None else {})
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What of it nobody is to read in outputs, reports and history, wherever it stands there."""
+        return self.hidden | secrets_of((self.document, *self.beside))
 
     @property
     def experiments(self) -> tuple[Mapping[str, Any], ...]:
@@ -137,26 +145,30 @@ def trials(documents: Sequence[Document], *, namespace: str = "", strict: bool =
     if not found:
         told = [one.problem for one in lint.nothing_to_run(documents)]
         raise InvalidInput("there is nothing to run", problems=told)
+    hidden = frozenset(secret for document in documents for secret in document.secrets)
     ours = [document for document in documents if lint.taken(document)]
     said = (*lint.unmade(documents), *lint.together(ours, namespace or "default"))
     between = [one.problem for one in lint.heeded(said)]
     refuse([one for one in between if strict])
     return tuple(
         replace(
-            trial, beside=_beside(trial, beside), warnings=(*trial.warnings, *_told(trial, found, between))
+            trial,
+            beside=_beside(trial, beside),
+            warnings=(*trial.warnings, *_told(trial, found, between)),
+            hidden=hidden,
         )
         for trial in found
     )
 
 
-def trial_of(body: Mapping[str, Any], path: str = "") -> Trial:
-    """The trial of a document that was read before, and kept somewhere by a program.
+def trial_of(body: Mapping[str, Any], path: str = "", hidden: Iterable[str] = ()) -> Trial:
+    """The trial of a document that was read before, and kept somewhere by a program with what it hides.
 
     Raises:
         InvalidInput: it is none, or not any more, whatever else it may be.
     """
     try:
-        (trial,) = trials([Document(path, dict(body), {}, {})])
+        (trial,) = trials([Document(path, dict(body), {}, {}, secrets=frozenset(hidden))])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidInput(f"that is no experiment: {error!r}") from error
     return trial

@@ -15,6 +15,9 @@ from chaoskit.records import Undo
 from chaoskit.steadystate.gaps import dark
 from chaoskit.steadystate.looks import Observation
 
+UNPROBED = "; Litmus looked at no probe"
+"""What Litmus' own verdict knows of a steady state where no probe says what is one: nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -55,15 +58,15 @@ def of_litmus(
     ending: Ending,
     *,
     affected: bool = False,
-    steady: bool = False,
+    unprobed: str = UNPROBED,
 ) -> Judged:
     """What the engine's end means, gravest experiment first.
 
-    `affected`: targets were seen to change; `steady`: the run has a steady state of its own, beside probes.
+    `affected`: targets were seen to change; `unprobed` ends the reason of a pass for which there is no probe.
     """
 
     def of(each: Mapping[str, Any]) -> Judged:
-        return _of_experiment(each, observed, ending, affected=affected, steady=steady)
+        return _of_experiment(each, observed, ending, affected=affected, unprobed=unprobed)
 
     if ending.how == "cannot-start":
         stuck = Judged(_unjudged(observed.injected or affected), ending.reason, ending.hint)
@@ -84,7 +87,7 @@ def _unjudged(disturbed: bool) -> Outcome:
 
 
 def _of_experiment(
-    experiment: Mapping[str, Any], observed: Observed, ending: Ending, *, affected: bool, steady: bool
+    experiment: Mapping[str, Any], observed: Observed, ending: Ending, *, affected: bool, unprobed: str
 ) -> Judged:
     name = experiment["name"]
     result = observed.result(name)
@@ -93,7 +96,7 @@ def _of_experiment(
     held = probes(experiment, result)
     match observed.verdict(name):
         case "Pass":
-            what = held_words(probes=bool(held), steady=steady)
+            what = " and every probe held" if held else unprobed
             return _passed(name, what, injected=injected, affected=affected)
         case "Fail":
             return _failed(name, held, observed, injected=disturbed)
@@ -105,10 +108,8 @@ def _of_experiment(
             return _unsettled(name, observed, ending, injected=disturbed)
 
 
-def held_words(*, steady: bool, probes: bool = False) -> str:
-    """The end of a passed run's reason: what of that which was declared has held, or that nothing was."""
-    if probes:
-        return " and every probe held"
+def held_words(*, steady: bool) -> str:
+    """The end of a passed run's reason: the steady state that was declared has held, or none was."""
     return ", and the steady state held" if steady else "; there was no steady state to hold"
 
 

@@ -32,6 +32,7 @@ from chaoskit.sharing import Ages, Moment, SharedCluster, SharedMetrics
 
 if TYPE_CHECKING:
     from chaoskit.experiments import Trial
+    from chaoskit.ports.cluster import Identity
     from chaoskit.prediction import Chaos, Dataset, Objectives, Options
     from chaoskit.prediction.patterns import Patterns
 
@@ -84,10 +85,12 @@ class AIChaosEngine:
         failures of their fault's class, exactly while they last; they are never silently healthy.
         `objectives` say what in the history is a failure.
         """
+        base = base or namespace or EVERYWHERE
+        prediction.check_name(base)
         return learning.fit(
             self.collect(namespace, length, listen=listen),
             models=self._world.models,
-            base=base or namespace or EVERYWHERE,
+            base=base,
             options=options,
             extra=learning.labels_of(self._world),
             chaos=chaos,
@@ -198,12 +201,14 @@ class AIChaosEngine:
         preflight: bool = True,
         timeout: float | None = None,
         expected_hash: str = "",
+        known: Identity | None = None,
         heart: Heart | None = None,
         ledger: Ledger | None = None,
     ) -> RunRecord:
         """The experiment was run, judged and undone; the record, with the signals around it, is kept.
 
-        It was generated, or read by `chaoskit.load`. `ledger` is that of a run that was handed over.
+        It was generated, or read by `chaoskit.load`. `known` is the cluster as the plan of `expected_hash`
+        knew it, whose maker may read more of it, or less. `ledger` is that of a run that was handed over.
         """
         world, trial = self._world, _trial(what) if isinstance(what, Proposal) else what
         record = experiments.run(
@@ -220,6 +225,7 @@ class AIChaosEngine:
             timeout=timeout,
             trace_id=trace_of(trial.document),
             expected_hash=expected_hash,
+            known=known,
             heart=heart,
             ledger=ledger,
             ending=lambda ended: world.keep(early(placed(ended, trial).document()), ignore),
@@ -239,13 +245,15 @@ class AIChaosEngine:
         stop: threading.Event | None = None,
         preflight: bool = True,
         expected: Sequence[str] = (),
+        known: Identity | None = None,
         ended: Callable[[RunRecord], None] = lambda _: None,
     ) -> tuple[RunRecord, ...]:
         """The experiments were run, `parallel` at a time, two on one workload after each other.
 
-        `expected` are hashes of their plans, in the same order. With `fail_fast` none is begun after one that
-        does not end with 0, nor once `stop` is set: the record of such a one says so, and is in no store.
-        `ended` is told each record as its run ends, from whatever thread that ran it.
+        `expected` are hashes of their plans, in the same order, `known` is the cluster as these knew it. With
+        `fail_fast` none is begun after one that does not end with 0, nor once `stop` is set: the record of
+        such a one says so, and is in no store. `ended` is told each record as its run ends, from whatever
+        thread that ran it.
         """
         stop = stop or Stop()
         world = self._world
@@ -257,7 +265,13 @@ class AIChaosEngine:
             def run_one(place: int, trial: Trial) -> RunRecord:
                 wanted = expected[place] if expected else ""
                 record = one.run(
-                    trial, listen=listen, stop=stop, preflight=preflight, expected_hash=wanted, heart=heart
+                    trial,
+                    listen=listen,
+                    stop=stop,
+                    preflight=preflight,
+                    expected_hash=wanted,
+                    known=known,
+                    heart=heart,
                 )
                 ended(record)
                 return record
@@ -268,7 +282,7 @@ class AIChaosEngine:
                 return record
 
             def waits(mine: Trial, other: Trial) -> None:
-                why = "they share a workload, or one may feel what the other changes or makes"
+                why = "they share a workload, or one looks at or may feel what the other disturbs"
                 words = f"{mine.name} waits for {other.name}: {why}"
                 listen(Step(world.clock.now(), "parallel", "note", words))
 

@@ -59,8 +59,9 @@ def collect(
     """All stretches from `start` to `end` lie in `folder`, with a mapping that reads them.
 
     Those that lie there already are not fetched again. A stop ends it after the stretches under way; what was
-    fetched stays, and the next call goes on. Raises `InvalidInput` when another collection lies there,
-    `CannotStart` when another process collects there, nothing was measured or Prometheus refuses to answer.
+    fetched stays, and the next call goes on. Raises `InvalidInput` when another collection, or somebody's
+    mapping, lies there, `CannotStart` when another process collects there, nothing was measured or Prometheus
+    refuses to answer.
     """
     from chaoskit.prediction.chunks import Folder, alone, chunks
 

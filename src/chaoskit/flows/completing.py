@@ -19,7 +19,7 @@ from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster
 from chaoskit.ports.store import Document
 from chaoskit.records import RunRecord
-from chaoskit.redaction import redacted, secrets_of
+from chaoskit.redaction import redacted
 from chaoskit.reports import score
 from chaoskit.reports.conditions import seconds_broken, seconds_to_recover
 from chaoskit.version import __version__
@@ -41,7 +41,7 @@ def completed(record: RunRecord, trial: Trial, world: World, versions: Mapping[s
 
 def placed(record: RunRecord, trial: Trial) -> RunRecord:
     """The record with its document's place, without secrets: what is left of who dies before it is whole."""
-    secrets = secrets_of(trial.beside)
+    secrets = trial.secrets
     if secrets:  # a server may quote what it rejects
         record = RunRecord.of(redacted(record.document(), secrets))
     return replace(record, path=relative(trial.path), line=trial.line)
@@ -51,7 +51,7 @@ def unbegun(trial: Trial, world: World, reason: str) -> RunRecord:
     """The record of a trial whose turn never came."""
     journal, judged = Journal(world.clock, ignore), Judged(Outcome.NOT_BEGUN, reason)
     made = recorded(journal, trial, Course(), [], judged, world.cluster.name)
-    return replace(made, path=relative(trial.path), line=trial.line)
+    return placed(made, trial)
 
 
 def relative(path: str) -> str:

@@ -20,7 +20,7 @@ from chaoskit.flows.chaos_engine import AIChaosEngine, trace_of
 from chaoskit.flows.lending import refuse_foreign
 from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome, of_error
-from chaoskit.ports.cluster import Cluster
+from chaoskit.ports.cluster import Cluster, Identity
 from chaoskit.records import RunRecord, new_id
 
 PATIENCE = 10.0
@@ -34,13 +34,14 @@ def hand_over(
     trial: Trial,
     *,
     expected_hash: str = "",
+    known: Identity | None = None,
     stop: threading.Event,
     patience: float = PATIENCE,
     wall: Clock = WALL,
 ) -> Account:
     """A controller has taken the run over, or accepted it until it has a hand for it.
 
-    With `expected_hash` it does it only while that plan holds.
+    With `expected_hash` it does it only while that plan holds; `known` is the cluster as that plan knew it.
 
     Raises:
         CannotStart: nobody did in `patience` seconds of `wall`, or no controller does such a run;
@@ -55,7 +56,7 @@ def hand_over(
         world.clock,
         id=id_,
         namespace=trial.namespace,
-        document=packed(trial, expected_hash),
+        document=packed(trial, expected_hash, known or world.cluster.identity()),
         trace_id=trace_of(trial.document) or id_,
         name=trial.name,
         what=",".join(trial.faults),
@@ -124,13 +125,19 @@ def _done(
     account = ledger.account
     try:
         _refuse_when_late(account, world.clock.now())
-        trial, expected = unpacked(handover.document_of(world.cluster, account))
+        trial, expected, known = unpacked(handover.document_of(world.cluster, account))
         refuse_foreign(trial, account.ref.namespace)
     except ChaoskitError as error:
         _closed(ledger, error, world.clock.now(), listen)
         return None
     record = AIChaosEngine(replace(world, commands=None)).run(
-        trial, expected_hash=expected, ledger=ledger, heart=heart, listen=listen, stop=stop
+        trial,
+        expected_hash=expected,
+        known=known,
+        ledger=ledger,
+        heart=heart,
+        listen=listen,
+        stop=stop,
     )
     if ledger.account.state == "handed":  # it came to an end before it came to its targets
         with suppress(NotFound):
@@ -163,19 +170,25 @@ def _refuse_when_late(account: Account, now: datetime) -> None:
         raise CannotStart(f"it waited too long: until {until:%Y-%m-%d %H:%M} UTC no controller took it up")
 
 
-def packed(trial: Trial, expected_hash: str) -> str:
-    """The trial as text."""
-    return json.dumps({"path": trial.path, "document": dict(trial.document), "hash": expected_hash})
+def packed(trial: Trial, expected_hash: str, known: Identity) -> str:
+    """The trial as text, with its secrets: it goes into a Secret.
+
+    The cluster is in it as its plan knew it: a controller has another address for that.
+    """
+    whole = {"path": trial.path, "document": dict(trial.document), "hash": expected_hash}
+    return json.dumps({**whole, "cluster": known.document(), "secrets": sorted(trial.hidden)})
 
 
-def unpacked(text: str) -> tuple[Trial, str]:
-    """The trial of a text, and the hash that its plan must have.
+def unpacked(text: str) -> tuple[Trial, str, Identity | None]:
+    """The trial of a text, the hash that its plan must have, and the cluster as that knew it.
 
     Raises:
         InvalidInput: it is none.
     """
     try:
         whole = json.loads(text)
-        return trial_of(dict(whole["document"]), str(whole["path"])), str(whole["hash"])
+        known = Identity(**whole["cluster"]) if "cluster" in whole else None
+        hidden = map(str, whole.get("secrets", ()))
+        return trial_of(dict(whole["document"]), str(whole["path"]), hidden), str(whole["hash"]), known
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidInput(f"what was handed over is no run: {error!r}") from error

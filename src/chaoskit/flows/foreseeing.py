@@ -395,11 +395,17 @@ class Alerts:
 
 
 def _annotations(record: PredictionRecord) -> dict[str, str]:
-    minutes = record.horizon_minutes
-    says = f"is likely to fail within {minutes:g} min" if minutes else record.words
-    chance = "" if record.probability is None else f", {record.probability:.0%} probable"
     return {
-        "summary": f"{record.target} in {record.namespace} {says}{chance}",
+        "summary": f"{record.target} in {record.namespace} {_says(record)}",
         "description": "; ".join(record.reasons),
         "prediction": record.id,
     }
+
+
+def _says(record: PredictionRecord) -> str:
+    """Of what a rule alarms on, the forest need not say that it is probable."""
+    if record.rule:
+        return f"is alarmed by {record.rule} (forest: {record.probability or 0:.0%})"
+    minutes = record.horizon_minutes
+    says = f"is likely to fail within {minutes:g} min" if minutes else record.words
+    return says if record.probability is None else f"{says}, {record.probability:.0%} probable"

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaoskit import prediction
-from chaoskit.errors import InvalidInput, NotFound, Refused, UnknownName
+from chaoskit.errors import Conflict, InvalidInput, NotFound, Refused, UnknownName
 from chaoskit.events import Listener, ignore
 from chaoskit.flows.world import World
 from chaoskit.records import LabelRecord, PredictionRecord, RecoveryRecord, RunRecord
 
 if TYPE_CHECKING:
-    from chaoskit.prediction import Chaos, Dataset, Model, Objectives, Options, Report, Target
+    from chaoskit.prediction import Chaos, Dataset, Model, Objectives, Options, Report, Target, Trained
     from chaoskit.prediction.features import Following
 
 
@@ -67,17 +67,32 @@ def fit(
     `extra` are labels from outside the data: chaos runs, recoveries. `chaos` says whether those runs are
     failures to learn from, `objectives` what in the history is one. Without `now` the model counts as
     trained when the data ends.
+
+    Raises:
+        InvalidInput: no model may be called so.
+        NoBaseline: the data cannot support a judgement.
     """
+    prediction.check_name(base)
     labelled = prediction.label(
         dataset, target or prediction.Target(), extra=extra, chaos=chaos, objectives=objectives
     )
     trained = prediction.build(
         labelled, options or prediction.Options(), thorough=thorough, refit=True, now=now, listen=listen
     )
-    name = prediction.next_name(models, base)
-    folder = prediction.save(trained, models / name, state=models, key=key)
-    held_back = _promoted(models, name) if promote else "promotion was not asked for"
-    return Fitted(name, folder, trained.report, not held_back, held_back)
+    folder = kept(trained, models, base, key=key)
+    held_back = _promoted(models, folder.name) if promote else "promotion was not asked for"
+    return Fitted(folder.name, folder, trained.report, not held_back, held_back)
+
+
+def kept(trained: Trained, models: Path, base: str, *, key: bytes = b"") -> Path:
+    """The model lies under the next free name of this base; one that others took meanwhile is theirs."""
+    while True:
+        try:
+            return prediction.save(
+                trained, models / prediction.next_name(models, base), state=models, key=key
+            )
+        except Conflict:
+            continue
 
 
 def judged(
@@ -155,10 +170,9 @@ def calibrate(
     step = trained.model.spec.step
     labelled = prediction.label(dataset.thin(step), trained.model.target, extra=extra)
     fitted = prediction.recalibrated(trained, labelled, false_alarms_per_day)
-    name = prediction.next_name(models, f"{folder.name}-calibrated")
-    place = prediction.save(fitted, models / name, state=models, key=key)
+    place = kept(fitted, models, f"{folder.name}-calibrated", key=key)
     return Calibrated(
-        name,
+        place.name,
         place,
         trained.model.join.told,
         fitted.model.join.told,
@@ -232,8 +246,7 @@ def imported(models: Path, source: Path, name: str = "") -> str:
     from chaoskit.prediction.registry import CARD
 
     wanted = name or str(objects.read(source / CARD).get("name") or source.name)
-    if "/" in wanted or wanted.startswith(".") or not wanted.isprintable():
-        raise InvalidInput(f"{wanted!r} is no name of a model", hint="choose one with --name")
+    prediction.check_name(wanted)
     return portable.install(source, models / wanted).name
 
 

@@ -47,7 +47,7 @@ def refuse_foreign(trial: Trial, namespace: str) -> None:
             f"what stands beside an engine is not handed over with it: {brought}",
             hint="apply it first, or run it without --detach",
         )
-    places = {place for place, _ in batch.claims(trial)} | {trial.namespace}
+    places = {place for place, _ in batch.touched(trial)} | {trial.namespace}
     nodes = [f for f in trial.faults if f not in EVERY or EVERY[f].scope == "node"]
     if nodes or places != {namespace}:
         beyond = ", ".join(nodes or sorted(places - {namespace}))

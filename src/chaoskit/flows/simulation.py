@@ -3,6 +3,9 @@
 Whoever starts a simulator takes the lock of its folder and hands it on: the simulator holds it as long as
 it lives, the kernel frees it whatever ends it. So a folder has one simulator, and the number that its
 status file names is its own, never that of a stranger who was given the same number since.
+
+Beside the folder lies what the last one's clock showed when it ended: the next begins there, if that is later
+than now. So what is kept of one is older than what is kept of the next.
 """
 
 from __future__ import annotations
@@ -92,8 +95,9 @@ def up(
 ) -> Simulation:
     """A simulator runs, detached from this process; one that ran already, or starts, is left as it is.
 
-    `speed` is how many times faster than the wall its time flows, `history` how many hours of past it
-    is given first. With `pods` its shop is a drawn one of that many.
+    Its clock begins now, or where the last one's of this folder ended, whatever is later. `speed` is how many
+    times faster than the wall its time flows, `history` how many hours of past it is given first. With `pods`
+    its shop is a drawn one of that many.
 
     Raises:
         UnknownName: there is no such story; those that there are stand in the message.
@@ -103,6 +107,7 @@ def up(
     stop = stop or Stop()
     arguments = {
         "state": folder,
+        "clock": folder.with_name(f"{folder.name}.clock"),
         "speed": speed,
         "seed": seed,
         "story": story,

@@ -2,55 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from chaoskit import kube
-from chaoskit.acts.trail import works
+from chaoskit.acts.aims import Wanted, has_label, wanted
+from chaoskit.acts.halt import Act
+from chaoskit.acts.trail import runs
 from chaoskit.errors import Forbidden, NotFound, Refused
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 
-def refuse_beside(cluster: Cluster, targets: Sequence[ObjectRef]) -> None:
-    """No engine at work aims at pods of these workloads.
+@dataclass(frozen=True, slots=True)
+class _No:
+    """What one kind of act is told: the guard, and its rule."""
+
+    guard: str
+    limit: str
+
+
+_NO: Mapping[Act, _No] = {
+    "recovery": _No("interlock", "no recovery where chaos works"),
+    "chaos": _No("busy", "one act on a workload at a time"),
+}
+
+
+def refuse_beside(
+    cluster: Cluster, act: Act, targets: Sequence[ObjectRef], own: ObjectRef | None = None
+) -> None:
+    """No engine at work aims at pods of these workloads, but for the act's `own`, which it makes anew.
+
+    For chaos those are asked about that no run of ours made: its ledger tells exactly what it works on.
 
     Raises:
-        Refused: one does (guard ``interlock``): what it disturbs is to be watched, not repaired.
+        Refused: one does (guard ``interlock``, ``busy`` for chaos): what it disturbs is to be watched, not
+            repaired, and its effect would be taken for that of another fault.
     """
     workloads = [each for each in targets if each.kind in kube.WORKLOADS]
     for body in _at_work(cluster, {each.namespace for each in workloads}):
+        if act == "chaos" and (kube.RUN_LABEL in kube.labels_of(body) or _is(body, own)):
+            continue
         hit = next((each for each in workloads if _aims_at(cluster, body, each)), None)
         if hit is not None:
-            name = body["metadata"]["name"]
+            no, ref = _NO[act], kube.ref_of(body, kube.CHAOS_ENGINE)
+            where = "" if ref.namespace == hit.namespace else f" of namespace {ref.namespace}"
             raise Refused(
-                f"chaos engine {name} works on {hit}",
-                guard="interlock",
-                limit="no recovery where chaos works",
-                hint=f"wait for it, or stop it: chaoskit abort, or engineState stop of {name}",
+                f"chaos engine {ref.name}{where} works on {hit}",
+                guard=no.guard,
+                limit=no.limit,
+                hint=f"wait for it, or stop it: {_stopping(body, ref)}",
             )
 
 
+def _stopping(body: Object, ref: ObjectRef) -> str:
+    """The command that ends it; whoever made it."""
+    if run := kube.labels_of(body).get(kube.RUN_LABEL):
+        return f"chaoskit abort {run}"
+    patch = """-p '{"spec":{"engineState":"stop"}}'"""
+    return f"kubectl patch chaosengine {ref.name} -n {ref.namespace} --type merge {patch}"
+
+
+def _is(body: Object, ref: ObjectRef | None) -> bool:
+    meta = body["metadata"]
+    return ref is not None and (meta["namespace"], meta["name"]) == (ref.namespace, ref.name)
+
+
 def _at_work(cluster: Cluster, places: Iterable[str]) -> Iterator[Object]:
-    for place in sorted(places):
-        try:
-            found = cluster.list(kube.CHAOS_ENGINE, place).items
-        except Forbidden:
-            continue
-        yield from (each for each in found if works(each))
+    """The engines of everywhere, or of these namespaces: one aims at pods of other namespaces as well."""
+    try:
+        found = cluster.list(kube.CHAOS_ENGINE).items
+    except Forbidden:
+        found = tuple(each for place in sorted(places) for each in _listed(cluster, place))
+    yield from (each for each in found if runs(each))
+
+
+def _listed(cluster: Cluster, place: str) -> tuple[Object, ...]:
+    try:
+        return cluster.list(kube.CHAOS_ENGINE, place).items
+    except Forbidden:
+        return ()
 
 
 def _aims_at(cluster: Cluster, body: Object, workload: ObjectRef) -> bool:
-    """Whether the engine's label takes a pod of the workload; without one, its whole namespace is meant."""
-    info = body["spec"].get("appinfo") or {}
-    if info.get("appns", body["metadata"]["namespace"]) != workload.namespace:
-        return False
-    if not info.get("applabel"):
+    """Whether the engine takes a pod of the workload; one that names nothing means its whole namespace."""
+    parts = [
+        each for each in wanted(body) if each.namespace == workload.namespace and _may_be(each, workload)
+    ]
+    if not all(each.names or each.labels for each in parts):
         return True
+    return any(workload.name in each.names for each in parts if each.kind != "pod") or (
+        any(each.labels or each.kind == "pod" for each in parts) and _takes_one(cluster, parts, workload)
+    )
+
+
+def _may_be(part: Wanted, workload: ObjectRef) -> bool:
+    return part.kind.lower() in {"kind", "pod", workload.kind.name.lower()}
+
+
+def _takes_one(cluster: Cluster, parts: Sequence[Wanted], workload: ObjectRef) -> bool:
     try:
         selector = kube.selector_of(cluster.get(workload))
     except (NotFound, Forbidden):
         return False
-    mine = {
-        each["metadata"]["name"] for each in cluster.list(kube.POD, workload.namespace, labels=selector).items
-    }
-    aimed = cluster.list(kube.POD, workload.namespace, labels=info["applabel"]).items
-    return any(each["metadata"]["name"] in mine for each in aimed)
+    return any(
+        (part.kind == "pod" and pod["metadata"]["name"] in part.names)
+        or any(has_label(kube.labels_of(pod), label) for label in part.labels)
+        for pod in cluster.list(kube.POD, workload.namespace, labels=selector).items
+        for part in parts
+    )

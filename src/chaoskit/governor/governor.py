@@ -44,12 +44,13 @@ class Governor:
         near: Sequence[ObjectRef] = (),
         domains: Sequence[Domain] = (),
         drill: bool = False,
+        engine: ObjectRef | None = None,
     ) -> None:
         """The act may start now; `max_pods` and `max_percent` are what its own document allows.
 
         It disturbs `at_once` pods or nodes at a time, and of each workload what `hits` say at worst.
         `near` is what its targets need, `domains` what they are part of. In a drill, a recovery may work
-        on what the chaos under test disturbs.
+        on what the chaos under test disturbs. `engine` is the one of Litmus that it would make anew.
 
         Raises:
             Refused: the first guard that says no, with its limit and until when.
@@ -57,25 +58,41 @@ class Governor:
         places, now = _places(targets, namespace), self._clock.now()
         halt.refuse_when_halted(self._cluster, act, *places)
         if act == "chaos":
-            self._not_protected(places)
+            self.refuse_protected(places, hits)
         else:
             self._not_stormy(places)
             self._not_maintained(targets, places)
         self._not_frozen(act, places)
-        for pods, percent in (
-            (self.limits.max_pods, self.limits.max_percent),
-            (max_pods, max_percent),
+        for pods, percent, of in (
+            (self.limits.max_pods, self.limits.max_percent, "the settings"),
+            (max_pods, max_percent, _WRITTEN[act]),
         ):
-            rules.within_radius(at_once, hits, max_pods=pods, max_percent=percent)
+            rules.within_radius(at_once, hits, max_pods=pods, max_percent=percent, of=of)
         known = self._accounts(targets, namespace)
         active = [each for each in known if each.state == "active"]
         rules.interlocked(act, targets, active, near=near, drill=drill)
-        if act == "recovery" and not drill:
-            foreign.refuse_beside(self._cluster, (*targets, *near))
+        if act == "chaos" or not drill:
+            foreign.refuse_beside(self._cluster, act, (*targets, *near), engine)
         for domain in domains:
             rules.within_domain(domain, targets, known, now, self.limits)
         rules.cooled_down(act, targets, known, now, self.limits.cooldown(act))
         self._within_budget(act, known)
+
+    def refuse_protected(self, places: Iterable[str], hits: Sequence[Hit] = ()) -> None:
+        """Faults may be injected into these namespaces, whatever is there; of `hits` it is said who would be.
+
+        Raises:
+            Refused: one is protected (guard ``protected namespace``).
+        """
+        for place in places:
+            if place in self.limits.protected:
+                there = rules.hit_in(place, hits)
+                raise Refused(
+                    f"namespace {place} is protected: no fault is injected into it{there}",
+                    guard="protected namespace",
+                    limit=", ".join(self.limits.protected),
+                    hint="where that is wanted: the setting unprotected_namespaces",
+                )
 
     def confirm(self, ledger: Ledger, *, domains: Sequence[Domain] = (), drill: bool = False) -> None:
         """Nobody else began on the same workload, or used the budget up, between admission and our ledger.
@@ -156,16 +173,6 @@ class Governor:
         now, limits = self._clock.now(), self.limits
         rules.within_budget(act, known, now, limits.budget(act), limits.budget_window)
 
-    def _not_protected(self, places: Iterable[str]) -> None:
-        for place in places:
-            if place in self.limits.protected:
-                raise Refused(
-                    f"namespace {place} is protected: no fault is injected into it",
-                    guard="protected namespace",
-                    limit=", ".join(self.limits.protected),
-                    hint="where that is wanted: the setting unprotected_namespaces",
-                )
-
     def _not_stormy(self, places: Iterable[str]) -> None:
         found = breaker.opened(self._cluster, self._clock.now(), *places)
         if found is not None:
@@ -199,6 +206,10 @@ class Governor:
         except Forbidden:
             places = _places(targets, namespace)
             return tuple(each for place in places for each in accounts(self._cluster, place))
+
+
+_WRITTEN: Mapping[Act, str] = {"chaos": "the experiment's blastRadius", "recovery": "the runbook"}
+"""Where an act's own limits stand."""
 
 
 def _places(targets: Sequence[ObjectRef], namespace: str) -> tuple[str, ...]:

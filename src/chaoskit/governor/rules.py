@@ -91,19 +91,29 @@ def _time_or_none(text: str) -> datetime | None:
         return None
 
 
-def within_radius(at_once: int, hits: Iterable[Hit], *, max_pods: int = 0, max_percent: float = 0) -> None:
-    """So many may be hit at a time, and so much of each workload; a limit of 0 allows all.
+def hit_in(place: str, hits: Iterable[Hit]) -> str:
+    """``, and 1 of 2 pods of deployment/dns would be hit there``; "" where nobody is known by name."""
+    there = [h for h in hits if h.number and h.target is not None and h.target.namespace == place]
+    words = ", ".join(f"{each.number} of {each.total} {each.whose}" for each in there)
+    return words and f", and {words} would be hit there"
+
+
+def within_radius(
+    at_once: int, hits: Iterable[Hit], *, max_pods: int = 0, max_percent: float = 0, of: str = ""
+) -> None:
+    """So many may be hit at a time, and so much of each workload; a limit of 0 allows all. `of` sets them.
 
     Raises:
         Refused: guard ``blast radius``.
     """
+    hint = f"choose fewer targets, or raise the limit of {of}" if of else ""
     if max_pods and at_once > max_pods:
         message = f"{at_once} pods would be hit; the limit is {max_pods}"
-        raise Refused(message, guard="blast radius", limit=f"maxPods {max_pods}")
+        raise Refused(message, guard="blast radius", limit=f"maxPods {max_pods}", hint=hint)
     for hit in hits:
         if max_percent and hit.total and hit.number * 100 > max_percent * hit.total:
             message = f"{hit.number} of {hit.total} {hit.whose} would be hit; the limit is {max_percent:g} %"
-            raise Refused(message, guard="blast radius", limit=f"maxPercent {max_percent:g}")
+            raise Refused(message, guard="blast radius", limit=f"maxPercent {max_percent:g}", hint=hint)
 
 
 def within_domain(

@@ -95,6 +95,39 @@ class Access:
         return f"{self.verb} {what}" + (f" in {self.namespace}" if self.namespace else "")
 
 
+SYSTEM = "kube-system"
+"""The namespace whose uid tells a cluster from all others: it is there as long as the cluster is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which cluster it is: `uid` is that of its namespace kube-system, "" where the caller may not read it.
+
+    `name` is the context's, `address` the server's URL; others may reach the same cluster by other ones.
+    """
+
+    name: str
+    uid: str
+    address: str
+
+    @property
+    def key(self) -> str:
+        """What tells it from other clusters, as far as is known."""
+        return self.uid or self.address
+
+    def same(self, other: Identity) -> bool:
+        """Whether they are one cluster: by uid where both are known, else by address."""
+        return self.uid == other.uid if self.uid and other.uid else self.address == other.address
+
+    def document(self) -> dict[str, str]:
+        """As JSON."""
+        return {"name": self.name, "uid": self.uid, "address": self.address}
+
+    def __str__(self) -> str:
+        """``prod (https://10.0.0.1:6443, uid 5d7f5a0e-...)``."""
+        return f"{self.name} ({self.address}, {f'uid {self.uid}' if self.uid else 'uid unknown'})"
+
+
 class Cluster(Protocol):
     """A Kubernetes cluster.
 
@@ -192,4 +225,8 @@ class Cluster(Protocol):
 
     def server_version(self) -> str:
         """As in ``v1.34.1``."""
+        ...
+
+    def identity(self) -> Identity:
+        """Which cluster it is; asked at most once in a connection's life."""
         ...

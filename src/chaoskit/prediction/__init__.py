@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.predictor import history as history
     from chaoskit.prediction.predictor import predict as predict
     from chaoskit.prediction.registry import Listed as Listed
+    from chaoskit.prediction.registry import check_name as check_name
     from chaoskit.prediction.registry import fallback as fallback
     from chaoskit.prediction.registry import judge as judge
     from chaoskit.prediction.registry import names as names
@@ -79,6 +80,7 @@ _HOME = {
     "predictor": ("history", "predict"),
     "registry": (
         "Listed",
+        "check_name",
         "fallback",
         "judge",
         "names",

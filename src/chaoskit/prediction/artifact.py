@@ -33,10 +33,10 @@ def save(trained: Trained, folder: Path, *, state: Path, key: bytes = b"") -> Pa
     """The model lies in `folder` with its card; this installation knows its digest and the report's verdict.
 
     `state` is the installation's state folder; with `key` the digest is signed, so that others who have
-    the key load it too. Returns `folder`; `InvalidInput` when a model is there already.
+    the key load it too. Returns `folder`; `Conflict` when a model is there already.
     """
     if (folder / DATA).exists():
-        raise errors.InvalidInput(f"a model is there already: {folder}", hint="choose another name")
+        raise errors.Conflict(f"a model is there already: {folder}", hint="choose another name")
     kept = replace(trained, model=replace(trained.model, out_of_fold=()), witnesses=None)
     files = {DATA: _dumped(kept)} | ({WITNESSES: _dumped(trained.witnesses)} if trained.witnesses else {})
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}

@@ -107,6 +107,11 @@ def _unmoved(model: Model, found: Fitted) -> str:
     elif found.usual.still or home.usual.still:
         where = "there" if found.usual.still else "at home"
         why = f"the forest's scores do not vary {where}"
+    elif found.usual.floored and not cut_more(home.usual, found.cut):
+        why = (
+            "nearly all of the forest's scores are too low there to be told apart:"
+            " that it is quieter makes no high score more probable"
+        )
     elif cut_more(home.usual, found.cut):
         why = (
             f"the forest's scores that are told as less than {EVEN:.0%} by those lie no higher and no wider"
@@ -128,13 +133,18 @@ def _looks_failing(model: Model, found: Fitted) -> str:
 
 
 def _moved(model: Model, now: Model) -> str:
-    """In words, what becomes of the score that training told as even odds, or of the one nearest to that."""
+    """In words, what becomes of the score that training told as even odds, or of the one nearest to that.
+
+    And which score is now: of a steep curve a step tells 0 or 100 %, however short it is.
+    """
     every = np.linspace(0, 1, 1001, dtype=np.float32)
     said = calibrated(home.calibration if (home := model.home) else model.calibration, every)
-    place = int(np.abs(said - 0.5).argmin())
+    says = now.probabilities(every)
+    before, after = (int(np.abs(each - EVEN).argmin()) for each in (said, says))
     return (
         "probabilities were moved by how the forest's scores lie there:"
-        f" what training told as {said[place]:.0%} is {now.probabilities(every)[place]:.0%} now"
+        f" what training told as {said[before]:.0%} is {says[before]:.0%} now;"
+        f" the score nearest to even odds is {every[after]:.2f}, in training {every[before]:.2f}"
     )
 
 

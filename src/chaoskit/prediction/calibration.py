@@ -34,6 +34,9 @@ obey."""
 STILL = 0.05
 """Logits; scores that are spread by less do not vary, and tell no unit."""
 
+LEAST = 1e-3
+"""A score that is lower counts as this one: what is as low in truth is not told apart."""
+
 EVEN = 0.5
 """What home tells as so probable is nobody's health: a failure without a label would lower its own kind."""
 
@@ -109,6 +112,11 @@ class Usual:
         """Whether the scores do not vary."""
         return self.spread < STILL
 
+    @property
+    def floored(self) -> bool:
+        """Whether they lie at the least score that is told apart: how low and how narrow, nobody knows."""
+        return self.level - self.spread <= math.log(LEAST / (1 - LEAST))
+
 
 @dataclass(frozen=True, slots=True)
 class Home:
@@ -162,18 +170,23 @@ def cut_more(home: Usual, cut: float) -> bool:
     return cut > home.cut + CUT
 
 
+def at_least(home: Usual, here: Usual) -> bool:
+    """Whether scores tell only what a place has at least: more is cut than at home, or they are floored."""
+    return cut_more(home, here.cut) or here.floored
+
+
 def moved(made: Home, here: Usual) -> Calibration:
     """The calibration for a place whose healthy scores lie so.
 
     A score is as probable there as one that is as far from usual was at home, in units of the spread, as far
-    as `WIDEST` and `FARTHEST` allow. Where more than at home is cut, the place may lie higher or wider, never
-    lower or narrower: no score above home's level is more probable. The very same calibration where both lie
-    the same, or where scores do not vary.
+    as `WIDEST` and `FARTHEST` allow. Where more than at home is cut, or scores are floored, the place may lie
+    higher or wider, never lower or narrower: no score above home's level is more probable. The very same
+    calibration where both lie the same, or where scores do not vary.
     """
     calibration, home = made.calibration, made.usual
     if home.still or here.still:
         return calibration
-    if cut_more(home, here.cut):  # what is left is the least of both
+    if at_least(home, here):
         here = replace(here, level=max(here.level, home.level), spread=max(here.spread, home.spread))
     if not differ(home, here):
         return calibration
@@ -210,7 +223,7 @@ def calibrate(scores: Scores, labelled: Labelled, events_seen: int) -> Calibrati
 
 
 def _logit(scores: NDArray[np.floating]) -> NDArray[np.float64]:
-    inside = np.clip(scores.astype(np.float64), 1e-3, 1 - 1e-3)
+    inside = np.clip(scores.astype(np.float64), LEAST, 1 - LEAST)
     return np.log(inside / (1 - inside))[:, None]
 
 

@@ -108,7 +108,7 @@ class Folder:
     """A folder of stretches of one collection.
 
     Raises:
-        InvalidInput: another collection lies there.
+        InvalidInput: another collection lies there, or a mapping of something else.
     """
 
     def __init__(self, path: Path, asked: Asked) -> None:
@@ -120,6 +120,11 @@ class Folder:
             raise errors.InvalidInput(
                 f"{path} holds another collection: {', '.join(differs) or 'of another version'} differ",
                 hint="collect the same again, or choose another --out",
+            )
+        if not found and (path / MAPPING).exists():
+            raise errors.InvalidInput(
+                f"{path} holds a {MAPPING} and no collection: it would be overwritten",
+                hint="choose another --out",
             )
         self._known = {each.start: each for each in map(_chunk, found.get("chunks", []))}
 

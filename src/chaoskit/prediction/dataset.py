@@ -70,7 +70,7 @@ class Dataset:
     Blocks are in order of time, as they begin: what is held out is the last of them.
 
     `blind` names classes of failure that these signals cannot show, each with the reason: they are
-    reported, but neither learned from nor credited.
+    reported, but neither learned from nor credited. `notes` say in words what is strange about what was read.
     """
 
     signals: tuple[Signal, ...]
@@ -78,6 +78,7 @@ class Dataset:
     blocks: tuple[Block, ...]
     labels: tuple[LabelRecord, ...] = ()
     blind: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:

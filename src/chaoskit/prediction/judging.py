@@ -221,7 +221,7 @@ class Judging:
             forecasts=ahead,
             detects=tuple(str(each) for each in model.issues.classes_ if str(each) not in ahead),
             beaten_by=tuple(other.name for other in lines if other.f1 >= line.f1),
-            notes=(*notes, *self._grace(alarm, forest), *_standing(line, lines)),
+            notes=(*notes, *self._grace(alarm, forest), *_standing(line, lines), *labelled.dataset.notes),
         )
 
     def _grace(self, alarm: Scores, forest: Scores) -> list[str]:

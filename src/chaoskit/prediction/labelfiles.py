@@ -10,19 +10,20 @@ from chaoskit import errors
 from chaoskit.prediction import mapping as mappings
 from chaoskit.prediction import sheets
 from chaoskit.prediction.sheets import Cells
-from chaoskit.prediction.values import moment
+from chaoskit.prediction.values import A_TIME, Clocks, moment, zoned
 from chaoskit.records import LabelRecord, new_id
 
 ALL = "*"
 EVER = timedelta(days=3650)
 
 
-def read_labels(paths: Sequence[Path], mapping: mappings.Mapping) -> tuple[LabelRecord, ...]:
+def read_labels(paths: Sequence[Path], mapping: mappings.Mapping, clocks: Clocks) -> tuple[LabelRecord, ...]:
     """The lines of the events files that the mapping asks for, as labels; issue words are translated.
 
     A run with ramps says nothing before it is steady, and after the ramp's start nothing but the ramp.
+    `clocks` then has those of the files.
     """
-    found = [label for path in paths if mapping.events for label in _read(path, mapping.events)]
+    found = [label for path in paths if mapping.events for label in _read(path, mapping.events, clocks)]
     return (*found, *(_censored(each) for each in mapping.censored))
 
 
@@ -34,22 +35,39 @@ def _censored(each: mappings.Censored) -> LabelRecord:
     )  # fmt: skip
 
 
-def _read(path: Path, events: mappings.Events) -> list[LabelRecord]:
+def _read(path: Path, events: mappings.Events, clocks: Clocks) -> list[LabelRecord]:
     found: list[LabelRecord] = []
     problems: list[errors.Problem] = []
     with sheets.opened(path) as sheet:
         sheet.require([*events.columns.wanted, *events.where, *events.censored])
         for line, cells in sheet.rows:
             try:
-                if events.censored and _fits(cells, sheet.place, events.censored):
+                if uneven := sheet.uneven(line, cells):
+                    problems.append(uneven)
+                elif events.censored and _fits(cells, sheet.place, events.censored):
                     found += _labels(path, cells, sheet.place, events, hit_unknown=True)
                 elif _fits(cells, sheet.place, events.where):
                     found += _labels(path, cells, sheet.place, events)
-            except (ValueError, IndexError, TypeError) as error:
-                problems.append(errors.Problem(str(path), "event", str(error), "an event", line))
+                if found and path not in clocks:
+                    clocks[path] = zoned(cells[sheet.place[events.columns.start]])
+            except (ValueError, TypeError) as error:
+                problems.append(_wrong(sheet, line, cells, events.columns, error))
     if problems:
         raise errors.InvalidInput(f"{path} has events that cannot be read", problems=problems)
     return found
+
+
+def _wrong(
+    sheet: sheets.Sheet, line: int, cells: Cells, names: mappings.EventColumns, error: Exception
+) -> errors.Problem:
+    """What is wrong with this line, at its first time that cannot be read; else with the event itself."""
+    for name in filter(None, (names.start, names.end, names.steady)):
+        at = sheet.place[name]
+        try:
+            moment(cells[at])
+        except (ValueError, TypeError):
+            return errors.Problem(str(sheet.path), name, repr(cells[at]), A_TIME, line, at + 1)
+    return errors.Problem(str(sheet.path), "event", str(error), "an event", line)
 
 
 def _fits(cells: Cells, place: dict[str, int], wanted: Mapping[str, str]) -> bool:
@@ -80,7 +98,7 @@ def _labels(
     if hit_unknown:
         yield label(ALL, "censored", start, end)
         return
-    for target in text(names.target).split():
+    for target in text(names.target).split() or [""]:
         yield label(target, events.meaning, start, end)
     if events.meaning == "ramp":
         yield label(ALL, "unknown", start, end + EVER)

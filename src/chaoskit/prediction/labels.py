@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.dataset import Block, Dataset, Values, present
+from chaoskit.prediction.dataset import Block, Dataset, Row, Values, present
 from chaoskit.prediction.failures import ERRORS, SETTLING, Objectives, from_history
 from chaoskit.records import LabelRecord, foretold
 
@@ -260,9 +260,13 @@ def rows_of(block: Block, record: LabelRecord) -> tuple[int, ...]:
     return tuple(
         index
         for index, row in enumerate(block.rows)
-        if target in {"*", row.pod, row.workload, row.workload.partition("/")[2], f"pod/{row.pod}"}
-        and record.namespace in {"", row.namespace}
+        if target in {"*", *names_of(row)} and record.namespace in {"", row.namespace}
     )
+
+
+def names_of(row: Row) -> tuple[str, ...]:
+    """What a label may call it: by its pod or its workload, each bare or with its kind."""
+    return row.pod, row.workload, row.workload.partition("/")[2], f"pod/{row.pod}"
 
 
 def _span(block: Block, record: LabelRecord) -> tuple[int, int]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pydantic
-import yaml
 
-from chaoskit import errors
+from chaoskit import documents, errors
 from chaoskit.ports.metrics import Signal, SignalKind
+from chaoskit.prediction.registry import usable
 from chaoskit.signals import KNOWN
 
 
@@ -20,9 +21,16 @@ class _Written(pydantic.BaseModel):
 
 
 class Metadata(_Written):
-    """The mapping's name."""
+    """The mapping's name; models that learn by it are called after it."""
 
     name: str
+
+    @pydantic.field_validator("name")
+    @classmethod
+    def _names_a_model(cls, name: str) -> str:
+        if not usable(name):
+            raise ValueError("a name of a model: no path, not beginning with a dot or a dash, of one line")
+        return name
 
 
 class Identity(_Written):
@@ -42,8 +50,8 @@ class Identity(_Written):
 class Column(_Written):
     """One column as a signal: (column - `minus`) / `over` * `scale` is in `unit`.
 
-    A `rate` makes a counter that only grows an increase per second, over resets. Kind and unit only for
-    signals of your own.
+    A `rate` makes a counter that only grows an increase per second, over resets. Kind and unit are for
+    signals of your own: those of the catalogue have theirs, and another unit is refused.
     """
 
     column: str
@@ -197,44 +205,29 @@ def load_mapping(path: Path) -> Mapping:
     """The mapping in this file; `InvalidInput` with every problem at its line and column."""
     try:
         text = path.read_text(encoding="utf-8")
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
     except OSError as error:
         raise errors.InvalidInput(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise errors.InvalidInput(f"{path} is not text in UTF-8: {error}") from error
-    except yaml.YAMLError as error:
-        raise errors.InvalidInput(f"{path} is not YAML: {error}") from error
+    found = documents.parse(text, str(path))
+    if len(found) != 1:
+        raise errors.InvalidInput(f"{path} is not one mapping", hint=_EXAMPLES)
     try:
-        return Mapping.model_validate(document)
-    except pydantic.ValidationError as error:
-        problems = tuple(_problem(path, node, each) for each in error.errors(include_url=False))
-        raise errors.InvalidInput(
-            f"{path} is not a mapping file", problems=problems, hint="see examples/data/ for one that is"
-        ) from error
+        mapping = documents.build(found[0], Mapping)
+    except errors.InvalidInput as error:
+        message = f"{path} is not a mapping file"
+        raise errors.InvalidInput(message, problems=error.problems, hint=_EXAMPLES) from error
+    documents.refuse(list(_foreign(found[0], mapping)))
+    return mapping
 
 
-def _problem(path: Path, node: yaml.Node | None, error: Any) -> errors.Problem:
-    line, column = _place(node, error["loc"])
-    found = "missing" if error["type"] == "missing" else repr(error["input"])[:80]
-    field = ".".join(str(part) for part in error["loc"]) or "the document"
-    return errors.Problem(str(path), field, found, error["msg"], line, column, rule=error["type"])
+_EXAMPLES = "see examples/data/ for one that is"
 
 
-def _place(node: yaml.Node | None, loc: tuple[int | str, ...]) -> tuple[int, int]:
-    """Line and column of the deepest part of `loc` that the document has."""
-    for part in loc:
-        below = _below(node, part)
-        if below is None:
-            break
-        node = below
-    return (node.start_mark.line + 1, node.start_mark.column + 1) if node is not None else (0, 0)
-
-
-def _below(node: yaml.Node | None, part: int | str) -> yaml.Node | None:
-    if isinstance(node, yaml.MappingNode):
-        return next((value for key, value in node.value if key.value == str(part)), None)
-    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        found: yaml.Node = node.value[part]
-        return found
-    return None
+def _foreign(document: documents.Document, mapping: Mapping) -> Iterator[errors.Problem]:
+    """The units of signals that are known to be measured in another one."""
+    for name, column in mapping.signals.items():
+        known = KNOWN.get(name)
+        if known is not None and column.unit not in {"", known.unit}:
+            expected = f"{known.unit}, as {name} always is: `scale` makes it that"
+            yield document.problem(("signals", name, "unit"), documents.shown(column.unit), expected)

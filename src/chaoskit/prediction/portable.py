@@ -131,6 +131,10 @@ def load(folder: Path) -> Model:
     Raises:
         InvalidInput: a file of it was changed, cannot be read, or was made for other features.
     """
+    if not is_portable(folder):
+        raise errors.InvalidInput(
+            f"there is no {folder / MODEL}", hint="name the folder that chaoskit models export wrote"
+        )
     document = objects.read(folder / MODEL)
     if document.get("schema") != SCHEMA:
         raise errors.InvalidInput(f"{folder / MODEL} is not a model of this version")
@@ -141,8 +145,15 @@ def load(folder: Path) -> Model:
         model = _model(document, found, data)
         _check(folder, model, document)
     except DAMAGED as error:
-        raise errors.InvalidInput(f"{folder} cannot be read as a model: {error!r}") from error
+        raise errors.InvalidInput(f"{folder} cannot be read as a model: {_damage(error)}") from error
     return model
+
+
+def _damage(error: Exception) -> str:
+    """What is wrong there, on one line."""
+    if not isinstance(error, ValidationError):
+        return repr(error)
+    return ", ".join(".".join(map(str, each["loc"])) + ": " + each["msg"] for each in error.errors())
 
 
 def _file(path: Path, document: Mapping[str, Any]) -> bytes:
@@ -212,6 +223,7 @@ def install(source: Path, folder: Path) -> Path:
 
     Raises:
         InvalidInput: it is none, or something lies in `folder` already.
+        Conflict: somebody wrote there meanwhile.
     """
     if folder.exists():
         raise errors.InvalidInput(f"a model is there already: {folder}", hint="choose another --name")

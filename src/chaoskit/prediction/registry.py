@@ -7,6 +7,7 @@ file, or one that came with a model from elsewhere, is a claim.
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,9 @@ CARD, PROMOTED, KNOWN = "card.json", "promoted.json", "models.json"
 PORTABLE, DATA = "model.json", "model.joblib"
 """The file that says what a model is, thresholds included: of the form without pickle, else of the other."""
 
+
+LONGEST = 200
+"""Bytes of a name: a file system has 255 for it and what is written beside it meanwhile."""
 
 RULES = "to let rules answer: chaoskit models retire"
 
@@ -97,15 +101,30 @@ def names(root: Path) -> tuple[Listed, ...]:
     return tuple(sorted(found, key=lambda listed: (str(listed.card.get("trained_at", "")), listed.name)))
 
 
+def usable(name: str) -> bool:
+    """Whether a model may be called so: its folder then lies in the store of models, and is listed there."""
+    printed = name.isprintable() and len(name.encode()) <= LONGEST if name else False
+    return printed and "/" not in name and not name.startswith((".", "-"))
+
+
+def check_name(name: str) -> None:
+    """A model may be called so.
+
+    Raises:
+        InvalidInput: it may not.
+    """
+    if not usable(name):
+        raise errors.InvalidInput(f"{name!r} is no name of a model", hint="choose one with --name")
+
+
 def next_name(root: Path, base: str) -> str:
     """``shop-3`` when ``shop-2`` is the newest there."""
-    numbers = [
-        int(tail)
-        for path in root.glob(f"{base}-*")
-        for tail in [path.name.removeprefix(f"{base}-")]
-        if tail.isdigit()
+    tails = [
+        path.name.removeprefix(f"{base}-") for path in root.glob("*") if path.name.startswith(f"{base}-")
     ]
-    return f"{base}-{max(numbers, default=0) + 1}"
+    numbers = [int(tail) for tail in tails if tail.isdecimal()]
+    following = (f"{base}-{number}" for number in itertools.count(max(numbers, default=0) + 1))
+    return next(name for name in following if not (root / name).exists())
 
 
 def promoted(root: Path) -> str:
@@ -120,7 +139,7 @@ def promote(root: Path, name: str) -> bool:
     Raises `UnknownName` when there is none, `Refused` when nobody here judged it, or it does not beat the
     baselines.
     """
-    if not digest_of(root / name) or not (root / name / CARD).is_file():
+    if not usable(name) or not digest_of(root / name) or not (root / name / CARD).is_file():
         raise errors.UnknownName(f"no model {name} in {root}", hint="chaoskit models list")
     _check(root / name, _verdict(objects.read(root / KNOWN), root / name))
     with objects.changed(root / PROMOTED) as content:
@@ -143,8 +162,10 @@ def _check(folder: Path, verdict: Mapping[str, Any] | None) -> None:
             hint=judging,
         )
     if not verdict["promotable"]:
+        words = str(verdict["words"])
+        by = ", in event F1 at the same budget of false alarms" if words.startswith("does not beat") else ""
         raise errors.Refused(
-            f"{name} {verdict['words']}, in event F1 at the same budget of false alarms",
+            f"{name} {words}{by}",
             guard="promotion",
             limit=f"better event F1 than every baseline, judged on {verdict['split']}",
             hint=f"collect more failures and train again; {judging}",

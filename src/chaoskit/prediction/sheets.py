@@ -7,7 +7,7 @@ import gzip
 import io
 import math
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,9 @@ Cells = Sequence[Any]
 
 Form = Literal["csv", "parquet"]
 
+ENCODING = "utf-8-sig"
+"""UTF-8; a mark at its beginning, as spreadsheets write one, is no part of the first column's name."""
+
 SUFFIXES: dict[Form, str] = {"csv": "csv.gz", "parquet": "parquet"}
 
 
@@ -30,10 +33,25 @@ class Sheet:
     path: Path
     place: dict[str, int]
     rows: Iterator[tuple[int, Cells]]
+    width: int
+    """How many cells the header has, of equal names too."""
+
+    def uneven(self, line: int, cells: Cells) -> errors.Problem | None:
+        """What is wrong with a line of fewer or more cells than the header: nobody knows whose they are."""
+        if len(cells) == self.width:
+            return None
+        expected = f"{self.width} as in the header"
+        return errors.Problem(str(self.path), "the number of cells", str(len(cells)), expected, line)
 
     def require(self, wanted: Iterable[str]) -> None:
         """Every wanted column is there; `InvalidInput` names those that are not."""
         absent = [name for name in wanted if name not in self.place]
+        only = next(iter(self.place), "")
+        if absent and self.width == 1 and (mark := next((m for m in ";\t|" if m in only), "")):
+            raise errors.InvalidInput(
+                f"{self.path} has one column, called {only!r}",
+                hint=f"cells are separated by commas; is the separator here {mark!r}?",
+            )
         if absent:
             path = str(self.path)
             problems = [errors.Problem(path, name, "missing", "a column of this name", 1) for name in absent]
@@ -57,16 +75,16 @@ def opened(path: Path) -> Iterator[Sheet]:
         if header is None:
             raise errors.InvalidInput(f"{path} is empty")
         rows = ((reader.line_num, cells) for cells in reader if cells)
-        yield Sheet(path, {name: index for index, name in enumerate(header)}, rows)
+        yield Sheet(path, {name: index for index, name in enumerate(header)}, rows, len(header))
 
 
 @contextmanager
 def _text(path: Path) -> Iterator[TextIO]:
     try:
         with (
-            gzip.open(path, "rt", encoding="utf-8", newline="")
+            gzip.open(path, "rt", encoding=ENCODING, newline="")
             if path.suffix == ".gz"
-            else path.open(encoding="utf-8", newline="")
+            else path.open(encoding=ENCODING, newline="")
         ) as file:
             yield file
     except (OSError, EOFError, zlib.error) as error:
@@ -129,8 +147,22 @@ def _parquet(path: Path) -> Sheet:
     pa, parquet = _arrow(path)
     try:
         table = parquet.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+        columns = [_listed(pa, column) for column in table.columns]
+    except (OSError, ValueError, LookupError, OverflowError, pa.ArrowException) as error:
         raise errors.InvalidInput(f"{path} cannot be read as Parquet: {errors.cause(error)}") from error
-    columns = [column.to_pylist() for column in table.columns]
     rows = ((number, cells) for number, cells in enumerate(zip(*columns, strict=True), 2))
-    return Sheet(path, {name: index for index, name in enumerate(table.column_names)}, rows)
+    names = {name: index for index, name in enumerate(table.column_names)}
+    return Sheet(path, names, rows, len(columns))
+
+
+def _listed(pa: Any, column: Any) -> list[Any]:
+    """The column's cells; of times the microseconds, finer ones Python's have no room for."""
+    kind = column.type
+    coarser: dict[Any, Callable[[], Any]] = {
+        pa.types.is_timestamp: lambda: pa.timestamp("us", kind.tz),
+        pa.types.is_duration: lambda: pa.duration("us"),
+        pa.types.is_time64: lambda: pa.time64("us"),
+    }
+    made = next((make for fits, make in coarser.items() if fits(kind) and kind.unit == "ns"), None)
+    cells: list[Any] = (column.cast(made(), safe=False) if made else column).to_pylist()
+    return cells

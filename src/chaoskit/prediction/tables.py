@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,11 @@ from chaoskit.prediction import mapping as mappings
 from chaoskit.prediction import sheets
 from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, Values, single
 from chaoskit.prediction.labelfiles import read_labels
+from chaoskit.prediction.plausible import check_events, extremes, once, zones
 from chaoskit.prediction.sheets import Cells, Sheet
-from chaoskit.prediction.values import moment, number
+from chaoskit.prediction.values import A_TIME, Clocks, moment, number, pod_name, text, zoned
 
 MAX_PROBLEMS = 20
-
-NEAR = timedelta(minutes=15)
-"""So far from the data an event may lie at most, if any is to count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +41,17 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping) -> Dataset:
     are in that of time; of two values for the same pod, moment and signal the later line counts. Raises
     `InvalidInput` naming file, line and column.
     """
-    lines = [line for path in files(paths, mapping.files) for line in _lines(path, mapping)]
+    clocks: Clocks = {}
+    lines = [line for path in files(paths, mapping.files) for line in _lines(path, mapping, clocks)]
     if not lines:
         raise errors.InvalidInput(f"no line of data in {', '.join(str(path) for path in paths)}")
     found = [block for run in _runs(lines) for block in _blocks(run, mapping)]
     blocks = tuple(sorted(found, key=lambda block: (block.start, block.run)))
-    labels = read_labels(
-        files(paths, [mapping.events.file], required=False) if mapping.events else [], mapping
-    )
-    _check_clocks([each for each in labels if each.meaning != "unknown"], blocks)
-    return Dataset(mapping.catalogue(), mapping.step, blocks, labels, mapping.blind)
+    written = files(paths, [mapping.events.file], required=False) if mapping.events else []
+    labels, doubled = once(read_labels(written, mapping, clocks))
+    signals = mapping.catalogue()
+    notes = (*zones(clocks), *doubled, *check_events(labels, blocks), *extremes(signals, blocks))
+    return Dataset(signals, mapping.step, blocks, labels, mapping.blind, notes)
 
 
 def lacking_events(paths: Sequence[Path], mapping: mappings.Mapping) -> str:
@@ -75,36 +74,24 @@ def files(paths: Sequence[Path], names: Sequence[str], *, required: bool = True)
     return found + (named or (plain if required and not found else []))
 
 
-def _check_clocks(labels: Sequence[Any], blocks: Sequence[Block]) -> None:
-    """Some event lies within the data; else the two files' clocks are of different zones."""
-    inside = any(
-        each.end >= block.start - NEAR and each.start <= block.end + NEAR and each.run in {"", block.run}
-        for each in labels
-        for block in blocks
-    )
-    if labels and not inside:
-        first, start, end = min(each.start for each in labels), blocks[0].start, blocks[-1].end
-        raise errors.InvalidInput(
-            f"none of the {len(labels)} events lies within the data: the first is at"
-            f" {first:%Y-%m-%d %H:%M} UTC, the data runs from {start:%Y-%m-%d %H:%M}"
-            f" to {end:%Y-%m-%d %H:%M} UTC",
-            hint="are the two files' times of one zone? times without a zone count as UTC",
-        )
-
-
 # -- from lines to values ------------------------------------------------------------------------------
 
 
-def _lines(path: Path, mapping: mappings.Mapping) -> Iterator[_Line]:
+def _lines(path: Path, mapping: mappings.Mapping, clocks: Clocks) -> Iterator[_Line]:
+    """The lines of this file that the mapping asks for; `clocks` then has the file's."""
     problems: list[errors.Problem] = []
     with sheets.opened(path) as sheet:
         parse = _parser(sheet, mapping)
         kept = [(sheet.place[name], value) for name, value in mapping.where.items() if name in sheet.place]
         for line, cells in sheet.rows:
             try:
-                if all(str(cells[index]) == value for index, value in kept):
+                if uneven := sheet.uneven(line, cells):
+                    problems.append(uneven)
+                elif all(str(cells[index]) == value for index, value in kept):
                     yield from parse(cells)
-            except (ValueError, IndexError, TypeError):
+                    if path not in clocks:
+                        clocks[path] = zoned(cells[sheet.place[mapping.timestamp]])
+            except (ValueError, TypeError):
                 problems.append(_wrong(sheet, line, cells, mapping))
             if len(problems) >= MAX_PROBLEMS:
                 break
@@ -133,14 +120,13 @@ def _whose(sheet: Sheet, mapping: mappings.Mapping, *measured: str) -> Callable[
     who = mapping.identity
     named = [each for each in (who.pod, who.workload, who.namespace, who.run) if each and each[0] != "="]
     sheet.require([mapping.timestamp, *named, *mapping.where, *measured])
-    pod, workload, namespace, run = (
-        _reader(sheet, each) for each in (who.pod, who.workload, who.namespace, who.run)
-    )
+    pod = _reader(sheet, who.pod, pod_name)
+    workload, namespace, run = (_reader(sheet, each) for each in (who.workload, who.namespace, who.run))
     at = sheet.place[mapping.timestamp]
 
     def whose(cells: Cells) -> Whose:
-        name = pod(cells)
-        row = Row(namespace(cells), _workload(who, workload(cells) or name), name)
+        called = pod(cells)
+        row = Row(namespace(cells), _workload(who, workload(cells) or called), called)
         return run(cells), row, moment(cells[at])
 
     return whose
@@ -237,13 +223,13 @@ def _columns_of_pods(
     }
 
 
-def _reader(sheet: Sheet, named: str) -> Reader:
-    """How the text of an identity's part is read: of a column, or the same on every line."""
+def _reader(sheet: Sheet, named: str, read_: Callable[[Any], str] = text) -> Reader:
+    """How an identity's part is read: of a column, or the same on every line."""
     if named.startswith("=") or not named:
         constant = named[1:]
         return lambda _: constant
     index = sheet.place[named]
-    return lambda cells: str(cells[index])
+    return lambda cells: read_(cells[index])
 
 
 def _value(column: mappings.Column, place: dict[str, int]) -> Callable[[Cells], float]:
@@ -269,24 +255,21 @@ def _value(column: mappings.Column, place: dict[str, int]) -> Callable[[Cells], 
 def _wrong(sheet: Sheet, line: int, cells: Cells, mapping: mappings.Mapping) -> errors.Problem:
     """What is wrong with this line, at the first cell that cannot be read."""
     path = str(sheet.path)
-    if len(cells) < len(sheet.place):
-        expected = f"{len(sheet.place)} as in the header"
-        return errors.Problem(path, "the number of cells", str(len(cells)), expected, line)
-    readers: list[tuple[str, Callable[[Any], float], str]] = [
-        (mapping.timestamp, moment, "a time (ISO 8601 or Unix seconds)")
-    ]
+    readers: list[tuple[str, Callable[[Any], object], str]] = [(mapping.timestamp, moment, A_TIME)]
     measured = {name for column in mapping.signals.values() for name in column.columns}
     if mapping.tidy:
         measured = {mapping.tidy.value}
     pattern = re.compile(mapping.wide.columns) if mapping.wide else None
-    names = sheet.place if pattern else measured
-    readers += [(name, number, "a number") for name in names if not pattern or pattern.fullmatch(name)]
-    for name, parse, expected in readers:
+    columns = sheet.place if pattern else measured
+    readers += [(each, number, "a number") for each in columns if not pattern or pattern.fullmatch(each)]
+    if mapping.identity.pod in sheet.place and not pattern:
+        readers.append((mapping.identity.pod, pod_name, "the name of a pod"))
+    for column, parse, expected in readers:
         try:
-            parse(cells[sheet.place[name]])
+            parse(cells[sheet.place[column]])
         except (ValueError, TypeError):
-            found = repr(cells[sheet.place[name]])
-            return errors.Problem(path, name, found, expected, line, sheet.place[name] + 1)
+            found = repr(cells[sheet.place[column]])
+            return errors.Problem(path, column, found, expected, line, sheet.place[column] + 1)
     raise AssertionError(f"{path}:{line} was readable after all")
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from chaoskit.outcome import Outcome
@@ -16,6 +17,7 @@ from chaoskit.reports.reading import (
     injected_for,
     outcome_of,
     place_of,
+    scored,
     span,
     time,
     undo_words,
@@ -90,11 +92,19 @@ def _why(record: Document) -> Iterator[str]:
     for part in parts:
         if part.state in {"failure", "error"}:
             yield f"{_named(part)}: {part.words}."
-    held = sum(part.state == "pass" for part in parts)
     if parts:
-        yield f"{held} of {len(parts)} probes and conditions held."
+        yield _held(parts)
     if record.get("score") is not None:
-        yield f"The resilience score is {record['score']:g} of 100."
+        yield f"The resilience score is {scored(record)}."
+
+
+def _held(parts: Sequence[Part]) -> str:
+    """How many held; what nobody looked at did neither."""
+    held, unseen = (sum(part.state == state for part in parts) for state in ("pass", "skipped"))
+    if unseen == len(parts):
+        return f"None of {len(parts)} probes and conditions was looked at under the fault."
+    rest = f", {unseen} not looked at under the fault" if unseen else ""
+    return f"{held} of {len(parts)} probes and conditions held{rest}."
 
 
 def _named(part: Part) -> str:
@@ -155,4 +165,4 @@ def _again(record: Document) -> str:
     if record["kind"] == "recovery":
         return f"chaoskit recover --replay {record['id']}"
     place = place_of(record)
-    return f"chaoskit run {place[0]}" if place else "run it again"
+    return f"chaoskit run {quote(place[0])}" if place else "run it again"

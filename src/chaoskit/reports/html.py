@@ -20,6 +20,7 @@ from chaoskit.reports import axes, charts
 from chaoskit.reports.cases import cases
 from chaoskit.reports.conditions import STAGES, Course, Look, courses
 from chaoskit.reports.reading import (
+    UNLOOKED,
     Reported,
     broken_words,
     called,
@@ -28,6 +29,7 @@ from chaoskit.reports.reading import (
     hypothesis_of,
     in_order,
     injected_for,
+    looked,
     moment,
     outcome_of,
     recovered_words,
@@ -121,10 +123,13 @@ def _tiles(document: Document) -> Mapping[str, str]:
     plan = (document.get("evidence") or {}).get("plan") or {}
     hit, named = plan.get("hit") or {}, plan.get("targets") or {}
     fault = injected_for(document)
+    recovered, *because = recovered_words(document).split(", ")
     found = {
-        "resilience score": score_words(document.get("score")),
+        "resilience score" + ("" if looked(document) else f", {UNLOOKED}"): score_words(
+            document.get("score")
+        ),
         "time broken": broken_words(document),
-        "time to recover": recovered_words(document),
+        ", ".join(("time to recover", *because)): recovered,
         "fault lasted": "" if fault is None else span(fault),
         "pods hit" if disturbed(document) else "pods planned": ", ".join(
             f"{hit[each]} of {len(named.get(each) or ())}" for each in hit

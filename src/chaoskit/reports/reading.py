@@ -127,7 +127,7 @@ def facts(document: Document) -> Mapping[str, str]:
         "targets": ", ".join(whom(document)),
         "namespace": document["namespace"],
         "cluster": document.get("cluster", ""),
-        "score": score_words(document.get("score")) and f"{score_words(document.get('score'))} of 100",
+        "score": scored(document),
         "broken for": broken_words(document),
         "recovered in": recovered_words(document),
         "undo": undo_words(document),
@@ -146,6 +146,20 @@ def facts(document: Document) -> Mapping[str, str]:
 def score_words(score: float | None) -> str:
     """``66.66``, ``100``; "" where there is none."""
     return "" if score is None else f"{score:g}"
+
+
+def scored(document: Document) -> str:
+    """``66.66 of 100``, and that nothing was looked at where that is so; "" where there is no score."""
+    words = score_words(document.get("score"))
+    return words and f"{words} of 100" + ("" if looked(document) else f" ({UNLOOKED})")
+
+
+UNLOOKED = "nothing was looked at"
+
+
+def looked(run: Document) -> bool:
+    """Whether a probe or a condition told about the run: without one, a pass says only that it took place."""
+    return bool((run.get("litmus") or {}).get("probes") or run.get("steady_state"))
 
 
 def recovered_words(document: Document) -> str:

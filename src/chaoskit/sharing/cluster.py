@@ -22,6 +22,7 @@ from chaoskit.ports.cluster import (
     Change,
     Cluster,
     ExecResult,
+    Identity,
     Kind,
     Listing,
     Object,
@@ -210,6 +211,10 @@ class SharedCluster:
     def server_version(self) -> str:
         """As the cluster does."""
         return self._cluster.server_version()
+
+    def identity(self) -> Identity:
+        """As the cluster does."""
+        return self._cluster.identity()
 
 
 class Moment(SharedCluster):

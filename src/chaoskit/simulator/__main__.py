@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -18,6 +19,8 @@ from chaoskit.simulator.shop.director import NoSuchStoryError, unknown
 
 QUIET = "quiet"
 """The story in which nothing goes wrong."""
+_NOTES = 1.0
+"""Seconds of the wall after which the time is noted again."""
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -27,9 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     for number in _ENDING:
         signal.signal(number, _end)
+    now = datetime.now(UTC)
     cluster = SimulatedCluster(
         seed=given.seed,
         rate=given.speed,
+        start=beginning(given.clock, now) if given.clock else now,
         shop=given.shop,
         story=None if given.story == QUIET else given.story,
         port=given.port,
@@ -49,10 +54,33 @@ def _live(given: argparse.Namespace, cluster: SimulatedCluster) -> NoReturn:
         _keep()
         _tell(given, cluster)
         while True:
-            threading.Event().wait()
+            _note(given.clock, cluster)
+            threading.Event().wait(_NOTES)
     finally:
+        _note(given.clock, cluster)
         for name in ("status.json", "kubeconfig"):
             (given.state / name).unlink(missing_ok=True)
+
+
+def beginning(noted: Path, now: datetime) -> datetime:
+    """`now`, or the time that is noted there if that is later; what cannot be read says nothing."""
+    try:
+        return max(now, datetime.fromisoformat(noted.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):  # none, no time, or one without a zone
+        return now
+
+
+def _note(path: Path | None, cluster: SimulatedCluster) -> None:
+    """The file has the cluster's time, whole, whatever ends this process; a full disk ends no cluster."""
+    if path is not None:
+        with suppress(OSError):
+            _replace(path, cluster.engine.datetime().isoformat())
+
+
+def _replace(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
 
 
 def _keep() -> None:
@@ -75,6 +103,7 @@ def _end(*_: object) -> NoReturn:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m chaoskit.simulator", description=__doc__)
     parser.add_argument("--state", type=Path, required=True, help="folder for kubeconfig and status")
+    parser.add_argument("--clock", type=Path, help="file for its time; begins no earlier than what is there")
     parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds per second")
     parser.add_argument("--seed", type=int, default=7, help="the same seed, the same cluster")
     parser.add_argument("--story", type=_story, default=QUIET, help="what goes wrong")
@@ -106,9 +135,7 @@ def _tell(given: argparse.Namespace, cluster: SimulatedCluster) -> None:
         "pods": given.pods,
         "startedAt": datetime.now(UTC).isoformat(),
     }
-    draft = state / ".status.json.draft"
-    draft.write_text(json.dumps(status, indent=2) + "\n", encoding="utf-8")
-    draft.replace(state / "status.json")
+    _replace(state / "status.json", json.dumps(status, indent=2) + "\n")
 
 
 if __name__ == "__main__":

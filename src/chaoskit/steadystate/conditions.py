@@ -216,6 +216,17 @@ class Condition(Written):
         return f"alert {self.alert.name}" if self.alert is not None else ""
 
     @property
+    def workload(self) -> str:
+        """The workload that it names; "" where it may be about any."""
+        source = self.prometheus or self.kubernetes or self.command
+        return "" if source is None else source.workload
+
+    def namespace(self, home: str) -> str:
+        """Where it looks, of an experiment in namespace `home`."""
+        source = self.prometheus or self.alert
+        return home if source is None else source.labels.get("namespace", home)
+
+    @property
     def before(self) -> bool:
         """Whether it must hold before the fault."""
         return self.mode != "after"

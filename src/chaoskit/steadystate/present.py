@@ -18,6 +18,14 @@ class Present:
     condition: Condition
     judgement: Judgement
 
+    @property
+    def forbids(self) -> bool:
+        """Whether a run would end at once for it: it must hold before, and does not, or nobody can tell.
+
+        What a command will say is not known here.
+        """
+        return self.condition.before and self.judgement.held is not True and self.condition.command is None
+
     def words(self) -> str:
         """``error_ratio now 0.004, expected below 0.05; looked at before, during and after``."""
         judgement, condition = self.judgement, self.condition

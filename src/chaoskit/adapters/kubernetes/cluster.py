@@ -19,9 +19,11 @@ from chaoskit.adapters.kubernetes.watch import Follower
 from chaoskit.clock import Clock
 from chaoskit.errors import Conflict, Forbidden, InvalidInput, NotFound
 from chaoskit.ports.cluster import (
+    SYSTEM,
     Access,
     Change,
     ExecResult,
+    Identity,
     Kind,
     Listing,
     Object,
@@ -70,6 +72,7 @@ class KubernetesCluster:
         self._name = name
         self.namespace = namespace
         self._discovery = Discovery(self._page)
+        self._identity: Identity | None = None
 
     @property
     def name(self) -> str:
@@ -277,6 +280,19 @@ class KubernetesCluster:
     def server_version(self) -> str:
         """As in ``v1.34.1``."""
         return str(self._ask("ask for the version", "GET", "/version")["gitVersion"])
+
+    def identity(self) -> Identity:
+        """Which cluster it is; asked at most once in a connection's life."""
+        if self._identity is None:
+            self._identity = Identity(self.name, self._uid(), self.address)
+        return self._identity
+
+    def _uid(self) -> str:
+        try:
+            found = self._ask("ask which cluster it is", "GET", f"/api/v1/namespaces/{SYSTEM}")
+        except (Forbidden, NotFound):
+            return ""
+        return str(found["metadata"]["uid"])
 
     # ------------------------------------------------------------------ requests
 

@@ -233,9 +233,7 @@ class DirectCourse:
             return Judged(Outcome.PASSED, f"{kind}{applied}: {self._seen}{held}")
         if self._affected():
             return Judged(Outcome.PASSED, f"{kind} hit its targets{held}")
-        hint = (
-            "what a fault does not do to a system it does not prove: see its parameters and the plugin's work"
-        )
+        hint = f"{self._fault.doubt}What it can be told: chaoskit faults show {kind}"
         return Judged(Outcome.ERRORED, f"{kind} was injected, but no effect of it was seen", hint)
 
     def _nothing_done(self) -> Judged:

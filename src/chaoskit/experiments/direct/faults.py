@@ -45,6 +45,7 @@ def _own(
     return Fault(
         kind, purpose, failure, (_lasting(seconds), *direct.parameters), (), undo,
         scope="node" if direct.scope == "node" else "pod", disrupts=disrupts, hides=hides, overhead=3.0,
+        since="",
     )  # fmt: skip
 
 

@@ -106,6 +106,7 @@ PARTITIONING = Direct(
     _may_partition,
     measured=LAGS,
     unseen=_unseen,
+    doubt="do the pods still reach one another? Then the network plugin enforces no NetworkPolicies. ",
 )
 
 

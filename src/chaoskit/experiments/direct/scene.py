@@ -92,10 +92,11 @@ class Direct:
     `forbidden` says why it would not work on these targets, `needs` what its caller must be allowed to do.
     Where that can be no more than our own write read back, it was `applied`: nobody was seen to feel it.
     With `measured` that is looked for in Prometheus, so not at every tick, and not before so many seconds;
-    `unseen` says why it could not be seen of these targets.
+    `unseen` says why it could not be seen of these targets. `doubt` is what to ask where no effect was seen.
     `hits` is how many pods of a workload it disturbs where that is not for the targets to say, and `felt` has
     the workloads that are no targets and are disturbed all the same.
     `shares` is what it changes beside workloads and pods, by the namespace and its parameters alone.
+    `one_of` has pairs of parameters of which exactly one is to be given.
     """
 
     kind: str
@@ -110,8 +111,18 @@ class Direct:
     repeats: bool = False
     measured: float = 0.0
     unseen: Callable[[Scene], Iterable[str]] = nothing
+    doubt: str = ""
     applied: Callable[[Scene], bool] = no
     shares: Callable[[str, Mapping[str, str]], Iterable[ObjectRef]] = lambda _namespace, _parameters: ()
+    one_of: tuple[tuple[str, str], ...] = ()
+
+    def undecided(self, parameters: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """The pairs of parameters of which both or neither are given; what is empty or false is not."""
+        switches = {each.name for each in self.parameters if each.type == "bool"}
+        for pair in self.one_of:
+            texts = ((name, parameters.get(name, "")) for name in pair)
+            if sum(text == "true" if name in switches else bool(text) for name, text in texts) != 1:
+                yield pair
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of this name."""

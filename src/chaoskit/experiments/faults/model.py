@@ -157,6 +157,7 @@ class Fault:
     but out of their services' sight. `execs` says that it runs commands in them. `elsewhere` says that the
     chaos pods themselves must run on other nodes. `secrets` are mounted: (name, path). `harmful` are ENV that
     must not be set, with the reason. `overhead` is the seconds that Litmus needs beside the chaos itself.
+    `since` is the first release of Litmus that has it, "" where none has.
     `recorded` says whether its course was recorded on a real cluster, or is known from source alone.
     """
 
@@ -186,7 +187,7 @@ class Fault:
 
     @property
     def litmus(self) -> str:
-        """The name of its ChaosExperiment."""
+        """The name of its ChaosExperiment; its own where Litmus has none."""
         return self.runs or self.kind
 
     def parameter(self, name: str) -> Parameter | None:
@@ -210,7 +211,7 @@ class Fault:
             "purpose": self.purpose,
             "failure": self.failure,
             "scope": self.scope,
-            "litmus": self.litmus,
+            "litmus": self.litmus if self.since else "",
             "since": self.since,
             "recorded": self.recorded,
             "undo": self.undo,

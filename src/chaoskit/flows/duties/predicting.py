@@ -80,7 +80,8 @@ class Alarms:
         before = self._told.get(namespace, {})
         for target, each in alarmed.items():
             if target not in before:
-                self._say.step("predicted", "broken", f"{_title(each)}: {'; '.join(each.reasons)}")
+                why = "; ".join(each.reasons).removeprefix(f"{each.rule}: ")
+                self._say.step("predicted", "broken", f"{_title(each)}: {why}")
         told = {target: self._tell(each, before.get(target, -inf)) for target, each in alarmed.items()}
         self._told[namespace] = told
         if self._people.notifier is not None:
@@ -126,4 +127,6 @@ class Alarms:
 
 def _title(each: PredictionRecord) -> str:
     says = "is likely to fail" if each.horizon_minutes else each.words
+    if each.rule:
+        says = f"is alarmed by {each.rule}"
     return f"{each.target} in {each.namespace} {says}"

@@ -1,0 +1,128 @@
+"""Whether what was read can be meant so: whose its events are, when and how often; what its values reach."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+
+from chaoskit import errors
+from chaoskit.ports.metrics import Signal
+from chaoskit.prediction.dataset import Block
+from chaoskit.prediction.labels import names_of
+from chaoskit.records import LabelRecord
+from chaoskit.signals import BY_NAME
+
+ALL = "*"
+
+NEAR = timedelta(minutes=15)
+"""So far from the data an event may lie at most, if any is to count."""
+
+SHOWN = 4
+"""So many names are told of many."""
+
+MOST = 2.0
+"""So high a ratio may be measured, as of a use beside a limit that was lowered; one in percent is higher."""
+
+
+def once(labels: Iterable[LabelRecord]) -> tuple[tuple[LabelRecord, ...], list[str]]:
+    """Each event once, however often it was written; in words, how many were written again."""
+    found: dict[tuple[object, ...], LabelRecord] = {}
+    again = 0
+    for each in labels:
+        key = (each.run, each.target, each.start, each.end, each.issue, each.meaning)
+        again += key in found and each.target != ALL
+        found.setdefault(key, each)
+    words = [f"{_events(again)} written more than once: each counts once"] if again else []
+    return tuple(found.values()), words
+
+
+def zones(clocks: Mapping[Path, bool]) -> list[str]:
+    """In words, which files name no zone where others do: their times may be of another one."""
+    bare = [path.name for path, zoned in clocks.items() if not zoned]
+    if not bare or len(bare) == len(clocks):
+        return []
+    others = [path.name for path, zoned in clocks.items() if zoned]
+    return [f"times without a zone count as UTC: those in {_some(bare)}; in {_some(others)} they have one"]
+
+
+def check_events(labels: Iterable[LabelRecord], blocks: Sequence[Block]) -> list[str]:
+    """In words, which events name nobody in the data; of them nothing is learned.
+
+    Raises:
+        InvalidInput: none lies within the data's time, or none of these names anybody.
+    """
+    told = [each for each in labels if each.meaning != "unknown"]
+    inside = [each for each in told if any(_inside(each, block) for block in blocks)]
+    if told and not inside:
+        raise _elsewhen(told, blocks)
+    lost = list(_nobodys(inside, blocks))
+    if not lost:
+        return []
+    names = _some([each.target or "(no name)" for each in lost])
+    if len(lost) == len(inside) and not any(each.meaning == "chaos" for each in lost):
+        known = _some([row.pod for block in blocks for row in block.rows])
+        raise errors.InvalidInput(
+            f"none of the {_events(len(lost))} names anybody in the data: {names}",
+            hint=f"pods there are called {known}; a target is a pod, a workload, kind/workload or {ALL}",
+        )
+    return [f"{_events(len(lost))} name{'s' if len(lost) == 1 else ''} nobody in the data: {names}"]
+
+
+def _inside(each: LabelRecord, block: Block) -> bool:
+    within = each.end >= block.start - NEAR and each.start <= block.end + NEAR
+    return within and each.run in {"", block.run}
+
+
+def _elsewhen(told: Sequence[LabelRecord], blocks: Sequence[Block]) -> errors.InvalidInput:
+    first, start, end = min(each.start for each in told), blocks[0].start, blocks[-1].end
+    return errors.InvalidInput(
+        f"none of the {len(told)} events lies within the data: the first is at"
+        f" {first:%Y-%m-%d %H:%M} UTC, the data runs from {start:%Y-%m-%d %H:%M}"
+        f" to {end:%Y-%m-%d %H:%M} UTC",
+        hint="are the two files' times of one zone? times without a zone count as UTC",
+    )
+
+
+def _nobodys(labels: Iterable[LabelRecord], blocks: Sequence[Block]) -> Iterator[LabelRecord]:
+    """The events whose target no row of their run has; chaos on a node has no row to name."""
+    known: dict[str, set[str]] = {"": set()}
+    for block in blocks:
+        names = {name for row in block.rows for name in names_of(row)}
+        known.setdefault(block.run, set()).update(names)
+        known[""] |= names
+    for each in labels:
+        node = each.meaning == "chaos" and each.target.startswith("node/")
+        if each.target not in {ALL, *known[each.run]} and not node:
+            yield each
+
+
+def _events(count: int) -> str:
+    return f"{count} event{'' if count == 1 else 's'}"
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first names, each once, and how many more there are."""
+    every = list(dict.fromkeys(names))
+    more = f" and {len(every) - SHOWN} more" if len(every) > SHOWN else ""
+    return ", ".join(every[:SHOWN]) + more
+
+
+def extremes(signals: Sequence[Signal], blocks: Sequence[Block]) -> list[str]:
+    """In words, which ratios are far over 1, and which signals are below 0 that never are."""
+    found = []
+    for index, signal in enumerate(signals):
+        high = max(_over(block, index, 1) for block in blocks)
+        low = -max(_over(block, index, -1) for block in blocks)
+        if signal.kind == "ratio" and high > MOST:
+            found.append(f"{signal.name} reaches {high:.4g}: a ratio is 0 to 1 (scale: 0.01?)")
+        if low < 0 and signal.name in BY_NAME and signal.scope != "edge":  # what lies between two may be
+            found.append(f"{signal.name} falls to {low:.4g}: it is never below 0")
+    return found
+
+
+def _over(block: Block, signal: int, sign: int) -> float:
+    """The highest value, with this sign, in a block; minus infinity without any."""
+    return float(np.fmax.reduce(block.values[:, signal] * sign, axis=None, initial=-np.inf))

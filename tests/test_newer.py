@@ -1,0 +1,78 @@
+"""Records of a newer chaoskit on a store that several share: left out and counted, and never a bug."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.commandline import CommandLine
+from tests.reports.made import at, run, weak
+
+from chaoskit.adapters.sqlite import SqliteStore
+from chaoskit.errors import CannotStart
+from chaoskit.newer import KnownStore
+from chaoskit.outcome import outcome_named
+
+WORD, FORM = "1aaa000000000001", "1bbb000000000002"
+NEWER = (
+    run("exploded", id=WORD, at=at(7200)),
+    run(id=FORM, at=at(7300), schema_version=99),
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[KnownStore]:
+    opened = KnownStore(SqliteStore(tmp_path / "store.db"))
+    opened.load([*(run(id=f"1old00000000000{n}", at=at(n)) for n in range(4)), *NEWER])
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("fields", [(), ("id",)])
+def test_they_are_left_out_and_others_come_in_their_place(store: KnownStore, fields: tuple[str, ...]) -> None:
+    found = store.find("run", limit=3, fields=fields)
+    assert [each["id"][-1] for each in found] == ["3", "2", "1"]
+    assert set(found[0]) == (set(fields) or set(run()))
+    assert store.told == f"2 records are of a newer chaoskit, and left out: run {WORD}, run {FORM}"
+    assert len(store.find("run")) == 4
+    latest = store.latest("run")
+    assert latest is not None
+    assert latest["id"] == "1old000000000003"
+
+
+def test_a_store_with_nothing_else_is_read_to_its_end(tmp_path: Path) -> None:
+    opened = KnownStore(SqliteStore(tmp_path / "new.db"))
+    opened.load(NEWER)
+    assert opened.find("run", limit=1) == ()
+    opened.close()
+
+
+@pytest.mark.parametrize("wanted", [WORD, FORM])
+def test_one_that_is_asked_for_is_told_to_be_newer(store: KnownStore, wanted: str) -> None:
+    with pytest.raises(CannotStart, match=f"run {wanted} is of a newer chaoskit"):
+        store.get("run", wanted)
+
+
+def test_a_copy_has_all_of_them(store: KnownStore) -> None:
+    assert {WORD, FORM} < {each["id"] for each in store.dump()}
+
+
+def test_an_end_that_nobody_here_knows_is_no_bug() -> None:
+    with pytest.raises(CannotStart, match="it has ended: blown up, which is no outcome"):
+        outcome_named("blown-up")
+
+
+def test_every_command_that_reads_the_history_goes_on(stranger: CommandLine) -> None:
+    kept = SqliteStore(stranger.home / "state/store.db")
+    kept.load([weak(id="1ccc000000000003", trace_id="t1"), *NEWER])
+    kept.close()
+    for words in (("history",), ("history", "--weaknesses"), ("show", "1ccc", "--trace"), ("report", "1ccc")):
+        ended = stranger(*words)
+        assert (ended.code, "2 records are of a newer chaoskit, and left out" in ended.err) == (0, True), (
+            words
+        )
+        assert WORD not in ended.out
+    for command in ("show", "explain", "report"):
+        ended = stranger(command, WORD)
+        assert (ended.code, f"run {WORD} is of a newer chaoskit" in ended.err) == (4, True), command
