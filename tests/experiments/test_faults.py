@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.experiments.test_lint import rules, with_env
 
+from chaoskit.documents import parse
 from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.faults import CATALOGUE, SEVERITIES, Fault
+from chaoskit.experiments.lint import findings
 from chaoskit.experiments.spec import ENV
 
 FAULTS = list(CATALOGUE.values())
@@ -195,3 +198,18 @@ def test_what_a_network_policy_cannot_say_is_refused_in_words() -> None:
     addresses = CATALOGUE["pod-network-partition"].parameter("addresses")
     assert addresses is not None
     assert addresses.expected == "text such as 10.0.0.0/8 (IPv4 addresses or CIDRs, without ports)"
+
+
+@pytest.mark.parametrize(
+    ("fault", "env"),
+    [
+        ("pod-io-stress", "FILESYSTEM_UTILIZATION_BYTES"),
+        ("node-io-stress", "FILESYSTEM_UTILIZATION_BYTES"),
+        ("node-memory-hog", "MEMORY_CONSUMPTION_MEBIBYTES"),
+        ("disk-fill", "EPHEMERAL_STORAGE_MEBIBYTES"),
+    ],
+)
+def test_an_amount_of_0_is_how_litmus_writes_that_its_share_counts(fault: str, env: str) -> None:
+    text = with_env(fault, f"{env}=0")
+    assert not [each for each in findings(parse(text)) if each.level == "error"]
+    assert "tunable" in rules(with_env(fault, f"{env}=-1"))

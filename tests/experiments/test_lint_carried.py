@@ -168,6 +168,9 @@ def test_two_of_which_names_will_be_made_are_no_doubles() -> None:
         ("web-chaos", "'{{.Release.Name}}'", 3),
         ("mode: Edge", 'mode: "{{ mode }}"', 20),
         ("'15'", "'{{seconds}}'", 15),
+        ("namespace: lab", 'namespace: "{{ns}}"', 3),
+        ("chaosServiceAccount: litmus-sa", 'chaosServiceAccount: "{{workflow.parameters.sa}}"', 7),
+        ("appns: lab", 'appns: "{{ns}}"', 6),
     ],
 )
 def test_what_somebody_will_fill_in_is_a_warning_and_no_run(old: str, new: str, at: int) -> None:

@@ -29,6 +29,9 @@ FOREIGN = (
     headed("chaos-mesh.org/v1alpha1", "Schedule"),
     headed("chaos-mesh.org/v1alpha1", "PodChaos"),
     headed("bitnami.com/v1alpha1", "SealedSecret"),
+    headed("iam.aws.crossplane.io/v1beta1", "Role"),
+    headed("foo.io/v1", "Secret"),
+    headed("authorization.openshift.io/v1", "RoleBinding"),
 )
 OF_LITMUS = (
     headed("litmuschaos.io/v1alpha1", "ChaosResult"),
@@ -80,6 +83,12 @@ def test_what_litmus_itself_has_is_passed_by_alone_too(text: str) -> None:
         ("v1", "Experiment", "api-version", ""),
         ("litmuschaos.io/v1", "ChaosSchedule", "api-version", ""),
         ("litmuchaos.io/v1alpha1", "ChaosEngine", "api-version", ""),
+        ("v2", "Secret", "api-version", ""),
+        ("''", "ConfigMap", "api-version", ""),
+        ("rbac/v1", "Role", "api-version", ""),
+        ("rbac.authorisation.k8s.io/v1", "Role", "api-version", ""),
+        ("rbac.authorization.k8s.io/v1", "ServiceAccount", "api-version", ""),
+        ("litmuschaos.io/v1alpha1", "RoleBinding", "api-version", ""),
     ],
 )
 def test_a_slip_of_ours_is_an_error_beside_whatever_stands_there(

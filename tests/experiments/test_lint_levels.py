@@ -57,6 +57,65 @@ def line_of(text: str, part: str) -> int:
     return text[: text.index(part)].count("\n") + 1
 
 
+BLOCKS = """\
+apiVersion: litmuschaos.io/v1alpha1
+kind: ChaosEngine
+metadata:
+  name: web-chaos
+  namespace: lab
+spec:
+  components:
+    runner:
+      image: litmuschaos/chaos-runner:3.16.0
+  appinfo: {appns: lab, applabel: app=web, appkind: deployment}
+  chaosServiceAccount: litmus-sa
+  terminationGracePeriodSeconds: 30
+  experiments:
+  - name: pod-network-loss
+    spec:
+      components:
+        env:
+        - {name: DESTINATION_HOSTS, value: db.lab.svc.cluster.local}
+      probe:
+      - name: answers
+        type: httpProbe
+        mode: Edge
+        httpProbe/inputs:
+          url: http://web
+          method:
+            get:
+              criteria: ==
+              responseCode: '200'
+        runProperties: {probeTimeout: 5s, interval: 1s}
+      - name: rate
+        type: cmdProbe
+        mode: Edge
+        cmdProbe/inputs:
+          command: up
+          comparator:
+            type: float
+            criteria: <=
+            value: '0.1'
+        runProperties: {probeTimeout: 5s, interval: 1s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("part", "lines"),
+    [
+        ("      image: litmuschaos/chaos-runner:3.16.0\n", [9]),
+        ("            get:\n              criteria: ==\n              responseCode: '200'\n", [26]),
+        ("            type: float\n            criteria: <=\n            value: '0.1'\n", [36, 37, 38]),
+    ],
+)
+def test_what_stands_beside_the_bare_key_that_should_hold_it_is_told_itself(
+    part: str, lines: list[int]
+) -> None:
+    assert told(BLOCKS) == []
+    found = [(rule, line) for level, rule, line, _ in told(moved(BLOCKS, part, 2)) if level == "error"]
+    assert found == [("field-misplaced", each) for each in lines]
+
+
 def test_nothing_is_at_a_wrong_level_in_what_is_right() -> None:
     assert told(ENGINE) == []
 

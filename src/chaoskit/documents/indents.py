@@ -146,6 +146,9 @@ def _field(broken: Broken) -> Mistake | None:
 def _item(broken: Broken) -> Mistake:
     """A dash in the column of fields."""
     line, column = broken.at
+    slipped = _slipped(broken, line, column)
+    if slipped is not None:
+        return slipped
     items = [f"{_spaces(each)}, as the item of line {number + 1}" for each, number in _lists(broken)]
     wanted = items[0] if items else f"a field, as line {broken.before(line) + 1}"
     return Mistake(place(broken.at), f"a list item, indented by {_spaces(column)}", wanted)
@@ -159,3 +162,26 @@ def _lists(broken: Broken) -> list[tuple[int, int]]:
 
 def _indented(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
+
+
+def _slipped(broken: Broken, line: int, column: int) -> Mistake | None:
+    """A field that slipped to the column of the dash of its item, or a key further in than its list."""
+    before = broken.before(line)
+    text = broken.line(before)
+    if _indented(text) > column and content(text).endswith(":") and _dashes_on(broken, line, column):
+        return _moved(broken, before, column - _indented(text), line)
+    field = -1
+    while (before >= 0) and _indented(broken.line(before)) >= column:
+        if _indented(broken.line(before)) == column:
+            if broken.line(before)[column : column + 2] == "- ":
+                inner = _columns(broken.line(before))[0]
+                return _moved(broken, field, inner - column, before) if field >= 0 else None
+            field = before
+        before = broken.before(before)
+    return None
+
+
+def _dashes_on(broken: Broken, line: int, column: int) -> bool:
+    """Whether the next line in that column, or before it, is of the same list."""
+    later = (each for each in broken.lines[line + 1 :] if content(each) and _indented(each) <= column)
+    return next(later, "")[column : column + 2] == "- "

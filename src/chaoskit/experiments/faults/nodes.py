@@ -68,7 +68,7 @@ FAULTS = (
         (
             lasting(120),
             percent("percent", "MEMORY_CONSUMPTION_PERCENTAGE", 30, "of the node's memory taken"),
-            span("mebibytes", "MEMORY_CONSUMPTION_MEBIBYTES", "", "taken instead", "MiB", 1),
+            span("mebibytes", "MEMORY_CONSUMPTION_MEBIBYTES", "", "taken instead", "MiB"),
             span("workers", "NUMBER_OF_WORKERS", 1, "processes that take it", "", 1),
             *NODES,
         ),
@@ -80,7 +80,7 @@ FAULTS = (
         (
             lasting(120),
             percent("percent", "FILESYSTEM_UTILIZATION_PERCENTAGE", 10, "of the free space written"),
-            span("gigabytes", "FILESYSTEM_UTILIZATION_BYTES", "", "written instead of a share", "GB", 1),
+            span("gigabytes", "FILESYSTEM_UTILIZATION_BYTES", "", "written instead of a share", "GB"),
             span("workers", "NUMBER_OF_WORKERS", 4, "processes that write", "", 1),
             whole("memoryWorkers", "VM_WORKERS", 1, "processes that take memory", "", 1),
             whole("cores", "CPU", 1, "cores used", "cores", 1),

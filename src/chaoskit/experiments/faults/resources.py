@@ -64,7 +64,7 @@ FAULTS = (
         (
             lasting(120),
             percent("percent", "FILESYSTEM_UTILIZATION_PERCENTAGE", 10, "of the free space written"),
-            span("gigabytes", "FILESYSTEM_UTILIZATION_BYTES", "", "written instead of a share", "GB", 1),
+            span("gigabytes", "FILESYSTEM_UTILIZATION_BYTES", "", "written instead of a share", "GB"),
             span("workers", "NUMBER_OF_WORKERS", 4, "processes that write", "", 1),
             text("mountPath", "VOLUME_MOUNT_PATH", "", "where; the root when empty", r"/\S*", "/data"),
             *IN_PODS, *RUNTIME,
@@ -78,7 +78,7 @@ FAULTS = (
         (
             lasting(60),
             whole("percent", "FILL_PERCENTAGE", 80, "of the ephemeral-storage limit", "percent", 1),
-            whole("mebibytes", "EPHEMERAL_STORAGE_MEBIBYTES", "", "written when without limit", "MiB", 1),
+            whole("mebibytes", "EPHEMERAL_STORAGE_MEBIBYTES", "", "written when without limit", "MiB"),
             whole("block", "DATA_BLOCK_SIZE", 256, "written at a time", "KB", 1),
             *IN_POD, *RUNTIME,
         ),

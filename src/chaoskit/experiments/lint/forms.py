@@ -28,8 +28,8 @@ SUBDOMAIN = Form(
 
 
 def formed(look: Look, location: Location, form: Form) -> Iterator[Finding]:
-    """A name that cannot be one; empty is none at all, and a template's own braces are filled in later."""
+    """A name that cannot be one; empty is none at all."""
     name = look.text(location)
-    if name and "{{" not in name and not form.pattern.fullmatch(name):
+    if name and not form.pattern.fullmatch(name):
         hint = "it is a variable: give it with --var name=value" if "${" in name else ""
         yield look.say("name-form", location, form.words, hint=hint)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chaoskit.documents import Document, nearest, shown
-from chaoskit.experiments.lint.access import SHAPES
+from chaoskit.experiments.lint.access import RBAC, SHAPES
 from chaoskit.experiments.lint.rules import Finding, Look
 from chaoskit.experiments.lint.shapes import MISSPELT
 from chaoskit.experiments.spec import API_VERSION, KIND
@@ -22,6 +22,7 @@ _CHAOS = ("ChaosEngine", "ChaosExperiment", "ChaosSchedule")
 _ARGO = "argoproj.io"
 _LITMUS = "litmuschaos.io"
 _OWN = API_VERSION.partition("/")[0]
+_RBAC = RBAC[0].partition("/")[0]
 _GROUPS: Mapping[str, str] = {
     **dict.fromkeys(LEFT, _ARGO), **dict.fromkeys(_CHAOS, _LITMUS), KIND: _OWN,
 }  # fmt: skip
@@ -35,7 +36,13 @@ def known(document: Document) -> bool:
     kind, group = document.kind, _group(document)
     if kind in {KIND, *LEFT} - set(_CHAOS):
         return group == _GROUPS[kind]
-    return kind in BESIDE or kind in _CHAOS
+    return kind in _CHAOS or (kind in BESIDE and not _of_others(group))
+
+
+def _of_others(group: str) -> bool:
+    """Whether the group is neither Kubernetes' own nor one of ours, nor a slip of these."""
+    ours = group.endswith(".k8s.io") or nearest(group, (_LITMUS, _OWN, _RBAC), likeness=MISSPELT)
+    return "." in group and not ours
 
 
 def taken(document: Document) -> bool:

@@ -61,7 +61,8 @@ def _home(look: Look, location: Location, shape: Shape, above: tuple[Level, ...]
     """Where an unknown field belongs; None when no level near knows it, or when it is set there already.
 
     `shape` is that of the mapping where it stands, `above` those around it, the outermost first. Names that
-    may mean anything (`timeout`, `command`) are looked for only where what should hold them stands.
+    may mean anything (`timeout`, `command`) are looked for only where what should hold them stands, though
+    it be bare.
     """
     name = str(location[-1])
     here: Level = (location[:-1], shape)
@@ -69,9 +70,14 @@ def _home(look: Look, location: Location, shape: Shape, above: tuple[Level, ...]
         inner = known.fields.get(name)
         if inner is None or not inner.fits(look.at(location)) or look.at((*place, name)) is not None:
             continue
-        if _telling(name) or look.mapping(place):
+        if _telling(name) or look.mapping(place) or _bare(look, place):
             return (*place, name)
     return None
+
+
+def _bare(look: Look, place: Location) -> bool:
+    """Whether a key stands there that has nothing below it."""
+    return place in look.document.keys and look.at(place) is None
 
 
 def _telling(name: str) -> bool:
