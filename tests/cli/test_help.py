@@ -50,6 +50,7 @@ def test_no_command_file_is_without_a_place_in_the_table() -> None:
         "measured",
         "outlooks",
         "failurepatterns",
+        "belonging",
         "pasting",
         "decisions",
         "recoveries",
