@@ -125,8 +125,8 @@ def outcome_named(word: str) -> Outcome:
     try:
         return Outcome(word)
     except ValueError as error:
-        told = f"it has ended: {word.replace('-', ' ')}, which is no outcome that this chaoskit knows"
-        raise errors.CannotStart(told, hint="a newer chaoskit wrote it: install that one") from error
+        told = f"it has ended: {word.replace('-', ' ')}, which is an outcome of a newer version"
+        raise errors.CannotStart(told, hint="install the version that wrote it") from error
 
 
 _OF_ERROR: tuple[tuple[type[errors.ChaoskitError], Outcome], ...] = (

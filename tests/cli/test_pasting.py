@@ -76,6 +76,6 @@ def test_the_last_line_of_each_command_can_be_pasted(
     words = last(made.out)
     assert elsewhere("plan", *words[1:]).code in {0, 3}
     halted = elsewhere("halt", "-n", "shop", "--only", "recovery", *places)
-    lifting = halted.err.partition("chaoskit ")[2].partition(" lifts it")[0]
+    lifting = halted.out.partition("chaoskit ")[2].partition(" lifts it")[0]
     assert lifting.startswith("resume -n shop --kubeconfig ")
-    assert "resumed  recovery" in elsewhere(*shlex.split(lifting)).err
+    assert "resumed  recovery" in elsewhere(*shlex.split(lifting)).out

@@ -127,7 +127,7 @@ def _table(out: Any, records: list[Document], asked: dict[str, str], without: in
         named = ", ".join(f"{name} {value}" for name, value in asked.items())
         there = "there is 1" if without == 1 else f"there are {without}"
         out.print(f"nothing of {named}; without that {there}" if asked and without else "nothing yet")
-        next_step(out, "chaoskit history" if without else "chaoskit demo")
+        next_step(out, "chaoskit history" if without else "chaoskit demo", but=("namespace",))
         return
     several = len({each["namespace"] for each in records}) > 1
     rows = [

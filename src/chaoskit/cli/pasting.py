@@ -38,13 +38,13 @@ def led_by(shared: Mapping[str, Any]) -> Iterator[None]:
         _GIVEN.reset(token)
 
 
-def pasted(words: str) -> str:
-    """The words with the places of this call behind the ``chaoskit`` command that they end with, if any."""
+def pasted(words: str, *, but: Collection[str] = ()) -> str:
+    """The words with the places of this call, `but` these, behind the ``chaoskit`` command that they end with."""
     given = _GIVEN.get()
     told, called, command = words.partition("chaoskit ")
     if not given or not called:
         return words
-    return told + called + placed(command, given, _taken(command))
+    return told + called + placed(command, given, _taken(command) - {*but})
 
 
 def placed(command: str, given: Mapping[str, str], taken: Collection[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import isnan
 from typing import TYPE_CHECKING, Any
@@ -97,9 +97,12 @@ def outcome_line(out: Console, words: str, exit_code: int, what: str) -> None:
     out.print(line)
 
 
-def next_step(out: Console, command: str) -> None:
-    """The last line: what one would do next, as a command to paste that leads where this one did."""
-    out.print(f"next  {pasted(command)}", style="dim")
+def next_step(out: Console, command: str, *, but: Collection[str] = ()) -> None:
+    """The last line: what one would do next, as a command to paste that leads where this one did.
+
+    `but` are places of this call that are left out: what it looked for is not there.
+    """
+    out.print(f"next  {pasted(command, but=but)}", style="dim")
 
 
 def ago(at: datetime, now: datetime) -> str:

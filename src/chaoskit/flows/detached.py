@@ -187,8 +187,9 @@ def unpacked(text: str) -> tuple[Trial, str, Identity | None]:
     """
     try:
         whole = json.loads(text)
+        document, hash_ = dict(whole["document"]), str(whole["hash"])
         known = Identity(**whole["cluster"]) if "cluster" in whole else None
         hidden = map(str, whole.get("secrets", ()))
-        return trial_of(dict(whole["document"]), str(whole["path"]), hidden), str(whole["hash"]), known
+        return trial_of(document, str(whole["path"]), hidden), hash_, known
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidInput(f"what was handed over is no run: {error!r}") from error
