@@ -39,7 +39,7 @@ def led_by(shared: Mapping[str, Any]) -> Iterator[None]:
 
 
 def pasted(words: str, *, but: Collection[str] = ()) -> str:
-    """The words with the places of this call, `but` these, behind the ``chaoskit`` command that they end with."""
+    """The words with the places of this call, `but` these, behind the ``chaoskit`` command at their end."""
     given = _GIVEN.get()
     told, called, command = words.partition("chaoskit ")
     if not given or not called:
