@@ -124,7 +124,7 @@ def test_a_variable_that_is_put_into_plain_words_of_a_document(
         chaoskit("run", "--plan", planned.json["hash"], "--yes", "--progress", "json"),
         chaoskit("history", "-o", "json"),
     ]
-    assert [each.code for each in ended] == [0, 0, 0, 8, 8, 0], ended[3].err
+    assert [each.code for each in ended] == [8, 8, 0, 8, 8, 0], ended[3].err
     assert "127.0.0.1:1/x?x=(hidden)" in ended[3].out
     assert list(_songs(chaoskit.home, *ended, inputs=(file, values))) == []
 

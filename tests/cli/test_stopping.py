@@ -64,7 +64,7 @@ def test_a_run_that_is_stopped_is_undone_and_says_so(
 @pytest.mark.parametrize(
     ("number", "moment", "code", "outcome"),
     [
-        (signal.SIGTERM, "was injected, and the steady state held", 143, "terminated"),
+        (signal.SIGTERM, "; Litmus looked at no probe", 143, "terminated"),
         (signal.SIGINT, "steady after ", 130, "interrupted"),
     ],
 )
