@@ -59,7 +59,7 @@ def test_a_copy_has_all_of_them(store: KnownStore) -> None:
 
 
 def test_an_end_that_nobody_here_knows_is_no_bug() -> None:
-    with pytest.raises(CannotStart, match="it has ended: blown up, which is no outcome"):
+    with pytest.raises(CannotStart, match="it has ended: blown up, which is an outcome of a newer version"):
         outcome_named("blown-up")
 
 
