@@ -45,7 +45,7 @@ def patterns(
         bool, typer.Option("--failures", help="What recurs in the failures themselves, by the signals.")
     ] = False,
     hours: Annotated[
-        float | None, typer.Option(min=1, help="With --failures: how far back.", show_default="168.0")
+        float | None, typer.Option(min=1, help="With --failures: how far back, 168 unless it is given.")
     ] = None,
     data: Annotated[
         list[Path] | None, typer.Option(help="With --failures: these files instead of Prometheus.")

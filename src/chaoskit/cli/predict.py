@@ -67,7 +67,7 @@ def predict(
         bool, typer.Option("--scorecard", help="Tell whether past predictions came true instead.")
     ] = False,
     hours: Annotated[
-        float | None, typer.Option(min=0.1, help="With --scorecard: how far back.", show_default="24.0")
+        float | None, typer.Option(min=0.1, help="With --scorecard: how far back, 24 unless it is given.")
     ] = None,
     data: Annotated[list[Path] | None, typer.Option(help="Read these files instead of Prometheus.")] = None,
     mapping: Annotated[Path | None, typer.Option(help="What the columns of the files mean.")] = None,
