@@ -11,7 +11,7 @@ from tests.reports.made import at, run, weak
 
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.errors import CannotStart
-from chaoskit.newer import KnownStore
+from chaoskit.newer import KnownStore, newer
 from chaoskit.outcome import outcome_named
 
 WORD, FORM = "1aaa000000000001", "1bbb000000000002"
@@ -46,6 +46,13 @@ def test_a_store_with_nothing_else_is_read_to_its_end(tmp_path: Path) -> None:
     opened.load(NEWER)
     assert opened.find("run", limit=1) == ()
     opened.close()
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"), [(None, False), (1, False), (99, True), ("2", True), ([2], True)]
+)
+def test_a_form_that_is_no_number_is_not_known_either(version: object, expected: bool) -> None:
+    assert newer(run(schema_version=version)) is expected
 
 
 @pytest.mark.parametrize("wanted", [WORD, FORM])

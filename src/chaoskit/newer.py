@@ -17,8 +17,9 @@ _CHECKED = ("kind", "id", "outcome", "schema_version")
 
 def newer(document: Document) -> bool:
     """Whether it has an outcome or a form that this chaoskit does not know."""
-    outcome, version = document.get("outcome"), document.get("schema_version")
-    return (outcome is not None and outcome not in _OUTCOMES) or (version or 0) > Record.schema_version
+    outcome, version = document.get("outcome"), document.get("schema_version") or 0
+    known = isinstance(version, int) and version <= Record.schema_version
+    return not known or (outcome is not None and outcome not in _OUTCOMES)
 
 
 class KnownStore:
