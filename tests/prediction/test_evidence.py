@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -11,7 +11,7 @@ import pytest
 from chaoskit import errors
 from chaoskit.prediction import calibrating, evidence, features, folds, page
 from chaoskit.prediction.alarms import Judge
-from chaoskit.prediction.calibration import Healthy, usual
+from chaoskit.prediction.calibration import Healthy, Usual, usual
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained, build, evaluate, recalibrated
 from chaoskit.prediction.forest import Options
@@ -284,6 +284,21 @@ def test_a_place_whose_scores_are_too_low_to_be_told_apart_moves_nothing_and_is_
     found = calibrating.fit(moved.model, table, scores, every, 6)
     assert found.calibration == moved.model.calibration
     assert "too low there to be told apart" in calibrating.words_of_chances(moved.model, found)
+
+
+def test_a_home_whose_scores_were_too_low_to_be_told_apart_is_called_so(world: World, moved: Trained) -> None:
+    home = moved.model.home
+    assert home is not None
+    low = replace(home, usual=Usual(-6.77, 0.57, 0.01, 0.01))
+    model = replace(moved.model, facts={**moved.model.facts, "home": asdict(low)})
+    rest, random = restless(world, 4), np.random.default_rng(3)
+    table, every = tabulate(rest, model.spec), folds.everything(rest)
+    scores = [random.uniform(0.001, 0.0013, truth.y.shape).astype(np.float32) for truth in rest.truths]
+    found = calibrating.fit(model, table, scores, every, 6)
+    assert found.usual is not None
+    assert not found.usual.floored
+    assert found.calibration == low.calibration
+    assert "too low at home to be told apart" in calibrating.words_of_chances(model, found)
 
 
 LOOKS_FAILING = (

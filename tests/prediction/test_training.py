@@ -183,7 +183,10 @@ def lying(calibration: Calibration, *pods: tuple[int, float]) -> Usual:
 
 
 EVERY = np.linspace(0, 1, 1001, dtype=np.float32)
-NEAR_HOME = [Curve(1.0, 0.0), Steps((0.02, 0.1, 0.3, 0.5, 0.7, 0.9), (0.001, 0.02, 0.15, 0.5, 0.85, 0.98))]
+NEAR_HOME: list[Calibration] = [
+    Curve(1.0, 0.0),
+    Steps((0.02, 0.1, 0.3, 0.5, 0.7, 0.9), (0.001, 0.02, 0.15, 0.5, 0.85, 0.98)),
+]
 
 
 @pytest.mark.parametrize("calibration", NEAR_HOME)
@@ -241,6 +244,30 @@ def test_scores_at_the_least_that_is_told_apart_make_no_high_score_more_probable
     told = calibrated(calibration, EVERY)
     assert (wide[told >= 0.5] <= told[told >= 0.5]).all()
     assert (wide[told >= 0.5] < told[told >= 0.5]).any()
+
+
+def at(level: float, spread: float) -> Usual:
+    """How 24 000 scores lie whose logits are drawn about such a level, with such a spread."""
+    logits = np.random.default_rng(0).normal(level, spread, 24_000)
+    scores = (1 / (1 + np.exp(-logits))).astype(np.float32)
+    found = usual(Healthy(scores, np.arange(24_000) // 60, 60), NEAR_HOME[0])
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize("calibration", [*NEAR_HOME, Curve(2.08, -2.65)])
+@pytest.mark.parametrize(
+    "here", [at(-6.4, 0.25), Usual(-6.65, 0.25, 0.01, 0.01), Usual(-6.0, 0.4, 0.01, 0.01)]
+)
+def test_a_place_that_is_narrower_than_a_floored_home_makes_no_high_score_more_probable(
+    calibration: Calibration, here: Usual
+) -> None:
+    home = at(-6.9, 0.8)
+    assert home.floored
+    assert not here.floored
+    now, told = calibrated(moved(Home(calibration, home), here), EVERY), calibrated(calibration, EVERY)
+    high = EVERY >= 0.1
+    assert (now[high] <= told[high]).all()
 
 
 def test_failures_of_one_stretch_alone_cannot_be_calibrated(leaks: Labelled) -> None:

@@ -109,8 +109,13 @@ def _unmoved(model: Model, found: Fitted) -> str:
         why = f"the forest's scores do not vary {where}"
     elif found.usual.floored and not cut_more(home.usual, found.cut):
         why = (
-            "nearly all of the forest's scores are too low there to be told apart:"
+            "many of the forest's scores are too low there to be told apart:"
             " that it is quieter makes no high score more probable"
+        )
+    elif home.usual.floored and not cut_more(home.usual, found.cut):
+        why = (
+            "many of the forest's scores were too low at home to be told apart:"
+            " that they vary less there makes no high score more probable"
         )
     elif cut_more(home.usual, found.cut):
         why = (

@@ -171,17 +171,20 @@ def cut_more(home: Usual, cut: float) -> bool:
 
 
 def at_least(home: Usual, here: Usual) -> bool:
-    """Whether scores tell only what a place has at least: more is cut than at home, or they are floored."""
-    return cut_more(home, here.cut) or here.floored
+    """Whether scores tell only what a place has at least: more is cut than at home, or either is floored.
+
+    Of a home that is floored nobody knows how wide it is: that a place is narrower than that says nothing.
+    """
+    return cut_more(home, here.cut) or here.floored or home.floored
 
 
 def moved(made: Home, here: Usual) -> Calibration:
     """The calibration for a place whose healthy scores lie so.
 
     A score is as probable there as one that is as far from usual was at home, in units of the spread, as far
-    as `WIDEST` and `FARTHEST` allow. Where more than at home is cut, or scores are floored, the place may lie
-    higher or wider, never lower or narrower: no score above home's level is more probable. The very same
-    calibration where both lie the same, or where scores do not vary.
+    as `WIDEST` and `FARTHEST` allow. Where more than at home is cut, or scores are floored in one of both,
+    the place may lie higher or wider, never lower or narrower: no score above home's level is more probable.
+    The very same calibration where both lie the same, or where scores do not vary.
     """
     calibration, home = made.calibration, made.usual
     if home.still or here.still:
