@@ -193,8 +193,9 @@ class PredictionRecord(Record):
     `mode` is ``forecast``, ``detect`` or ``rules``, "" of an older version. Without a horizon (0 min) a
     forecast is of ramps, and all else says: it is failing now. `trend` is the probability (the score, where
     only rules spoke) over the last hour, oldest first. `similar` are past incidents that it is like, with the
-    share of trees in which it is (`likeness`) and what `helped` then. `rule` is what alarms beside a model's
-    forest, of which the probability is; "" where that alarms itself, where nothing does, or only rules spoke.
+    share of trees in which it is (`likeness`) and what `helped` then. `rule` is what alarms instead of a
+    model's forest (a rule or the evidence), of which the probability is; "" where that alarms itself, be it
+    beside others, where nothing does, or only rules spoke.
     """
 
     kind: ClassVar[str] = "prediction"

@@ -181,7 +181,7 @@ def test_whose_the_percentage_is_is_said_where_a_rule_alarms(rule: str, *, told:
     seen = outlook(record(probability=0.07, alarmed=True, rule=rule))
     text = io.StringIO()
     outlooks.show(Console(file=text, soft_wrap=True), seen)
-    assert ("An alarm is a rule or the forest" in text.getvalue()) is told
+    assert ("An alarm is a rule, the evidence or the forest" in text.getvalue()) is told
 
 
 RULE: dict[str, Any] = {"probability": None, "low": None, "high": None, "model": "rules"}

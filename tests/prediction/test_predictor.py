@@ -33,6 +33,7 @@ from chaoskit.prediction.rules import by_rules, findings
 from chaoskit.prediction.scoring import target_of
 from chaoskit.prediction.silence import heard, silent
 from chaoskit.prediction.table import tabulate
+from chaoskit.records import PredictionRecord
 from chaoskit.signals import BY_NAME
 
 World = Callable[..., Dataset]
@@ -110,6 +111,27 @@ def test_a_rule_that_alarms_alarms_the_record_comes_first_and_is_named(
     assert not any(record.alarmed for record in others)
     eager = replace(trained.model, join=Join({FOREST: 0.01, STATIC: 0.995}))
     assert {(each.alarmed, each.rule) for each in predict(eager, window, now=block.end)[:1]} == {(True, "")}
+
+
+def test_no_rule_is_named_where_the_forest_alarms_too_though_the_rule_is_further_beyond(
+    trained: Trained, leaks: Labelled
+) -> None:
+    window = before_a_leak_ends(leaks, 10)
+    (block,) = window.blocks
+    row = leaks.events[-1].rows[0]
+    values = block.values.copy()
+    values[row, window.column("ready"), -1] = 0
+    unready = replace(window, blocks=(replace(block, values=values),))
+
+    def first(forest: float) -> PredictionRecord:
+        join = Join({FOREST: forest, STATIC: 0.2})
+        return predict(replace(trained.model, join=join), unready, now=block.end)[0]
+
+    assert first(2.0).target == block.rows[row].workload
+    assert first(2.0).score == pytest.approx(5)
+    assert (first(2.0).rule, first(0.3).rule) == ("static rule", "")
+    assert first(0.3).score == pytest.approx(5)
+    assert first(0.3).reasons[0] == "static rule: is not ready"
 
 
 def test_an_alarm_that_members_hand_over_holds_as_it_was_judged(trained: Trained, leaks: Labelled) -> None:

@@ -83,7 +83,10 @@ def show(out: Console, outlook: Outlook, *, advice: bool = True) -> None:
         out.print(line)
     out.print()
     if any(each.rule for each in outlook.predictions):
-        out.print("An alarm is a rule or the forest over its threshold; the percentage is the forest's.")
+        out.print(
+            "An alarm is a rule, the evidence or the forest over its threshold;"
+            " the percentage is the forest's."
+        )
     out.print(_manner(outlook.manner))
     if advice:
         _advice(out, outlook.predictions, everywhere=outlook.everywhere)

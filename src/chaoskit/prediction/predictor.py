@@ -11,7 +11,6 @@ from chaoskit import errors
 from chaoskit.prediction import features
 from chaoskit.prediction.dataset import Block, Dataset, present
 from chaoskit.prediction.explanation import explained, issues_of, spoken
-from chaoskit.prediction.joined import FOREST
 from chaoskit.prediction.labels import STALE
 from chaoskit.prediction.reasons import Look, duration
 from chaoskit.prediction.risks import Compute, Seen, risks_of, samples_in
@@ -76,7 +75,7 @@ def predict(
                 high=max(risk.high, risk.probability),
                 score=risk.score,
                 alarmed=risk.alarmed,
-                rule=risk.voice if risk.alarmed and risk.voice != FOREST else "",
+                rule=risk.rule,
                 issue=issue,
                 **details.get(risk.row, {}),
             )

@@ -30,7 +30,10 @@ BAG = 10
 
 @dataclass(frozen=True, slots=True)
 class Risk:
-    """One workload's riskiest pod; `voice` is the member of the alarm that is furthest up now."""
+    """One workload's riskiest pod; `voice` is the member of the alarm that is furthest up now.
+
+    `foreseen` says whether the forest has reached its own threshold, for as long as an alarm must hold.
+    """
 
     row: int
     who: Row
@@ -39,11 +42,17 @@ class Risk:
     probability: float
     low: float
     high: float
+    foreseen: bool
 
     @property
     def alarmed(self) -> bool:
         """Whether a member of the alarm has reached its threshold."""
         return self.score >= ALARM
+
+    @property
+    def rule(self) -> str:
+        """What alarms and not the forest; "" where that alarms too, or nothing does."""
+        return self.voice if self.alarmed and not self.foreseen and self.voice != FOREST else ""
 
     @property
     def telling(self) -> bool:
@@ -111,6 +120,7 @@ def risks_of(model: Model, seen: Seen) -> list[Risk]:
     low, high = np.quantile(spread, [0.1, 0.9], axis=0)
     units = _units(model, seen, alive, scores)
     score = joined.score(units, model.spec.recipe).min(axis=1)  # what held for as long as an alarm must
+    foreseen = units[FOREST].min(axis=1) >= ALARM
     voices, voice = list(units), np.stack([each[:, -1] for each in units.values()]).argmax(axis=0)
     best: dict[tuple[str, str], Risk] = {}
     for index in np.lexsort((-score, -probability, score < ALARM)).tolist():
@@ -125,6 +135,7 @@ def risks_of(model: Model, seen: Seen) -> list[Risk]:
                 float(probability[index]),
                 float(low[index]),
                 float(high[index]),
+                bool(foreseen[index]),
             )
     ranked = sorted(best.values(), key=lambda risk: risk.who.workload)
     return sorted(ranked, key=lambda risk: risk.order, reverse=True)
