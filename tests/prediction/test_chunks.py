@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from array import array
 from collections.abc import Mapping
@@ -191,6 +192,28 @@ def test_a_mapping_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(errors.InvalidInput, match=r"holds a mapping\.yaml and no collection"):
         collected(source, tmp_path)
     assert ((tmp_path / "mapping.yaml").read_text(), source.asked) == ("mine\n", [])
+
+
+def test_a_mapping_that_was_edited_since_is_not_overwritten(tmp_path: Path) -> None:
+    collected(Prometheus(), tmp_path)
+    mapping, source = tmp_path / "mapping.yaml", Prometheus()
+    edited = mapping.read_text() + "events: {file: incidents.csv}\n"
+    mapping.write_text(edited)
+    with pytest.raises(errors.InvalidInput, match=r"mapping\.yaml was edited since") as caught:
+        collected(source, tmp_path)
+    assert (mapping.read_text(), source.asked) == (edited, [])
+    assert "keep it under another name" in caught.value.hint
+    mapping.rename(tmp_path / "mine.yaml")
+    collected(source, tmp_path)
+    assert edited.startswith(mapping.read_text())
+
+
+@pytest.mark.parametrize("told", ["", "of another moment"])
+def test_a_mapping_of_which_the_index_does_not_tell_yet_was_not_edited(tmp_path: Path, told: str) -> None:
+    collected(Prometheus(), tmp_path)
+    index = tmp_path / "collection.json"
+    index.write_text(json.dumps({**json.loads(index.read_text()), "mapping": told}))
+    assert collected(Prometheus(), tmp_path).new == 0
 
 
 def test_a_signal_that_is_refused_is_missing_and_told_once(tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ class Folder:
     """A folder of stretches of one collection.
 
     Raises:
-        InvalidInput: another collection lies there, or a mapping of something else.
+        InvalidInput: another collection lies there, or a mapping of something else, or one that was edited.
     """
 
     def __init__(self, path: Path, asked: Asked) -> None:
@@ -127,6 +127,13 @@ class Folder:
                 hint="choose another --out",
             )
         self._known = {each.start: each for each in map(_chunk, found.get("chunks", []))}
+        self._mapping = str(found.get("mapping", ""))
+        # One that was written just before the index, or before the index told of it, is what its chunks say.
+        if _digest(path / MAPPING) not in {"", self._mapping, hashlib.sha256(self._read_by()).hexdigest()}:
+            raise errors.InvalidInput(
+                f"{path / MAPPING} was edited since: it would be overwritten",
+                hint="keep it under another name, and read the files by that",
+            )
 
     @property
     def chunks(self) -> tuple[Chunk, ...]:
@@ -154,9 +161,23 @@ class Folder:
         """The stretch lies there, and the folder says so; None: nothing was measured in it."""
         written = chunk if measured is None else self._write(chunk, measured)
         self._known[chunk.start] = written
-        content = {"schema": SCHEMA, "asked": self.asked.document, "chunks": [_plain(c) for c in self.chunks]}
-        objects.write(self.path / INDEX, content)
+        self._keep()
         return written
+
+    def _keep(self) -> None:
+        """The index says what is there, and what the mapping was when it was written."""
+        content = {
+            "schema": SCHEMA,
+            "asked": self.asked.document,
+            "mapping": self._mapping,
+            "chunks": [_plain(each) for each in self.chunks],
+        }
+        objects.write(self.path / INDEX, content)
+
+    def _read_by(self) -> bytes:
+        """The mapping file that reads what is there."""
+        there = [each for each in self.chunks if each.file]
+        return documents.dump(_mapping(self.asked, there)).encode()
 
     def _write(self, chunk: Chunk, measured: Dataset) -> Chunk:
         self.path.mkdir(parents=True, exist_ok=True)
@@ -175,14 +196,15 @@ class Folder:
         Raises:
             CannotStart: nothing was measured in any stretch.
         """
-        there = [each for each in self.chunks if each.file]
-        if not there:
+        if not any(each.file for each in self.chunks):
             raise errors.CannotStart(
                 f"no signal has a sample in namespace {self.asked.namespace} in all that time",
                 hint=f"chaoskit monitor lint --namespace {self.asked.namespace}",
             )
-        path = self.path / MAPPING
-        path.write_text(documents.dump(_mapping(self.asked, there)), encoding="utf-8")
+        path, content = self.path / MAPPING, self._read_by()
+        files.write(path, content)
+        self._mapping = hashlib.sha256(content).hexdigest()
+        self._keep()
         return path
 
 
