@@ -6,6 +6,7 @@ import io
 import json
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -206,3 +207,29 @@ CART = Silent("shop", "deployment/cart", 6.0)
 )
 def test_what_nothing_is_known_of_passes_no_gate(gate: Gate, seen: Outlook, outcome: Outcome) -> None:
     assert gate.outcome(seen) is outcome
+
+
+MEASURED = """apiVersion: chaoskit.io/v1
+kind: DataMapping
+metadata: {name: one}
+files: [m.csv]
+step: 60
+timestamp: at
+identity: {pod: pod}
+signals: {cpu_usage: {column: cpu}}
+events: {file: e.csv}
+"""
+
+
+def test_an_answer_of_files_asks_nothing_of_their_events(tmp_path: Path) -> None:
+    minutes = "".join(f"2026-01-01T00:{m:02}:00Z,web-1,1\n" for m in range(60))
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n" + minutes)
+    (tmp_path / "m.yaml").write_text(MEASURED)
+    stretch = "2026-01-01T00:10:00Z,2026-01-01T00:20:00Z"
+    (tmp_path / "e.csv").write_text(f"start,end,target,issue\n{stretch},db,x\n{stretch},cache,x\n")
+    files = ("--data", tmp_path, "--mapping", tmp_path / "m.yaml")
+    ended = CommandLine(tmp_path)("predict", *files)
+    assert (ended.code, "names anybody" in ended.err) == (0, False), ended.err
+    healthy = CommandLine(tmp_path)("patterns", "--failures", *files)
+    assert (healthy.code, "! none of the 2 events names anybody" in healthy.err) == (0, True), healthy.err
+    assert CommandLine(tmp_path)("train", *files).code == 2

@@ -425,6 +425,43 @@ def test_events_all_of_which_name_nobody_are_refused(tmp_path: Path) -> None:
     assert "web-1, web-2" in caught.value.hint
 
 
+def stretches(folder: Path, *lines: str, more: str = "", unlabelled: bool = False) -> Dataset:
+    """An hour of web-old, ten hours later one of web-new, and these lines of events."""
+    hours = [
+        f"2026-01-01T{hour}:{m:02}:00Z,{pod},1\n" for hour, pod in OLD_AND_NEW.items() for m in range(60)
+    ]
+    (folder / "m.csv").write_text("at,pod,cpu\n" + "".join(hours))
+    (folder / "e.csv").write_text("start,end,target,issue,kind\n" + "".join(lines))
+    return read([folder], mapping(folder, f"{SIGNALS}events: {{file: e.csv{more}}}\n"), unlabelled=unlabelled)
+
+
+OLD_AND_NEW = {"00": "web-old", "12": "web-new"}
+OLD, NEW, ANYBODY = (
+    f"2026-01-01T12:{m}:00Z,2026-01-01T12:{m + 5}:00Z,{pod},x,{kind}\n"
+    for m, pod, kind in ((10, "web-old", "told"), (30, "web-new", "told"), (50, "*", "other"))
+)
+
+
+def test_an_event_of_a_pod_that_is_in_the_data_at_another_time_names_nobody(tmp_path: Path) -> None:
+    assert stretches(tmp_path, OLD, NEW).notes == ("1 event names nobody in the data: web-old",)
+    with pytest.raises(errors.InvalidInput, match="names anybody in the data: web-old"):
+        stretches(tmp_path, OLD)
+
+
+@pytest.mark.parametrize("more", ["", ", where: {kind: told}, censored: {kind: other}"])
+def test_an_event_of_everybody_does_not_excuse_that_the_others_name_nobody(tmp_path: Path, more: str) -> None:
+    with pytest.raises(errors.InvalidInput, match="names anybody in the data: web-old"):
+        stretches(tmp_path, OLD, ANYBODY, more=more)
+    assert stretches(tmp_path, NEW, ANYBODY, more=more).notes == ()
+
+
+def test_where_nothing_is_learned_from_events_it_is_told_that_they_say_nothing(tmp_path: Path) -> None:
+    (found,) = stretches(tmp_path, OLD, unlabelled=True).notes
+    assert found == "none of the 1 event names anybody in the data: web-old"
+    (found,) = stretches(tmp_path, NEW.replace("2026", "2027"), unlabelled=True).notes
+    assert found.startswith("none of the 1 events lies within the data")
+
+
 def test_chaos_elsewhere_is_no_mistake(tmp_path: Path) -> None:
     assert events(tmp_path, "node/worker-1", more=", meaning: chaos").notes == ()
     assert events(tmp_path, "redis", more=", meaning: chaos").notes == (

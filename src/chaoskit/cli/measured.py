@@ -31,7 +31,8 @@ def read(
 ) -> tuple[Dataset, Mapping, Target]:
     """The files, what their columns mean, and what they can teach; what is strange about them was told.
 
-    An events file that the mapping names has to be there; of data that may be `unlabelled` its lack is told.
+    An events file that the mapping names has to be there and tell of the data; of data that may be
+    `unlabelled` it is told that it does not.
 
     Raises:
         InvalidInput: one of both is missing, or cannot be read.
@@ -56,7 +57,7 @@ def read(
         timedelta(minutes=meaning.target.horizon_minutes),
         confirm=meaning.target.confirm,
     )
-    dataset = prediction.read(data, meaning)
+    dataset = prediction.read(data, meaning, unlabelled=unlabelled)
     for note in dataset.notes:
         tell(f"! {note}")
     return dataset, meaning, target

@@ -219,7 +219,7 @@ def _from_files(
     chosen = learning.chosen(
         settings.home / "models", model or settings.model, key=settings.model_key.encode()
     )
-    dataset = prediction.read(data, prediction.load_mapping(mapping))
+    dataset = prediction.read(data, prediction.load_mapping(mapping).without_events())
     for note in dataset.notes:
         session.say(f"! {note}")
     now = moment(at, "--at") if at else dataset.blocks[-1].end

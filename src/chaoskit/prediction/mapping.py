@@ -189,6 +189,10 @@ class Mapping(_Written):
             raise ValueError("a file is wide or tidy: leave one of both out")
         return self
 
+    def without_events(self) -> Mapping:
+        """The same for whoever asks of no label."""
+        return self.model_copy(update={"events": None})
+
     def catalogue(self) -> tuple[Signal, ...]:
         """Its signals, in the order of the file; those of chaoskit's catalogue keep their unit and kind."""
         return tuple(_signal(name, column, self.step) for name, column in self.signals.items())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from chaoskit import errors
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction.dataset import Block
-from chaoskit.prediction.labels import names_of
+from chaoskit.prediction.labels import rows_of
 from chaoskit.records import LabelRecord
 from chaoskit.signals import BY_NAME
 
@@ -48,27 +48,53 @@ def zones(clocks: Mapping[Path, bool]) -> list[str]:
     return [f"times without a zone count as UTC: those in {_some(bare)}; in {_some(others)} they have one"]
 
 
-def check_events(labels: Iterable[LabelRecord], blocks: Sequence[Block]) -> list[str]:
-    """In words, which events name nobody in the data; of them nothing is learned.
+def check_events(
+    labels: Iterable[LabelRecord], blocks: Sequence[Block], *, unlabelled: bool = False
+) -> list[str]:
+    """In words, which events name nobody who is in the data then; of them nothing is learned.
+
+    Of data that may be `unlabelled` it is told in such words, too, that the events say nothing of it at all.
 
     Raises:
-        InvalidInput: none lies within the data's time, or none of these names anybody.
+        InvalidInput: none lies within the data's time, or no failure that names somebody names one of these.
     """
     told = [each for each in labels if each.meaning != "unknown"]
     inside = [each for each in told if any(_inside(each, block) for block in blocks)]
-    if told and not inside:
-        raise _elsewhen(told, blocks)
-    lost = list(_nobodys(inside, blocks))
-    if not lost:
-        return []
+    lost = [each for each in inside if not _means(each, blocks)]
+    if useless := _useless(told, inside, lost, blocks):
+        if not unlabelled:
+            raise useless
+        return [useless.message]
     names = _some([each.target or "(no name)" for each in lost])
-    if len(lost) == len(inside) and not any(each.meaning == "chaos" for each in lost):
-        known = _some([row.pod for block in blocks for row in block.rows])
-        raise errors.InvalidInput(
-            f"none of the {_events(len(lost))} names anybody in the data: {names}",
-            hint=f"pods there are called {known}; a target is a pod, a workload, kind/workload or {ALL}",
-        )
-    return [f"{_events(len(lost))} name{'s' if len(lost) == 1 else ''} nobody in the data: {names}"]
+    return [f"{_events(len(lost))} name{'' if len(lost) > 1 else 's'} nobody in the data: {names}"] * bool(
+        lost
+    )
+
+
+def _useless(
+    told: Sequence[LabelRecord],
+    inside: Sequence[LabelRecord],
+    lost: Sequence[LabelRecord],
+    blocks: Sequence[Block],
+) -> errors.InvalidInput | None:
+    """Why nothing can be learned from what is told; None where something can, or nothing is told."""
+    if told and not inside:
+        return _elsewhen(told, blocks)
+    named = [each for each in inside if each.meaning in {"failure", "ramp"} and each.target != ALL]
+    if not named or any(each not in lost for each in named):
+        return None
+    names = _some([each.target or "(no name)" for each in named])
+    known = _some([row.pod for block in blocks for row in block.rows])
+    return errors.InvalidInput(
+        f"none of the {_events(len(named))} names anybody in the data: {names}",
+        hint=f"pods there are called {known}; a target is a pod, a workload, kind/workload or {ALL}",
+    )
+
+
+def _means(each: LabelRecord, blocks: Sequence[Block]) -> bool:
+    """Whether it means a row that is there then; chaos on a node has none."""
+    node = each.meaning == "chaos" and each.target.startswith("node/")
+    return node or any(_inside(each, block) and rows_of(block, each) for block in blocks)
 
 
 def _inside(each: LabelRecord, block: Block) -> bool:
@@ -84,19 +110,6 @@ def _elsewhen(told: Sequence[LabelRecord], blocks: Sequence[Block]) -> errors.In
         f" to {end:%Y-%m-%d %H:%M} UTC",
         hint="are the two files' times of one zone? times without a zone count as UTC",
     )
-
-
-def _nobodys(labels: Iterable[LabelRecord], blocks: Sequence[Block]) -> Iterator[LabelRecord]:
-    """The events whose target no row of their run has; chaos on a node has no row to name."""
-    known: dict[str, set[str]] = {"": set()}
-    for block in blocks:
-        names = {name for row in block.rows for name in names_of(row)}
-        known.setdefault(block.run, set()).update(names)
-        known[""] |= names
-    for each in labels:
-        node = each.meaning == "chaos" and each.target.startswith("node/")
-        if each.target not in {ALL, *known[each.run]} and not node:
-            yield each
 
 
 def _events(count: int) -> str:

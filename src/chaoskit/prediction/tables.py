@@ -34,12 +34,13 @@ class _Line:
     values: tuple[float, ...]
 
 
-def read(paths: Sequence[Path], mapping: mappings.Mapping) -> Dataset:
+def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool = False) -> Dataset:
     """The files as a dataset, with the labels of the events file where the mapping names one, and its own.
 
     `paths` are files, or folders in which the mapping's own files lie. Lines may come in any order, blocks
     are in that of time; of two values for the same pod, moment and signal the later line counts. Raises
-    `InvalidInput` naming file, line and column.
+    `InvalidInput` naming file, line and column. Events that say nothing of the data are refused, too; where
+    nothing is learned from them, as the data may be `unlabelled`, a note tells of it.
     """
     clocks: Clocks = {}
     lines = [line for path in files(paths, mapping.files) for line in _lines(path, mapping, clocks)]
@@ -50,7 +51,12 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping) -> Dataset:
     written = files(paths, [mapping.events.file], required=False) if mapping.events else []
     labels, doubled = once(read_labels(written, mapping, clocks))
     signals = mapping.catalogue()
-    notes = (*zones(clocks), *doubled, *check_events(labels, blocks), *extremes(signals, blocks))
+    notes = (
+        *zones(clocks),
+        *doubled,
+        *check_events(labels, blocks, unlabelled=unlabelled),
+        *extremes(signals, blocks),
+    )
     return Dataset(signals, mapping.step, blocks, labels, mapping.blind, notes)
 
 
