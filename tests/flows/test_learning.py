@@ -44,3 +44,21 @@ def test_a_model_lies_in_the_store_of_models_and_nowhere_else(tmp_path: Path, na
     with pytest.raises(errors.InvalidInput, match="is no name of a model"):
         learning.fit(leaking(), models=tmp_path / "home" / "models", base=name, options=small())
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["../esc-1", "/absolute", ".hidden", "two\nlines", "x" * 256])
+def test_no_model_is_asked_that_lies_elsewhere(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "models"
+    asked = str(tmp_path / "absolute") if name == "/absolute" else name
+    for place in ("esc-1", "absolute", "models/.hidden", "models/two\nlines"):
+        (tmp_path / place).mkdir(parents=True)
+    data = leaking()
+    with pytest.raises(errors.UnknownName):
+        learning.chosen(root, asked)
+    with pytest.raises(errors.UnknownName):
+        learning.judged(data, models=root, model=asked)
+    with pytest.raises(errors.UnknownName):
+        learning.calibrate(data, models=root, model=asked)
+    with pytest.raises(errors.UnknownName):
+        learning.exported(root, asked, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -147,6 +147,24 @@ def test_nothing_outside_the_store_of_models_is_promoted(kept: Path) -> None:
         registry.promote(kept.parent / "below", f"../{kept.name}")
 
 
+def test_a_model_of_the_longest_name_is_promoted_and_calibrated_like_any_other(
+    trained: Trained, tmp_path: Path
+) -> None:
+    good = replace(trained, report=replace(trained.report, beaten_by=()))
+    base = "x" * registry.LONGEST
+    registry.check_name(base)
+    folder = artifact.save(good, tmp_path / registry.next_name(tmp_path, base), state=tmp_path)
+    assert registry.promote(tmp_path, folder.name)
+    name = folder.name
+    for number in (1, 2, 3):
+        name = registry.next_name(tmp_path, registry.calibrated_name(name))
+        assert name == f"{base}-1-calibrated-{number}"
+        artifact.save(good, tmp_path / name, state=tmp_path)
+    assert len(registry.names(tmp_path)) == 4
+    with pytest.raises(errors.InvalidInput, match="is no name of a model"):
+        registry.calibrated_name("x" * 220)
+
+
 def test_a_model_that_could_not_be_saved_whole_is_none(trained: Trained, tmp_path: Path) -> None:
     broken = tmp_path / "state"
     broken.write_text("no folder")

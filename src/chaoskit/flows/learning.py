@@ -166,11 +166,12 @@ def calibrate(
     `InvalidInput` when it is too coarse for it.
     """
     folder = _folder(models, model)
+    base = prediction.calibrated_name(folder.name)
     trained = prediction.load(folder, state=models, key=key, witnesses=True)
     step = trained.model.spec.step
     labelled = prediction.label(dataset.thin(step), trained.model.target, extra=extra)
     fitted = prediction.recalibrated(trained, labelled, false_alarms_per_day)
-    place = kept(fitted, models, f"{folder.name}-calibrated", key=key)
+    place = kept(fitted, models, base, key=key)
     return Calibrated(
         place.name,
         place,
@@ -190,7 +191,7 @@ def _folder(models: Path, model: str) -> Path:
     wanted = model or prediction.promoted(models)
     if not wanted:
         raise NotFound("no model is promoted", hint="name one with --model: chaoskit models list")
-    if not (models / wanted).is_dir():
+    if not prediction.bare(wanted) or not (models / wanted).is_dir():
         if not model:
             raise NotFound(
                 f"{wanted} is promoted, but its folder is gone",
@@ -243,10 +244,10 @@ def exported(models: Path, name: str, out: Path, *, key: bytes = b"") -> Path:
 def imported(models: Path, source: Path, name: str = "") -> str:
     """A model without pickle from elsewhere is kept; its name. Raises `InvalidInput` when it is none."""
     from chaoskit.prediction import objects, portable
-    from chaoskit.prediction.registry import CARD
+    from chaoskit.prediction.registry import CARD, HUNG, LONGEST
 
     wanted = name or str(objects.read(source / CARD).get("name") or source.name)
-    prediction.check_name(wanted)
+    prediction.check_name(wanted, longest=LONGEST + HUNG)
     return portable.install(source, models / wanted).name
 
 

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from chaoskit.prediction.predictor import history as history
     from chaoskit.prediction.predictor import predict as predict
     from chaoskit.prediction.registry import Listed as Listed
+    from chaoskit.prediction.registry import bare as bare
+    from chaoskit.prediction.registry import calibrated_name as calibrated_name
     from chaoskit.prediction.registry import check_name as check_name
     from chaoskit.prediction.registry import fallback as fallback
     from chaoskit.prediction.registry import judge as judge
@@ -80,6 +82,8 @@ _HOME = {
     "predictor": ("history", "predict"),
     "registry": (
         "Listed",
+        "bare",
+        "calibrated_name",
         "check_name",
         "fallback",
         "judge",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,8 +27,9 @@ PORTABLE, DATA = "model.json", "model.joblib"
 """The file that says what a model is, thresholds included: of the form without pickle, else of the other."""
 
 
-LONGEST = 200
-"""Bytes of a name: a file system has 255 for it and what is written beside it meanwhile."""
+LONGEST, HUNG = 200, 30
+"""Bytes of what models are called after, and of the numbers that are hung on; a file system has 255 for both
+and for what is written beside meanwhile."""
 
 RULES = "to let rules answer: chaoskit models retire"
 
@@ -101,20 +103,36 @@ def names(root: Path) -> tuple[Listed, ...]:
     return tuple(sorted(found, key=lambda listed: (str(listed.card.get("trained_at", "")), listed.name)))
 
 
-def usable(name: str) -> bool:
-    """Whether a model may be called so: its folder then lies in the store of models, and is listed there."""
-    printed = name.isprintable() and len(name.encode()) <= LONGEST if name else False
+def bare(name: str) -> bool:
+    """Whether it is the name of one folder: what is called so lies in the store of models, if anywhere."""
+    printed = name.isprintable() and len(name.encode()) < 256 if name else False
     return printed and "/" not in name and not name.startswith((".", "-"))
 
 
-def check_name(name: str) -> None:
-    """A model may be called so.
+def usable(name: str, *, longest: int = LONGEST) -> bool:
+    """Whether models may be called after it: there is room for what is hung on."""
+    return bare(name) and len(name.encode()) <= longest
+
+
+def check_name(name: str, *, longest: int = LONGEST) -> None:
+    """Models may be called after it; a whole name, on which nothing but a number is hung, may be longer.
 
     Raises:
-        InvalidInput: it may not.
+        InvalidInput: they may not.
     """
-    if not usable(name):
+    if not usable(name, longest=longest):
         raise errors.InvalidInput(f"{name!r} is no name of a model", hint="choose one with --name")
+
+
+def calibrated_name(name: str) -> str:
+    """``shop-3-calibrated``, also for a copy of it that was calibrated: what copies of it are called after.
+
+    Raises:
+        InvalidInput: it is too long for a copy.
+    """
+    base = re.sub(r"(-calibrated-[0-9]+)+$", "", name) + "-calibrated"
+    check_name(base, longest=LONGEST + HUNG)
+    return base
 
 
 def next_name(root: Path, base: str) -> str:
@@ -139,7 +157,7 @@ def promote(root: Path, name: str) -> bool:
     Raises `UnknownName` when there is none, `Refused` when nobody here judged it, or it does not beat the
     baselines.
     """
-    if not usable(name) or not digest_of(root / name) or not (root / name / CARD).is_file():
+    if not bare(name) or not digest_of(root / name) or not (root / name / CARD).is_file():
         raise errors.UnknownName(f"no model {name} in {root}", hint="chaoskit models list")
     _check(root / name, _verdict(objects.read(root / KNOWN), root / name))
     with objects.changed(root / PROMOTED) as content:
