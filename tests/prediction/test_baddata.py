@@ -478,6 +478,21 @@ def test_an_event_that_is_written_twice_counts_once(tmp_path: Path) -> None:
     assert found.notes == ("3 events written more than once: each counts once",)
 
 
+def test_an_event_of_everybody_that_is_written_twice_is_told_and_what_ramps_add_is_not(
+    tmp_path: Path,
+) -> None:
+    assert stretches(tmp_path, NEW, ANYBODY, ANYBODY, ANYBODY).notes == (
+        "2 events written more than once: each counts once",
+    )
+    found = stretches(tmp_path, NEW, NEW.replace("web-new", "*"), more=", meaning: ramp")
+    assert ([each.meaning for each in found.labels], found.notes) == (["ramp", "unknown", "ramp"], ())
+
+
+def test_two_faults_of_one_class_at_once_are_two_events(tmp_path: Path) -> None:
+    found = stretches(tmp_path, NEW, NEW.replace("told", "other"), more=", columns: {fault: kind}")
+    assert ([each.fault for each in found.labels], found.notes) == (["told", "other"], ())
+
+
 def test_what_is_strange_about_the_data_is_in_the_report(world: World, options: Small) -> None:
     labelled = faulty(world, spiky())
     strange = replace(labelled, dataset=replace(labelled.dataset, notes=("4 events name nobody",)))
@@ -509,9 +524,23 @@ def test_a_known_signal_is_in_its_own_unit(tmp_path: Path) -> None:
     with pytest.raises(errors.InvalidInput) as caught:
         mapping(tmp_path, f"signals:\n  of_my_own: {{column: a, unit: x}}\n  cpu_usage:\n{own}")
     assert [str(each).partition("  ")[2] for each in caught.value.problems] == [
-        'signals.cpu_usage.unit is "percent", expected cores, as cpu_usage always is: `scale` makes it that'
+        (
+            'signals.cpu_usage.unit is "percent", expected cores:'
+            " leave `unit` out; if the column is in another one, `scale` it"
+        )
     ]
     assert caught.value.problems[0].line == 11
+
+
+def test_a_known_signal_that_counts_up_is_told_to_be_made_a_rate(tmp_path: Path) -> None:
+    counts = "{column: a, kind: counter}"
+    mapping(tmp_path, f"signals: {{restarts: {counts}, of_my_own: {counts}}}\n")
+    mapping(tmp_path, "signals: {cpu_usage: {column: a, kind: counter, rate: true}}\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        mapping(tmp_path, f"signals: {{cpu_usage: {counts}}}\n")
+    (problem,) = caught.value.problems
+    assert "signals.cpu_usage.kind is counter, expected gauge: leave `kind` out" in str(problem)
+    assert "`rate: true`" in str(problem)
 
 
 @pytest.mark.parametrize(("zone", "told"), [("", 0), ("+02:00", 1)])
@@ -524,6 +553,15 @@ def test_times_with_a_zone_beside_times_without_one_are_told(tmp_path: Path, zon
     notes = read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS)).notes
     expected = "times without a zone count as UTC: those in m.csv; in e.csv they have one"
     assert notes == (expected,) * told
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    for name, text in (("a", HOUR), ("b", HOUR.replace("00Z", "00"))):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "m.csv").write_text(text)
+    (note,) = read([tmp_path / "a", tmp_path / "b"], mapping(tmp_path, SIGNALS)).notes
+    with_one, without = tmp_path / "a" / "m.csv", tmp_path / "b" / "m.csv"
+    assert note.endswith(f"those in {without}; in {with_one} they have one")
 
 
 def test_unix_times_need_no_zone(tmp_path: Path) -> None:

@@ -229,9 +229,12 @@ _EXAMPLES = "see examples/data/ for one that is"
 
 
 def _foreign(document: documents.Document, mapping: Mapping) -> Iterator[errors.Problem]:
-    """The units of signals that are known to be measured in another one."""
+    """The units and kinds of signals that are known to be of another one."""
     for name, column in mapping.signals.items():
         known = KNOWN.get(name)
         if known is not None and column.unit not in {"", known.unit}:
-            expected = f"{known.unit}, as {name} always is: `scale` makes it that"
+            expected = f"{known.unit}: leave `unit` out; if the column is in another one, `scale` it"
             yield document.problem(("signals", name, "unit"), documents.shown(column.unit), expected)
+        if known is not None and column.kind == "counter" != known.kind and not column.rate:
+            expected = f"{known.kind}: leave `kind` out; if the column counts up, `rate: true`"
+            yield document.problem(("signals", name, "kind"), "counter", expected)

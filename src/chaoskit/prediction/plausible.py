@@ -32,8 +32,8 @@ def once(labels: Iterable[LabelRecord]) -> tuple[tuple[LabelRecord, ...], list[s
     found: dict[tuple[object, ...], LabelRecord] = {}
     again = 0
     for each in labels:
-        key = (each.run, each.target, each.start, each.end, each.issue, each.meaning)
-        again += key in found and each.target != ALL
+        key = (each.run, each.target, each.start, each.end, each.issue, each.fault, each.meaning)
+        again += key in found and each.meaning != "unknown"  # what a ramp adds is nobody's line
         found.setdefault(key, each)
     words = [f"{_events(again)} written more than once: each counts once"] if again else []
     return tuple(found.values()), words
@@ -41,11 +41,15 @@ def once(labels: Iterable[LabelRecord]) -> tuple[tuple[LabelRecord, ...], list[s
 
 def zones(clocks: Mapping[Path, bool]) -> list[str]:
     """In words, which files name no zone where others do: their times may be of another one."""
-    bare = [path.name for path, zoned in clocks.items() if not zoned]
-    if not bare or len(bare) == len(clocks):
+    if len(set(clocks.values())) < 2:
         return []
-    others = [path.name for path, zoned in clocks.items() if zoned]
-    return [f"times without a zone count as UTC: those in {_some(bare)}; in {_some(others)} they have one"]
+    names = [path.name for path in clocks]
+    twins = len(set(names)) < len(names)
+    without, others = (
+        _some([str(path) if twins else path.name for path, zoned in clocks.items() if zoned is wanted])
+        for wanted in (False, True)
+    )
+    return [f"times without a zone count as UTC: those in {without}; in {others} they have one"]
 
 
 def check_events(
