@@ -146,6 +146,27 @@ def answering(trained: CommandLine) -> Iterator[CommandLine]:
     objects.write(path, before)
 
 
+def test_what_is_strange_about_the_data_is_told_once(
+    trained: CommandLine, other_week: tuple[str | Path, ...], tmp_path: Path
+) -> None:
+    shutil.copytree(other_week[1], tmp_path / "twice")
+    path = tmp_path / "twice" / "events.csv"
+    path.write_text(
+        path.read_text(encoding="utf-8") + path.read_text(encoding="utf-8").splitlines()[1] + "\n"
+    )
+    files = ("--data", path.parent, *other_week[2:])
+    for ended, counts in (
+        (trained("evaluate", *files, "--model", "sockshop-k8s-1"), (1, 0)),
+        (trained("evaluate", *files, "--model", "sockshop-k8s-1", "-q"), (0, 1)),
+        (
+            CommandLine(tmp_path)("train", *files, "--recipe", "window", "--no-thorough", "--no-promote"),
+            (1, 0),
+        ),
+    ):
+        assert ended.code == 0, ended.err
+        assert tuple(told.count("written more than once") for told in (ended.err, ended.out)) == counts
+
+
 def test_the_model_that_answers_is_judged_on_other_data_by_its_own_thresholds(
     answering: CommandLine, other_week: tuple[str | Path, ...]
 ) -> None:

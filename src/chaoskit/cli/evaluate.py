@@ -12,6 +12,8 @@ from chaoskit.cli.render import emit, next_step
 from chaoskit.cli.session import Session, command, new_app
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from chaoskit.prediction import Report
@@ -72,8 +74,9 @@ def evaluate(
         }
         measured.write(report, out, f"Model {name} on other data", command=command_, facts=libraries())
     found = {"model": name, "answers": name == answering, "report": document(report)}
+    told_before = () if session.quiet else dataset.notes
     condemned = not calibrate and report.decides and not report.beats_baselines
-    emit(session, "evaluation", found, lambda c: _table(c, name, report))
+    emit(session, "evaluation", found, lambda c: _table(c, name, report, told_before))
     if condemned and name == answering:
         before = fallback(models)
         instead = f"to let {before}, which did before: chaoskit models rollback" if before else _NOBODY
@@ -83,7 +86,7 @@ def evaluate(
 _NOBODY = "no model that answered before it may take its place; to let rules answer: chaoskit models retire"
 
 
-def _table(out: Console, name: str, report: Report) -> None:
+def _table(out: Console, name: str, report: Report, told_before: Sequence[str]) -> None:
     out.print(f"model {name}  says whether a workload {report.target}; {report.verdict}", style="bold")
-    measured.show(out, report)
+    measured.show(out, report, told_before)
     next_step(out, "chaoskit calibrate --help")

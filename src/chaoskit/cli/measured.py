@@ -122,8 +122,8 @@ def _told(value: Any) -> list[str]:
     return [str(value)]
 
 
-def show(out: Console, report: Report) -> None:
-    """How it was judged, and the table of the model beside the baselines."""
+def show(out: Console, report: Report, told_before: Sequence[str]) -> None:
+    """How it was judged, and the table of the model beside the baselines; no note that was told before."""
     from chaoskit.prediction import notes, rows
     from chaoskit.prediction.card import HEADINGS, caught, intervals, number, told
 
@@ -152,7 +152,8 @@ def show(out: Console, report: Report) -> None:
         if probe.warning:
             out.print(f"! {probe.name}: {probe.warning}", style="yellow")
     for note in notes(report):
-        out.print(f"· {note}")
+        if note not in told_before:
+            out.print(f"· {note}")
     for issue, why in report.blind.items():
         out.print(f"· blind to {issue}: {why}")
 

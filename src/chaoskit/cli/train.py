@@ -16,6 +16,8 @@ from chaoskit.cli.session import Session, command, new_app
 from chaoskit.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from chaoskit.flows.learning import Fitted
@@ -127,10 +129,10 @@ def train(
     wanted = _Wanted(name, options, objectives, chaos, promote, thorough)
     if everywhere and (data or mapping):
         raise InvalidInput("of files every namespace is learned", hint="leave -A out")
-    fitted = (
+    fitted, told_before = (
         _from_files(session, data, mapping, wanted)
         if data or mapping
-        else _from_prometheus(session, hours, wanted, everywhere=everywhere)
+        else (_from_prometheus(session, hours, wanted, everywhere=everywhere), ())
     )
     if out is not None:
         command_ = {
@@ -144,7 +146,12 @@ def train(
         }
         title = f"Model {fitted.name}"
         measured.write(fitted.report, out, title, command=command_, facts=_facts(options))
-    emit(session, "training", _plain(fitted), lambda console: _table(console, fitted, everywhere=everywhere))
+    emit(
+        session,
+        "training",
+        _plain(fitted),
+        lambda console: _table(console, fitted, told_before, everywhere=everywhere),
+    )
 
 
 def _facts(options: Options) -> dict[str, Any]:
@@ -165,12 +172,15 @@ class _Wanted:
     thorough: bool
 
 
-def _from_files(session: Session, data: list[Path] | None, mapping: Path | None, wanted: _Wanted) -> Fitted:
+def _from_files(
+    session: Session, data: list[Path] | None, mapping: Path | None, wanted: _Wanted
+) -> tuple[Fitted, tuple[str, ...]]:
+    """What was learned, and the notes on the files that were told before."""
     from chaoskit.flows.learning import fit
 
     dataset, meaning, target = measured.read(data, mapping, tell=session.say)
     with session.listening() as listen:
-        return fit(
+        fitted = fit(
             dataset,
             models=session.loaded.settings.home / "models",
             key=session.loaded.settings.model_key.encode(),
@@ -183,6 +193,7 @@ def _from_files(session: Session, data: list[Path] | None, mapping: Path | None,
             thorough=wanted.thorough,
             listen=listen,
         )
+    return fitted, () if session.quiet else dataset.notes
 
 
 def _from_prometheus(session: Session, hours: float, wanted: _Wanted, *, everywhere: bool) -> Fitted:
@@ -216,13 +227,13 @@ def _plain(fitted: Fitted) -> dict[str, object]:
     }
 
 
-def _table(out: Console, fitted: Fitted, *, everywhere: bool) -> None:
+def _table(out: Console, fitted: Fitted, told_before: Sequence[str], *, everywhere: bool) -> None:
     report = fitted.report
     out.print(
         f"model {fitted.name}  says whether a workload {report.target}; {report.verdict}",
         style="bold",
     )
-    measured.show(out, report)
+    measured.show(out, report, told_before)
     if fitted.promoted:
         out.print(f"promoted  it answers from now on; card: {fitted.folder / 'card.md'}")
     else:
