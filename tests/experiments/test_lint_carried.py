@@ -236,6 +236,23 @@ def test_a_trap_in_a_schedule_is_told_at_its_line(old: str, new: str, rule: str,
     assert (rule, line(text, word)) in told(text)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "word", "expected"),
+    [
+        ("spec:\n  schedule", "spc:\n  schedule", "field-misspelt", "spc:", "one of apiVersion, kind"),
+        ("  engine", "engine", "field-misplaced", "engineT", "it under spec"),
+        ("    exper", "  exper", "field-misplaced", "  exper", "it under spec.engineTemplateSpec"),
+    ],
+)
+def test_a_field_of_a_schedule_that_slipped_is_the_only_one_that_is_told(
+    old: str, new: str, rule: str, word: str, expected: str
+) -> None:
+    text = SCHEDULE.replace(old, new, 1)
+    (found,) = (each.problem for each in findings(parse(text)))
+    assert (found.rule, found.line) == (rule, line(text, word))
+    assert found.expected.startswith(expected)
+
+
 def test_what_is_wrong_with_the_template_of_a_schedule_is_named_as_it_stands_there() -> None:
     (found,) = findings(parse(SCHEDULE.replace("mode: Edge", "mode: edge")))
     assert found.problem.field == "spec.engineTemplateSpec.experiments[0].spec.probe[0].mode"

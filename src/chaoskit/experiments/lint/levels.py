@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from chaoskit.documents import Location, nearest, spelled
+from chaoskit.documents import Location, nearest
 from chaoskit.experiments.lint.rules import Finding, Look
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def unknown(
     lost = look.at(location) not in (None, "", {}, [])
     meant = _home(look, location, shape, above) if lost else None
     if meant is not None:
-        wanted = f"it under {spelled(meant[:-1])}" if meant[1:] else "it at the document's root"
+        wanted = f"it under {look.spelled(meant[:-1])}" if meant[1:] else "it at the document's root"
         found = "at the wrong level"
         return look.say("field-misplaced", location, wanted, found=found, key=True, meant=meant)
     near = nearest(str(location[-1]), shape.fields, likeness=likeness)
@@ -70,14 +70,9 @@ def _home(look: Look, location: Location, shape: Shape, above: tuple[Level, ...]
         inner = known.fields.get(name)
         if inner is None or not inner.fits(look.at(location)) or look.at((*place, name)) is not None:
             continue
-        if _telling(name) or look.mapping(place) or _bare(look, place):
+        if _telling(name) or look.mapping(place) or look.bare(place):
             return (*place, name)
     return None
-
-
-def _bare(look: Look, place: Location) -> bool:
-    """Whether a key stands there that has nothing below it."""
-    return place in look.document.keys and look.at(place) is None
 
 
 def _telling(name: str) -> bool:
