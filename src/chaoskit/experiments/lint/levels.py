@@ -94,8 +94,8 @@ def _near(look: Look, here: Level, above: tuple[Level, ...], *, far: bool) -> It
 def _inside(look: Look, place: Location, shape: Shape) -> Iterator[Level]:
     """The mappings directly in a level; of a list that has none, the first that it would have."""
     for name, each in shape.fields.items():
-        if each.fields:
+        if each.fields and (not each.rare or look.bare((*place, name))):
             yield (*place, name), each
         elif each.kind is list and each.values is not None and each.values.fields:
-            count = min(_MOST, max(1, len(look.items((*place, name)))))
+            count = min(_MOST, max(0 if each.values.rare else 1, len(look.items((*place, name)))))
             yield from (((*place, name, index), each.values) for index in range(count))

@@ -186,7 +186,7 @@ _SPEC: Location = ("spec",)
 
 
 def filled(document: Document, location: Location) -> Location | None:
-    """Where on the way to that location, or there, a text stands that somebody fills in; None when none does."""
+    """Where there, or on the way there, a text stands that somebody fills in; None when none does."""
     ways = (location[:depth] for depth in range(1, len(location) + 1))
     texts = ((way, document.at(way)) for way in ways)
     return next((way for way, text in texts if isinstance(text, str) and TEMPLATE.search(text)), None)
