@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from chaoskit.documents import Location, nearest
@@ -27,7 +27,40 @@ _TELLING = frozenset({
 """Names that say by themselves what they are for, besides those of several words."""
 
 
-def unknown(
+def unknowns(
+    look: Look, names: Collection[str], here: Level, above: tuple[Level, ...], likeness: float
+) -> Iterator[Finding]:
+    """Findings about the fields of a mapping that it does not know; what a bare one lost is told with it."""
+    location, shape = here
+    homes = ((name, _held(look, (*location, name), names, above)) for name in names)
+    unheld = {name: home for name, home in homes if home is not None}
+    for name in names:
+        if name in unheld:
+            yield _misplaced(look, (*location, name), unheld[name][0])
+        elif not any(name in known.fields for _, known in unheld.values()):
+            yield _unknown(look, (*location, name), shape, above, likeness)
+
+
+def _held(look: Look, location: Location, beside: Collection[str], above: tuple[Level, ...]) -> Level | None:
+    """Where a bare key belongs, further out, when what it would hold stands beside it; None otherwise."""
+    name = str(location[-1])
+    homes = [
+        ((*place, name), known.fields[name])
+        for place, known in reversed(above)
+        if name in known.fields and look.at((*place, name)) is None
+    ]
+    lost = {each for each in beside if look.at((*location[:-1], each)) not in (None, "", {}, [])}
+    held = (home for home in homes if look.bare(location) and lost & home[1].fields.keys())
+    return next(held, None)
+
+
+def _misplaced(look: Look, location: Location, meant: Location) -> Finding:
+    wanted = f"it under {look.spelled(meant[:-1])}" if meant[1:] else "it at the document's root"
+    found = "at the wrong level"
+    return look.say("field-misplaced", location, wanted, found=found, key=True, meant=meant)
+
+
+def _unknown(
     look: Look, location: Location, shape: Shape, above: tuple[Level, ...], likeness: float
 ) -> Finding:
     """A field that the shape does not know: one of old, of another level, misspelt, or nothing like that.
@@ -41,9 +74,7 @@ def unknown(
     lost = look.at(location) not in (None, "", {}, [])
     meant = _home(look, location, shape, above) if lost else None
     if meant is not None:
-        wanted = f"it under {look.spelled(meant[:-1])}" if meant[1:] else "it at the document's root"
-        found = "at the wrong level"
-        return look.say("field-misplaced", location, wanted, found=found, key=True, meant=meant)
+        return _misplaced(look, location, meant)
     near = nearest(str(location[-1]), shape.fields, likeness=likeness)
     misspelt = bool(near) and lost
     return look.say(

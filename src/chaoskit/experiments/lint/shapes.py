@@ -8,7 +8,7 @@ from typing import Any
 
 from chaoskit.documents import Location
 from chaoskit.experiments.lint.forms import LABEL, SUBDOMAIN, Form, formed
-from chaoskit.experiments.lint.levels import Level, unknown
+from chaoskit.experiments.lint.levels import Level, unknowns
 from chaoskit.experiments.lint.rules import Finding, Look
 
 MISSPELT = 0.8
@@ -279,8 +279,9 @@ def _fields(look: Look, location: Location, shape: Shape, above: tuple[Level, ..
             yield from check(look, (*location, name), shape.fields[name], around)
         elif shape.values is not None:
             yield from _present(look, (*location, name), shape.values, around)
-        elif shape.fields:
-            yield unknown(look, (*location, name), shape, above, MISSPELT)
+    if shape.fields and shape.values is None:
+        strange = [name for name in value if name not in shape.fields]
+        yield from unknowns(look, strange, (location, shape), above, MISSPELT)
 
 
 def _missed(value: Any, wanted: Shape) -> bool:
