@@ -180,6 +180,23 @@ def test_what_somebody_will_fill_in_is_a_warning_and_no_run(old: str, new: str, 
     assert told(ENGINE.replace("http://web,", "'http://web/{{.ID}}',")) == []
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("applabel: app=web", "applabel: 'app={{x}}'"),
+        ("name: pod-delete", "name: '{{workflow.parameters.fault}}'"),
+        ("name: FORCE, value: 'true'", "name: LIB_IMAGE, value: 'a/go-runner:{{x}}'"),
+        ("spec:\n", "spec:\n  components: {runner: {image: 'chaos-runner:{{x}}'}}\n"),
+    ],
+)
+def test_what_cannot_be_in_a_label_an_image_or_a_fault_is_told_of_ones_own_engine(old: str, new: str) -> None:
+    text = ENGINE.replace(old, new, 1)
+    assert text != ENGINE
+    found = [each for each in findings(parse(text)) if each.problem.rule == "template"]
+    assert [(each.level, "{{" in each.problem.found) for each in found] == [("warning", True)]
+    assert "template" in [each.rule for each in refused(text)]
+
+
 # -- schedules -------------------------------------------------------------------------------------------
 
 SPEC = ENGINE[ENGINE.index("spec:\n") + 6 :]

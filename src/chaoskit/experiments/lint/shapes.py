@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chaoskit.documents import Location
-from chaoskit.experiments.lint.forms import LABEL, SUBDOMAIN, Form, formed
+from chaoskit.experiments.lint.forms import ITSELF, LABEL, SUBDOMAIN, Form, formed
 from chaoskit.experiments.lint.levels import Level, unknowns
 from chaoskit.experiments.lint.rules import Finding, Look
 
@@ -55,6 +55,7 @@ NUMBER = Shape(int, "a whole number")
 FLAG = Shape(bool, "true or false")
 LENGTH = Shape((str, int, float), "a duration with a unit, such as 5s")
 NAMESPACE, ACCOUNT = replace(TEXT, form=LABEL), replace(TEXT, form=SUBDOMAIN)
+_PLAIN = replace(TEXT, form=ITSELF)
 MAPPING = Shape(dict, "a mapping")
 TEXTS = Shape(dict, "a mapping of texts", values=TEXT)
 
@@ -170,14 +171,14 @@ _POD_PARTS = {
 }  # fmt: skip
 _RUNNER = since(
     struct(
-        image=TEXT, type=one_of("type", "go"), imagePullPolicy=_PULLED, imagePullSecrets=many(MAPPING),
+        image=_PLAIN, type=one_of("type", "go"), imagePullPolicy=_PULLED, imagePullSecrets=many(MAPPING),
         args=many(TEXT), command=many(TEXT), runnerAnnotations=TEXTS, runnerLabels=TEXTS, **_POD_PARTS,
     ),
     configmaps="configMaps", runnerannotation="runnerAnnotations", runnerAnnotation="runnerAnnotations",
 )  # fmt: skip
 _COMPONENTS = since(
     struct(
-        statusCheckTimeouts=struct(delay=NUMBER, timeout=NUMBER), experimentImage=TEXT,
+        statusCheckTimeouts=struct(delay=NUMBER, timeout=NUMBER), experimentImage=_PLAIN,
         experimentImagePullSecrets=many(MAPPING), env=_ENV, experimentAnnotations=TEXTS, **_POD_PARTS,
     ),
     configmaps="configMaps",
@@ -185,21 +186,21 @@ _COMPONENTS = since(
 
 ENGINE = struct(
     engineState=one_of("engine-state", "active", "stop"),
-    appinfo=struct(appns=NAMESPACE, applabel=TEXT, appkind=replace(_KIND, hollow=True)),
+    appinfo=struct(appns=NAMESPACE, applabel=_PLAIN, appkind=replace(_KIND, hollow=True)),
     selectors=struct(
         workloads=many(
             struct(
-                "kind namespace", "selectors", kind=_KIND, namespace=NAMESPACE, names=TEXT, labels=TEXT,
+                "kind namespace", "selectors", kind=_KIND, namespace=NAMESPACE, names=_PLAIN, labels=_PLAIN,
                 labelMatchMode=TEXT,
             )
         ),
-        pods=many(struct("names namespace", "selectors", namespace=NAMESPACE, names=TEXT)),
+        pods=many(struct("names namespace", "selectors", namespace=NAMESPACE, names=_PLAIN)),
     ),
     chaosServiceAccount=ACCOUNT,
     components=struct(runner=_RUNNER, sidecar=many(MAPPING)),
     experiments=many(
         struct(
-            "name", "experiments", name=TEXT,
+            "name", "experiments", name=_PLAIN,
             spec=struct(
                 probe=many(_PROBE), rank=NUMBER,
                 components=replace(_COMPONENTS, hint="a list of ENV, as in Litmus 1.0, belongs under env"),
@@ -224,7 +225,7 @@ DEFINITION = struct(
     "definition", "definition",
     definition=since(struct(
         "image command args", "definition", scope=one_of("type", "Namespaced", "Cluster"),
-        permissions=many(POLICY), image=TEXT, imagePullPolicy=_PULLED,
+        permissions=many(POLICY), image=_PLAIN, imagePullPolicy=_PULLED,
         command=replace(many(TEXT), words='a list such as ["/bin/bash"]'),
         args=replace(many(TEXT), words='a list such as ["-c", "./experiments -name pod-delete"]'),
         env=_ENV, labels=TEXTS, configMaps=_CONFIGURATIONS, secrets=_VOLUMES,
