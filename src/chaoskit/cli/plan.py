@@ -67,12 +67,12 @@ def plan(
         plans = plans_of(runtime, documents, namespace)
         steady = [] if rbac else _steady(runtime, plans)
     if rbac:
-        bodies = rights.manifests(plans)
+        bodies = redacted(rights.manifests(plans), secrets_of(plans))
         text = "---\n".join(map(dump, bodies))
         if session.output is Format.TABLE:
             sys.stdout.write(text)
         else:
-            emit(session, "rights", {"manifests": list(bodies)}, lambda _: None)
+            emit(session, "rights", {"manifests": bodies}, lambda _: None)
         raise typer.Exit
     whole = planfile.write(kept(home, planfile.hash_of(plans)), documents, plans, namespace)
     if out is not None:
@@ -90,9 +90,14 @@ def plan(
         ],
     }
     following = f"chaoskit run --plan {shlex.quote(str(out or whole))}"
-    secrets = {secret for each in plans for secret in each.trial.secrets}
-    emit(session, "plans", redacted(document, secrets), lambda to: show(to, plans, following, steady))
+    told = redacted(document, secrets_of(plans))
+    emit(session, "plans", told, lambda to: show(to, plans, following, steady))
     raise typer.Exit(outcome.exit_code)
+
+
+def secrets_of(plans: Sequence[Plan]) -> frozenset[str]:
+    """What of their documents is hidden in all that is said of them."""
+    return frozenset(secret for each in plans for secret in each.trial.secrets)
 
 
 def kept(home: Path, name: str) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from chaoskit.errors import Problem
-from chaoskit.redaction import HIDDEN, looks_secret, scrubbed
+from chaoskit.redaction import HIDDEN, looks_secret, scrubbed, without
 
 Step = str | int
 Location = tuple[Step, ...]
@@ -95,7 +95,7 @@ class Document:
         if not key and self._is_secret(location):
             found = found if found in _TELLS_NOTHING else HIDDEN
             expected = scrubbed(expected, _leaves(self.at(location)))
-        found, expected, hint = (printable(_without(text, self.secrets)) for text in (found, expected, hint))
+        found, expected, hint = (printable(without(text, self.secrets)) for text in (found, expected, hint))
         return Problem(self.path, spelled(location), found, expected, line, column, hint, rule)
 
     def _is_secret(self, location: Location) -> bool:
@@ -129,11 +129,6 @@ class Document:
 
 _TELLS_NOTHING = frozenset({"missing", "unknown", "empty"})
 """What may be said of a secret value: that it is not there."""
-
-
-def _without(text: str, secrets: Iterable[str]) -> str:
-    """The text as it is but for these."""
-    return scrubbed(text, secrets) if any(each in text for each in secrets) else text
 
 
 def _leaves(value: object) -> Iterator[str]:
