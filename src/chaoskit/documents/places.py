@@ -38,8 +38,8 @@ class Document:
     """One YAML document: its value, and where in which file each part of it stands.
 
     `ignored` are the rules that a comment in the file switches off, by line; `texts` are those of its texts
-    that may be documents themselves, as they were written; `secrets` the values of variables that were put
-    into the file, and whose names call them secret.
+    that may be documents themselves, as they were written; `variables` the names of those that its file
+    speaks of; `secrets` the values that were put there and whose names call them secret.
     """
 
     path: str
@@ -49,6 +49,7 @@ class Document:
     ignored: Mapping[int, frozenset[str]] = field(default_factory=dict, repr=False)
     texts: Mapping[Location, Source] = field(default_factory=dict, repr=False)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    variables: frozenset[str] = frozenset()
 
     @property
     def kind(self) -> str:
@@ -121,6 +122,7 @@ class Document:
                 self.ignored,
                 texts.get(index, {}),
                 self.secrets,
+                self.variables,
             )
             for index, value in enumerate(inner)
             if value is not None
