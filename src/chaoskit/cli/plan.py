@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaoskit.cli.pasting import led
 from chaoskit.cli.render import emit, next_step, span
 from chaoskit.cli.session import Format, Session, command, new_app
 from chaoskit.cli.validate import VariableFiles, Variables, checked
+from chaoskit.cli.writing import STDOUT
 from chaoskit.documents import dump
 from chaoskit.outcome import Outcome, gravest
 from chaoskit.redaction import redacted, scrubbed
@@ -60,6 +62,9 @@ def plan(
     """
     from chaoskit.experiments import planfile, rights
 
+    if out == STDOUT:
+        words = "--out - would show what is secret in the documents: name a file, or take -o json"
+        raise typer.BadParameter(words)
     documents = checked(session, files, var, var_file)
     with session.connected() as runtime:
         session.tell_of_dead(runtime)
@@ -174,7 +179,7 @@ def _checked(plan: Plan) -> Iterator[tuple[str, str, str]]:
     for check in plan.checks:
         yield _MARKS[check.state], check.name, check.words
         if check.mend:
-            yield " ", "mend", check.mend
+            yield " ", "mend", led(check.mend)
     for warning in plan.trial.warnings:
         yield "!", "document", str(warning)
 
