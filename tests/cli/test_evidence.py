@@ -191,6 +191,23 @@ def test_open_weaknesses_are_listed_and_gated_on(keeper: CommandLine) -> None:
     assert keeper("history", "--weaknesses", "--cluster", "kind-dev", "--fail-above", 0).code == 1
 
 
+def test_a_cluster_is_found_by_whatever_name_it_is_asked_for(keeper: CommandLine) -> None:
+    def put(id_: str, hours: int, document: dict[str, Any], name: str, uid: str) -> dict[str, Any]:
+        who = {"cluster": name, "cluster_uid": uid, "cluster_address": "https://10.96.0.1"}
+        return _later(hours, document, id=id_, name="stock", **who)
+
+    store = SqliteStore(keeper.home / "state/store.db")
+    found = put("1ddd000000000006", 8, weak(), "prod", "u1")
+    store.load([found, put("1eee000000000007", 9, run(), "in-cluster", "u2")])
+    gate = ("history", "--weaknesses", "--fail-above", 0, "--cluster")
+    assert [keeper(*gate, who).code for who in ("prod", "u1", "in-cluster")] == [1, 1, 0]
+    store.load([put("1fff000000000008", 10, run(), "in-cluster", "u1")])
+    store.close()
+    assert [keeper(*gate, who).code for who in ("prod", "u1", "u2")] == [0, 0, 0]
+    listed = keeper("history", "--cluster", "prod", "-o", "json").json["records"]
+    assert [each["id"][:4] for each in listed] == ["1fff", "1ddd"]
+
+
 def test_a_gate_on_weaknesses_passes_only_what_was_judged(stranger: CommandLine) -> None:
     gate = ("history", "--weaknesses", "--fail-above", 0, "-o", "json")
 

@@ -10,6 +10,7 @@ import typer
 
 from chaoskit.cli.render import columns, emit, next_step
 from chaoskit.cli.session import Session, command, new_app
+from chaoskit.clusters import called
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 
@@ -53,7 +54,12 @@ def history(
         ),
     ] = None,
     cluster: Annotated[
-        str, typer.Option(metavar="NAME", help="Only of the cluster of that name, as records tell it.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Only of the cluster that records know by that name, uid or address, by whatever name they "
+            "know it.",
+        ),
     ] = "",
 ) -> None:
     """List past runs, recoveries and predictions, the newest first; or the weaknesses that are open."""
@@ -61,23 +67,29 @@ def history(
     if fail_above is not None and not weaknesses:
         raise typer.BadParameter("--fail-above counts weaknesses: add --weaknesses")
     start = datetime.now(UTC) - timedelta(hours=since) if since else None
-    wanted = {"namespace": session.loaded.settings.namespace, "cluster": cluster}
-    where = {name: value for name, value in wanted.items() if value}
+    namespace = session.loaded.settings.namespace
+    where = {"namespace": namespace} if namespace else {}
     if weaknesses:
-        _weaknesses(session, where, start, fail_above)
+        _weaknesses(session, where, cluster, start, fail_above)
         return
     with session.history() as store:
+        mine = called(store, cluster) if cluster else ()
         found = [
             each
             for one, only in kinds.items()
-            for each in store.find(one, where | only, since=start, limit=limit)
+            for each in store.find(one, where | only, any_of=mine, since=start, limit=limit)
         ]
         without = (
             0 if found else sum(len(store.find(one, only, fields=("id",))) for one, only in _ALL.items())
         )
     found.sort(key=lambda each: (each["at"], each["id"]), reverse=True)
     newest = found[:limit]
-    asked = where | ({} if kind is Kind.ALL else {"kind": kind.value}) | _lately(since)
+    asked = (
+        where
+        | ({"cluster": cluster} if cluster else {})
+        | ({} if kind is Kind.ALL else {"kind": kind.value})
+        | _lately(since)
+    )
     emit(session, "history", {"records": newest}, lambda out: _table(out, newest, asked, without))
 
 
@@ -85,12 +97,14 @@ def _lately(hours: float) -> dict[str, str]:
     return {"the last": f"{hours:g} h"} if hours else {}
 
 
-def _weaknesses(session: Session, where: dict[str, str], start: datetime | None, most: int | None) -> None:
+def _weaknesses(
+    session: Session, where: dict[str, str], cluster: str, start: datetime | None, most: int | None
+) -> None:
     """The open weaknesses; ends with 1 when there are more than `most`, with 4 when no run could show any."""
     from chaoskit.reports.weaknesses import judged, open_weaknesses
 
     with session.history() as store:
-        runs = store.find("run", where, since=start)
+        runs = store.find("run", where, any_of=called(store, cluster) if cluster else (), since=start)
     found, known = open_weaknesses(runs), judged(runs)
     outcome = Outcome.DONE
     if most is not None:
