@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from chaoskit.cli import run
+from chaoskit.cli import plan, run
 from chaoskit.cli.fitting import laid_out
 from chaoskit.cli.render import ago, clock_time, columns, percent, span, sparkline, told
 from chaoskit.outcome import Outcome
@@ -129,6 +129,17 @@ def test_on_a_terminal_words_go_on_beneath_themselves(terminal: bool, lines: lis
     console = Console(file=out, width=30, force_terminal=terminal, color_system=None, soft_wrap=True)
     told(console, "  undo   ", "put it back as it was before")
     assert out.getvalue().splitlines() == lines
+
+
+@pytest.mark.parametrize(("pasted", "lines"), [(True, 1), (False, 3)])
+def test_of_a_plan_only_what_is_to_be_pasted_is_not_broken(pasted: bool, lines: int) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=40, force_terminal=True, color_system=None, soft_wrap=True)
+    plan._say(
+        console, frozenset({"hunter2secret"}), "  mend   ", "word " * 15 + "hunter2secret", pasted=pasted
+    )
+    assert len(out.getvalue().splitlines()) == lines
+    assert "hunter2secret" not in out.getvalue()
 
 
 def _runs(outcome: Outcome, undo: Undo, **more: Any) -> list[str]:
