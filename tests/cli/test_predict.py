@@ -208,6 +208,16 @@ def test_an_absent_signal_is_named_once_where_the_outlook_is_shown() -> None:
     assert "cpu_usage is absent" in outlooks.headline(nobody, brief=True)
 
 
+def test_on_a_terminal_all_of_an_outlook_fits() -> None:
+    seen = outlook(
+        record(reasons=("working set 209 of 256 MiB, +4.1 MiB/min: full in 12 min",), rule="static")
+    )
+    text = io.StringIO()
+    console = Console(file=text, width=60, force_terminal=True, color_system=None, soft_wrap=True)
+    outlooks.show(console, seen, advice=False)
+    assert max(map(len, text.getvalue().splitlines())) <= 60
+
+
 RULE: dict[str, Any] = {"probability": None, "low": None, "high": None, "model": "rules"}
 CART = Silent("shop", "deployment/cart", 6.0)
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from chaoskit.cli.render import ago, columns, console, emit, next_step, percent, sparkline
+from chaoskit.cli.render import ago, columns, console, emit, next_step, percent, sparkline, told
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -77,18 +77,18 @@ def show(out: Console, outlook: Outlook, *, advice: bool = True) -> None:
     """The whole outlook; with `advice`, what to do next."""
     table(out, outlook.predictions, advice=False, everywhere=outlook.everywhere)
     for each in outlook.silent:
-        out.print(f"! {_of_silent(each, outlook)}", style="yellow")
+        told(out, "! ", _of_silent(each, outlook), style="yellow")
     if not outlook.predictions:
         return
     for warning in (*outlook.health.stale, *outlook.health.drift, outlook.health.old):
         if warning:
-            out.print(f"! {warning}", style="yellow")
+            told(out, "! ", warning, style="yellow")
     for line in _alike(outlook):
-        out.print(line)
+        told(out, "", line)
     out.print()
     if any(each.rule for each in outlook.predictions):
-        out.print("An alarm is a rule or the forest over its threshold; the percentage is the forest's.")
-    out.print(_manner(outlook.manner))
+        told(out, "", "An alarm is a rule or the forest over its threshold; the percentage is the forest's.")
+    told(out, "", _manner(outlook.manner))
     if advice:
         _advice(out, outlook.predictions, everywhere=outlook.everywhere)
 
