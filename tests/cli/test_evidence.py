@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
 import pytest
+from rich.console import Console
 from tests.commandline import CommandLine
 from tests.reports.made import at, prediction, recovery, run, weak
 
 from chaoskit.adapters.sqlite import SqliteStore
+from chaoskit.cli import history
 
 PASSED, WEAK, AGAIN = "1aaa000000000001", "1bbb000000000002", "1ccc000000000003"
 
@@ -245,3 +248,37 @@ def test_a_bundle_in_a_folder_is_whole_or_not_there(keeper: CommandLine) -> None
     (keeper.home / "taken").write_text("")
     assert keeper("report", WEAK, "--bundle", "taken").code == 2
     assert not [path for path in Path(keeper.home).iterdir() if path.name.startswith(".taken")]
+
+
+def _seen(width: int, *documents: dict[str, Any], terminal: bool = True) -> list[str]:
+    out = io.StringIO()
+    console = Console(
+        file=out, width=width, force_terminal=terminal, no_color=True, color_system=None, soft_wrap=True
+    )
+    history.listed(console, documents)
+    return out.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_on_a_terminal_a_history_fits_and_tells_how_long_ago(width: int) -> None:
+    runs = [run(id=f"1m8h2v{n}rnwje1k2c", reason="pod-delete was injected; " * 4) for n in range(3)]
+    lines = _seen(width, *runs, prediction(id="1m8h2v9rnwje1k2c"))
+    assert max(map(len, lines)) <= width
+    assert any(" ago  run " in line and " 1m8h2v0r " in line for line in lines)
+    assert any(" 1m8h2v9rnwje " in line for line in lines)
+    alone = _seen(width, *runs)
+    assert "KIND" not in alone[0]
+
+
+def test_ids_are_as_long_as_it_needs_to_tell_them_apart() -> None:
+    runs = [run(id="1m8h2v0rnwjf1k2c"), run(id="1m8h2v0rnwje1k2c")]
+    assert sum("1m8h2v0rnwjf " in line or "1m8h2v0rnwje " in line for line in _seen(80, *runs)) == 2
+
+
+def test_in_a_pipe_a_history_is_whole() -> None:
+    lines = _seen(60, run(id="1m8h2v0rnwje1k2c", reason="why " * 30), terminal=False)
+    assert len(lines) == 2
+    assert lines[0].startswith("AT (UTC) ")
+    assert "KIND" in lines[0]
+    assert " 1m8h2v0rnwje1k2c " in lines[1]
+    assert lines[1].endswith(("why " * 30).rstrip())

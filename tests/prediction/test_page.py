@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -7,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from chaoskit.cli import measured
 from chaoskit.prediction import card, drawings, joined, page
 from chaoskit.prediction.evaluation import Trained
 
@@ -31,6 +34,25 @@ def test_a_page_shows_the_pictures_beside_it(detected: Trained) -> None:
     assert "![timeline](timeline.svg)" in text
     assert "budget | 4 false alarms per day" in text
     assert "PR-AUC of what can be seen" in text
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_on_a_terminal_the_columns_that_fit_are_shown_and_where_the_others_are(
+    detected: Trained, width: int
+) -> None:
+    text, pipe = io.StringIO(), io.StringIO()
+    narrow = Console(file=text, width=width, force_terminal=True, color_system=None, soft_wrap=True)
+    measured.show(narrow, detected.report, "in its card")
+    lines = text.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    words = " ".join(" ".join(lines).split())
+    assert "in its card, or on a wider terminal: " in words
+    assert "PR-AUC" in words
+    assert "false alarms, per hour (at most), per pod-day" in words
+    measured.show(Console(file=pipe, width=width, soft_wrap=True), detected.report, "in its card")
+    (heads,) = (line for line in pipe.getvalue().splitlines() if line.startswith("METHOD"))
+    assert all(each.upper() in heads for each in card.HEADINGS)
+    assert "wider terminal" not in pipe.getvalue()
 
 
 def test_a_threshold_that_is_none_is_not_printed_as_a_figure(detected: Trained) -> None:

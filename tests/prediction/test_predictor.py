@@ -379,6 +379,11 @@ def test_restarts_are_counted_over_a_reset(world: World) -> None:
     assert findings(look)[0].issue == "pod-crash"
 
 
+def test_one_restart_is_one(world: World) -> None:
+    look = look_at(world, restarts=np.array([[4.0] * 85 + [5.0] * 5]))
+    assert look.words("restarts") == "1 restart in 15 min"
+
+
 def test_silence_is_a_finding(world: World) -> None:
     cpu = np.ones((1, 90))
     cpu[0, -4:] = np.nan

@@ -85,5 +85,5 @@ _NOBODY = "no model that answered before it may take its place; to let rules ans
 
 def _table(out: Console, name: str, report: Report) -> None:
     out.print(f"model {name}  says whether a workload {report.target}; {report.verdict}", style="bold")
-    measured.show(out, report)
+    measured.show(out, report, "in the report (--out FILE)")
     next_step(out, "chaoskit calibrate --help")

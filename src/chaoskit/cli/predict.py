@@ -12,7 +12,7 @@ from chaoskit.cli import outlooks
 from chaoskit.cli.belonging import given, refuse_beside, refuse_no_address, refuse_without
 from chaoskit.cli.measured import moment
 from chaoskit.cli.render import emit
-from chaoskit.cli.session import ProgressFormat, Session, command, new_app
+from chaoskit.cli.session import Format, ProgressFormat, Session, command, new_app
 from chaoskit.cli.stopping import stopping
 from chaoskit.errors import InvalidInput
 from chaoskit.files import check_writable
@@ -113,7 +113,7 @@ def predict(
     gate = Gate(fail_above, on_alarm=fail_on_alarm)
     if data or mapping:
         outlook = _from_files(session, data, mapping, model, at)
-        session.say(outlooks.headline(outlook))
+        session.say(outlooks.headline(outlook, brief=session.output is Format.TABLE))
         _end(session, outlook, gate)
         return
     if export is not None:
@@ -135,7 +135,7 @@ def predict(
             raise typer.Exit(_watch(session, lookout, gate, rounds, tell).exit_code)
         outlook = lookout.look()
         tell(outlook)
-        session.say(outlooks.headline(outlook))
+        session.say(outlooks.headline(outlook, brief=session.output is Format.TABLE))
     _end(session, outlook, gate)
 
 

@@ -222,7 +222,7 @@ def _table(out: Console, fitted: Fitted, *, everywhere: bool) -> None:
         f"model {fitted.name}  says whether a workload {report.target}; {report.verdict}",
         style="bold",
     )
-    measured.show(out, report)
+    measured.show(out, report, f"in its card (chaoskit models show {fitted.name})")
     if fitted.promoted:
         out.print(f"promoted  it answers from now on; card: {fitted.folder / 'card.md'}")
     else:

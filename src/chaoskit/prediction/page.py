@@ -44,7 +44,7 @@ def _data(report: Report) -> str:
         ("all data", f"{data['of_hours']} h, {_count(data['of_events'])}"),
         ("failing samples", f"{data['prevalence']:.3%}"),
         ("missing values", f"{data['missing_share']:.2%}"),
-        ("features", f"{data['features']} ({data['recipe']} recipe) from {data['signals']} signals"),
+        ("features", f"{data['features']} ({data['recipe']} recipe) from {_signals(data['signals'])}"),
         ("step", f"{data['step_seconds']} s"),
         ("budget", f"{report.false_alarms_per_day:g} false alarms per day in the whole cluster"),
         ("alarm", f"held for {report.confirm} samples" if report.confirm > 1 else "at the first sample"),
@@ -198,3 +198,7 @@ def _foresight(report: Report) -> str:
 def _table(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     made = [headings, ["---"] * len(headings), *lines]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in made)
+
+
+def _signals(number: int) -> str:
+    return f"{number} signal{'' if number == 1 else 's'}"
