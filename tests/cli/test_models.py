@@ -45,7 +45,7 @@ def test_a_training_tells_how_the_model_was_judged(training: tuple[CommandLine, 
     assert judged.startswith("judged on by time")
     assert any(line.startswith("random forest  ") for line in rest)
     assert any(line.startswith("· blind to network: ") for line in rest)
-    assert re.search(r"^failures  \d+ \S+, \d+ ", ended.out, re.MULTILINE)
+    assert re.search(r"^failures  \d+ \S+ \(events\.csv\), \d+ ", ended.out, re.MULTILINE)
     assert re.search(r"^thresholds, for \S+ false alarms per day: random forest \S+", ended.out, re.MULTILINE)
     assert re.search(r"^With the events drawn anew \(95 %\): PR-AUC 0\.\d+ \(", ended.out, re.MULTILINE)
     assert re.search(r"^PR-AUC of \S+: \S+, of the forest alone \S+$", ended.out, re.MULTILINE)

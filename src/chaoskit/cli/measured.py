@@ -124,15 +124,14 @@ def _told(value: Any) -> list[str]:
 def show(out: Console, report: Report) -> None:
     """How it was judged, and the table of the model beside the baselines."""
     from chaoskit.prediction import notes, rows
-    from chaoskit.prediction.card import HEADINGS, caught, intervals, number, told
+    from chaoskit.prediction.card import HEADINGS, caught, due, intervals, number, told
 
     facts = ", ".join(
         f"{name.replace('_', ' ')} {_figure(value)}"
         for name, value in report.data.items()
         if isinstance(value, str | int | float) and name != "sha256"
     )
-    due = ", ".join(f"{count} {issue}" for issue, count in report.data["events"].items())
-    out.print(f"judged on {report.split}\ndata      {facts}\nfailures  {due}")
+    out.print(f"judged on {report.split}\ndata      {facts}\nfailures  {due(report.data)}")
     columns(out, HEADINGS, rows(report), wrap=5)
     out.print(f"{intervals(report)}.")
     limits = ", ".join(f"{each.name} {number(each.threshold)}" for each in report.members)
