@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,13 @@ def read(
     for note in dataset.notes:
         tell(f"! {note}")
     return dataset, meaning, target
+
+
+def pasted(data: Sequence[Path] | None, mapping: Path | None) -> str:
+    """`` --data a --data b --mapping m.yaml`` for a command to paste; "" where no files were given."""
+    words = [word for each in data or () for word in ("--data", str(each))]
+    words += ["--mapping", str(mapping)] if mapping else []
+    return f" {shlex.join(words)}" if words else ""
 
 
 def moment(text: str, option: str) -> datetime:
