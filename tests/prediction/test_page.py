@@ -55,6 +55,30 @@ def test_on_a_terminal_the_columns_that_fit_are_shown_and_where_the_others_are(
     assert "wider terminal" not in pipe.getvalue()
 
 
+def test_a_card_says_where_its_failures_come_from(detected: Trained) -> None:
+    judged, of_all = (detected.report.data[name] for name in ("events", "of_events"))
+    text = page.markdown(detected.report, "Sock Shop")
+    for events in (judged, of_all):
+        assert (
+            f" h, {', '.join(f'{count} {issue} (events.csv)' for issue, count in events.items())} |" in text
+        )
+
+
+@pytest.mark.parametrize(
+    ("sources", "words"),
+    [
+        ({"network": {"errors over 5 %": 4}}, "4 network (errors over 5 %)"),
+        ({"network": {"events.csv": 3, "restarts": 1}}, "4 network (3 events.csv, 1 restarts)"),
+        ({"network": {"restarts": 3, "": 1}}, "4 network (3 restarts, 1 others)"),
+        ({"network": {"": 4}}, "4 network"),
+        ({}, "4 network"),
+    ],
+)
+def test_failures_are_counted_by_who_tells_of_them(sources: dict[str, dict[str, int]], words: str) -> None:
+    assert card.due({"events": {"network": 4}, "events_from": sources}) == words
+    assert card.due({"events": {"network": 4}}) == "4 network"
+
+
 def test_a_threshold_that_is_none_is_not_printed_as_a_figure(detected: Trained) -> None:
     forest = replace(detected.report.members[0], threshold=None)
     rule = replace(forest, name="evidence", threshold=1e-6)

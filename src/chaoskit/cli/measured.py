@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +63,13 @@ def read(
     for note in dataset.notes:
         tell(f"! {note}")
     return dataset, meaning, target
+
+
+def pasted(data: Sequence[Path] | None, mapping: Path | None) -> str:
+    """`` --data a --data b --mapping m.yaml`` for a command to paste; "" where no files were given."""
+    words = [word for each in data or () for word in ("--data", str(each))]
+    words += ["--mapping", str(mapping)] if mapping else []
+    return f" {shlex.join(words)}" if words else ""
 
 
 def moment(text: str, option: str) -> datetime:
@@ -129,17 +137,16 @@ def show(out: Console, report: Report, elsewhere: str) -> None:
     On a terminal it has the columns that fit; which others there are `elsewhere` is said.
     """
     from chaoskit.prediction import notes
-    from chaoskit.prediction.card import caught, intervals, number, told
+    from chaoskit.prediction.card import caught, due, intervals, number, told
 
     facts = ", ".join(
         f"{name.replace('_', ' ')} {_figure(value)}"
         for name, value in report.data.items()
         if isinstance(value, str | int | float) and name != "sha256"
     )
-    due = ", ".join(f"{count} {issue}" for issue, count in report.data["events"].items())
     line(out, "judged on ", report.split)
     line(out, "data      ", facts)
-    line(out, "failures  ", due)
+    line(out, "failures  ", due(report.data))
     _figures(out, report, elsewhere)
     line(out, "", f"{intervals(report)}.")
     limits = ", ".join(f"{each.name} {number(each.threshold)}" for each in report.members)

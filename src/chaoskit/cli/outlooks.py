@@ -73,8 +73,8 @@ def headline(outlook: Outlook, *, brief: bool = False) -> str:
     return f"model    {manner.name}{trained} · {against}"
 
 
-def show(out: Console, outlook: Outlook, *, advice: bool = True) -> None:
-    """The whole outlook; with `advice`, what to do next."""
+def show(out: Console, outlook: Outlook, *, advice: bool = True, files: str = "") -> None:
+    """The whole outlook; with `advice`, what to do next: there, or with the `files` that it is of."""
     table(out, outlook.predictions, advice=False, everywhere=outlook.everywhere)
     for each in outlook.silent:
         told(out, "! ", _of_silent(each, outlook), style="yellow")
@@ -90,7 +90,7 @@ def show(out: Console, outlook: Outlook, *, advice: bool = True) -> None:
         told(out, "", "An alarm is a rule or the forest over its threshold; the percentage is the forest's.")
     told(out, "", _manner(outlook.manner))
     if advice:
-        _advice(out, outlook.predictions, everywhere=outlook.everywhere)
+        _advice(out, outlook.predictions, everywhere=outlook.everywhere, files=files)
 
 
 def _of_silent(each: Silent, outlook: Outlook) -> str:
@@ -195,12 +195,14 @@ def _alike(outlook: Outlook) -> Iterator[str]:
             )
 
 
-def _advice(out: Console, found: Sequence[PredictionRecord], *, everywhere: bool) -> None:
-    place = "-A" if everywhere else f"-n {found[0].namespace}"
+def _advice(out: Console, found: Sequence[PredictionRecord], *, everywhere: bool, files: str = "") -> None:
+    place = files or (" -A" if everywhere else f" -n {found[0].namespace}")
     if found[0].probability is None:
-        next_step(out, f"chaoskit train {place}")
+        next_step(out, f"chaoskit train{place}")
+    elif files:
+        next_step(out, f"chaoskit patterns --failures{files}")
     else:
-        next_step(out, f"chaoskit generate {place} --top 3 --out experiments")
+        next_step(out, f"chaoskit generate{place} --top 3 --out experiments")
 
 
 def _named(each: PredictionRecord | Silent, outlook: Outlook) -> str:

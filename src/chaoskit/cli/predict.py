@@ -10,7 +10,7 @@ import typer
 
 from chaoskit.cli import outlooks
 from chaoskit.cli.belonging import given, refuse_beside, refuse_no_address, refuse_without
-from chaoskit.cli.measured import moment
+from chaoskit.cli.measured import moment, pasted
 from chaoskit.cli.render import emit
 from chaoskit.cli.session import Format, ProgressFormat, Session, command, new_app
 from chaoskit.cli.stopping import stopping
@@ -114,7 +114,7 @@ def predict(
     if data or mapping:
         outlook = _from_files(session, data, mapping, model, at)
         session.say(outlooks.headline(outlook, brief=session.output is Format.TABLE))
-        _end(session, outlook, gate)
+        _end(session, outlook, gate, pasted(data, mapping))
         return
     if export is not None:
         check_writable(export)
@@ -195,13 +195,13 @@ class Gate:
         return above or (self.on_alarm and record.alarmed)
 
 
-def _end(session: Session, outlook: Outlook, gate: Gate) -> None:
+def _end(session: Session, outlook: Outlook, gate: Gate, files: str = "") -> None:
     outcome = gate.outcome(outlook)
     emit(
         session,
         "predictions",
         outlooks.document(outlook, outcome),
-        lambda out: outlooks.show(out, outlook),
+        lambda out: outlooks.show(out, outlook, files=files),
     )
     raise typer.Exit(outcome.exit_code)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from chaoskit.prediction.card import HEADINGS, caught, intervals, number, rows, told
+from chaoskit.prediction.card import HEADINGS, caught, due, intervals, number, rows, told
 from chaoskit.prediction.foresight import reason
 from chaoskit.prediction.joined import LEAST
 from chaoskit.prediction.report import ClassReport, Line, Member, Report
@@ -39,9 +39,9 @@ def _data(report: Report) -> str:
         ("split", report.split),
         (
             "judged",
-            f"{data['rows']} samples, {data['pods']} pods, {data['hours']} h, {_count(data['events'])}",
+            f"{data['rows']} samples, {data['pods']} pods, {data['hours']} h, {due(data) or 'no events'}",
         ),
-        ("all data", f"{data['of_hours']} h, {_count(data['of_events'])}"),
+        ("all data", f"{data['of_hours']} h, {due(data, 'of_events') or 'no events'}"),
         ("failing samples", f"{data['prevalence']:.3%}"),
         ("missing values", f"{data['missing_share']:.2%}"),
         ("features", f"{data['features']} ({data['recipe']} recipe) from {_signals(data['signals'])}"),
@@ -59,10 +59,6 @@ def notes(report: Report) -> tuple[str, ...]:
         return report.notes
     kept = f"{report.kept.words}; its budget: {report.kept.false_alarms_per_day:g} false alarms per day"
     return (kept, *report.notes)
-
-
-def _count(of: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {issue}" for issue, count in of.items()) or "no events"
 
 
 def _tried(report: Report) -> str:
