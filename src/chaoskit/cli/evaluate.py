@@ -48,7 +48,7 @@ def evaluate(
     that answers goes on answering, until a promotion or rollback.
     """
     from chaoskit.flows.learning import judged
-    from chaoskit.prediction import document, fallback, promoted
+    from chaoskit.prediction import document, fallback, is_portable, promoted
     from chaoskit.prediction.artifact import libraries
 
     measured.check_writable(out)
@@ -74,9 +74,16 @@ def evaluate(
         }
         measured.write(report, out, f"Model {name} on other data", command=command_, facts=libraries())
     found = {"model": name, "answers": name == answering, "report": document(report)}
+    following = _following(
+        name,
+        measured.pasted(data, mapping),
+        beats=report.beats_baselines and not calibrate,
+        answers=name == answering,
+        fits=calibrate or (report.decides and not is_portable(models / name)),
+    )
     told_before = () if session.quiet else dataset.notes
     condemned = not calibrate and report.decides and not report.beats_baselines
-    emit(session, "evaluation", found, lambda c: _table(c, name, report, told_before))
+    emit(session, "evaluation", found, lambda c: _table(c, name, report, following, told_before))
     if condemned and name == answering:
         before = fallback(models)
         instead = f"to let {before}, which did before: chaoskit models rollback" if before else _NOBODY
@@ -86,7 +93,14 @@ def evaluate(
 _NOBODY = "no model that answered before it may take its place; to let rules answer: chaoskit models retire"
 
 
-def _table(out: Console, name: str, report: Report, told_before: Sequence[str]) -> None:
+def _following(name: str, files: str, *, beats: bool, answers: bool, fits: bool) -> str:
+    """What follows from a judgement: to ask the model, let it answer, fit it to the files or read on."""
+    if beats:
+        return "chaoskit predict" if answers else f"chaoskit models promote {name}"
+    return f"chaoskit calibrate{files} --model {name}" if fits else f"chaoskit models show {name}"
+
+
+def _table(out: Console, name: str, report: Report, following: str, told_before: Sequence[str]) -> None:
     out.print(f"model {name}  says whether a workload {report.target}; {report.verdict}", style="bold")
-    measured.show(out, report, told_before)
-    next_step(out, "chaoskit calibrate --help")
+    measured.show(out, report, "in the report (--out FILE)", told_before)
+    next_step(out, following)
