@@ -127,9 +127,9 @@ class Runtime:
         return store
 
     @property
-    def unread(self) -> str:
-        """What was left out where the store was read, in words; "" when nothing was."""
-        return self.store.told if "store" in self.__dict__ else ""
+    def unread(self) -> tuple[str, ...]:
+        """Kind and id of each record that was left out where the store was read."""
+        return self.store.left_out if "store" in self.__dict__ else ()
 
     @cached_property
     def http(self) -> RequestsHttp:

@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,7 +20,7 @@ from chaoskit.cli.stopping import Signalled, within
 
 if TYPE_CHECKING:
     from chaoskit.cli.progress import Shown
-    from chaoskit.ports.store import Store
+    from chaoskit.newer import KnownStore
     from chaoskit.runtime import Runtime
     from chaoskit.settings import Loaded
 
@@ -128,7 +128,7 @@ class Session:
                 self._tell_of_newer(runtime.unread)
 
     @contextmanager
-    def history(self) -> Iterator[Store]:
+    def history(self) -> Iterator[KnownStore]:
         """What is kept of past runs, recoveries and predictions; no cluster is needed for it.
 
         Raises:
@@ -140,12 +140,14 @@ class Session:
             try:
                 yield store
             finally:
-                self._tell_of_newer(store.told)
+                self._tell_of_newer(store.left_out)
 
-    def _tell_of_newer(self, words: str) -> None:
+    def _tell_of_newer(self, left_out: Sequence[str]) -> None:
         """A line on stderr where records were left out, because a newer chaoskit has kept them."""
-        if words:
-            self.say(f"! {words}")
+        if left_out:
+            what = "1 record is" if len(left_out) == 1 else f"{len(left_out)} records are"
+            few = ", ".join((*left_out[:3], *("…" for _ in left_out[3:4])))
+            self.say(f"! {what} of a newer chaoskit, and left out: {few}")
 
     @property
     def asked_namespace(self) -> str:
