@@ -18,17 +18,21 @@ from chaoskit.amending import joined, tells_of_an_act
 from chaoskit.errors import InvalidInput, Unavailable, UnknownName
 from chaoskit.ports.store import Ages, Document
 
-_SCHEMA = """
+_OF = "CASE json_valid(body) WHEN 1 THEN json_extract(body, '$.cluster') END"
+"""The cluster of a document; of none where SQLite cannot read it: its index must not refuse what is put."""
+
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS documents (
     kind TEXT NOT NULL, id TEXT NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS documents_by_time ON documents (kind, at);
+CREATE INDEX IF NOT EXISTS documents_by_cluster ON documents (kind, {_OF}, at);
 """
 
-
 _PRUNES = 3600.0
-_OF = "json_extract(body, '$.cluster')"
 _OLDER = "FROM documents WHERE kind = ? AND at < ?"
+NEWEST = f"SELECT at FROM documents WHERE kind = ? AND {_OF} IS ? ORDER BY at DESC LIMIT 1"
+"""When the newest of a kind and cluster was; by its index, as a cluster that is gone has none of late."""
 
 
 class SqliteStore:
@@ -148,11 +152,10 @@ class SqliteStore:
             (newest,) = db.execute("SELECT max(at) FROM documents WHERE kind = ?", (kind,)).fetchone()
             if newest is None:
                 continue
-            # Few are older than the newest of all: of their clusters alone the newest is looked for.
+            # Few are older than the newest of all: only these are read, and of their clusters the newest.
             rows = db.execute(f"SELECT DISTINCT {_OF} {_OLDER}", (kind, _before(newest, age))).fetchall()
             for (cluster,) in rows:
-                query = f"SELECT at FROM documents WHERE kind = ? AND {_OF} IS ? ORDER BY at DESC LIMIT 1"
-                (newest,) = db.execute(query, (kind, cluster)).fetchone()
+                (newest,) = db.execute(NEWEST, (kind, cluster)).fetchone()
                 db.execute(f"DELETE {_OLDER} AND {_OF} IS ?", (kind, _before(newest, age), cluster))
 
     @contextmanager
