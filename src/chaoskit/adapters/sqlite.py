@@ -40,20 +40,23 @@ class SqliteStore:
 
     What is older than the newest of its kind and cluster by more than its age in `ages` goes, at a write and
     at most once an hour; so the times of a simulated cluster are as good as ours, and make none of ours old.
+    One that is not `kept` is empty, in memory, and makes no file.
 
     Raises:
         Unavailable: the file cannot be opened, read or written; the message names it.
     """
 
-    def __init__(self, path: Path, *, ages: Ages = MappingProxyType({})) -> None:
+    def __init__(self, path: Path, *, ages: Ages = MappingProxyType({}), kept: bool = True) -> None:
         self._path = path
         self._ages = ages
         self._pruned = -inf
         self._lock = threading.Lock()
         with self._translated():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            path.touch(mode=0o600)  # logs and documents of a cluster are nobody else's business
-            self._db = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
+            if kept:
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                path.touch(mode=0o600)  # logs and documents of a cluster are nobody else's business
+            file = path if kept else ":memory:"
+            self._db = sqlite3.connect(file, timeout=30, check_same_thread=False, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(_SCHEMA)

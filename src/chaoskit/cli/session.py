@@ -132,15 +132,28 @@ class Session:
         """What is kept of past runs, recoveries and predictions; no cluster is needed for it.
 
         Raises:
-            InvalidInput: a file is named that does not exist: reading makes none.
+            InvalidInput: a flag names a file that does not exist: reading makes none.
         """
         from chaoskit.runtime import open_store
 
+        self._tell_of_absent_store()
         with closing(open_store(self.loaded.settings, reading=True)) as store:
             try:
                 yield store
             finally:
                 self._tell_of_newer(store.left_out)
+
+    def _tell_of_absent_store(self) -> None:
+        """A line on stderr where a setting names a store that is not there yet; of a flag that is wrong."""
+        from chaoskit.errors import InvalidInput
+        from chaoskit.runtime import absent_store
+
+        absent, origin = absent_store(self.loaded.settings), self.loaded.origins["store"]
+        hint = "the first run, recovery or prediction makes it"
+        if absent and origin == "flag":
+            raise InvalidInput(f"there is no store {absent}", hint=hint)
+        if absent and origin != "default":
+            self.say(f"! there is no store {absent} yet: {hint}")
 
     def _tell_of_newer(self, left_out: Sequence[str]) -> None:
         """A line on stderr where records were left out, because a newer chaoskit has kept them."""
