@@ -163,6 +163,13 @@ def test_what_is_no_bundle_is_2(keeper: CommandLine, path: str) -> None:
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize("name", ["x.zip", "x.tar", "x.json.gz", "-"])
+def test_a_bundle_is_no_other_archive(keeper: CommandLine, name: str) -> None:
+    ended = keeper("report", PASSED, "--bundle", name)
+    assert (ended.code, f"{name} is no place for a bundle" in ended.err) == (2, True)
+    assert not (keeper.home / name).exists()
+
+
 def test_what_differs_between_two_runs_is_a_table_and_json(keeper: CommandLine) -> None:
     ended = keeper("compare", PASSED[:4], WEAK[:4])
     assert ended.code == 0

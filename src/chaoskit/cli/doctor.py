@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaoskit.cli.pasting import led
 from chaoskit.cli.render import emit
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.outcome import Outcome
@@ -63,4 +64,4 @@ def _table(out: Console, found: list[Check]) -> None:
     for each in found:
         out.print(f"{_MARKS[each.state]:<10} {each.name:<12} {each.words}", soft_wrap=True)
         if each.mend:
-            out.print(f"{'':<10} {'':<12} mend: {each.mend}", soft_wrap=True)
+            out.print(f"{'':<10} {'':<12} mend: {led(each.mend)}", soft_wrap=True)

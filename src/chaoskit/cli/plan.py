@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaoskit.cli.pasting import led
 from chaoskit.cli.render import emit, next_step, span
 from chaoskit.cli.session import Format, Session, command, new_app
 from chaoskit.cli.validate import VariableFiles, Variables, checked
+from chaoskit.cli.writing import STDOUT
 from chaoskit.documents import dump
 from chaoskit.outcome import Outcome, gravest
 from chaoskit.redaction import redacted, scrubbed
@@ -60,6 +62,9 @@ def plan(
     """
     from chaoskit.experiments import planfile, rights
 
+    if out == STDOUT:
+        words = "--out - would show what is secret in the documents: name a file, or take -o json"
+        raise typer.BadParameter(words)
     documents = checked(session, files, var, var_file)
     with session.connected() as runtime:
         session.tell_of_dead(runtime)
@@ -67,12 +72,12 @@ def plan(
         plans = plans_of(runtime, documents, namespace)
         steady = [] if rbac else _steady(runtime, plans)
     if rbac:
-        bodies = rights.manifests(plans)
+        bodies = redacted(rights.manifests(plans), secrets_of(plans))
         text = "---\n".join(map(dump, bodies))
         if session.output is Format.TABLE:
             sys.stdout.write(text)
         else:
-            emit(session, "rights", {"manifests": list(bodies)}, lambda _: None)
+            emit(session, "rights", {"manifests": bodies}, lambda _: None)
         raise typer.Exit
     whole = planfile.write(kept(home, planfile.hash_of(plans)), documents, plans, namespace)
     if out is not None:
@@ -90,9 +95,14 @@ def plan(
         ],
     }
     following = f"chaoskit run --plan {shlex.quote(str(out or whole))}"
-    secrets = {secret for each in plans for secret in each.trial.secrets}
-    emit(session, "plans", redacted(document, secrets), lambda to: show(to, plans, following, steady))
+    told = redacted(document, secrets_of(plans))
+    emit(session, "plans", told, lambda to: show(to, plans, following, steady))
     raise typer.Exit(outcome.exit_code)
+
+
+def secrets_of(plans: Sequence[Plan]) -> frozenset[str]:
+    """What of their documents is hidden in all that is said of them."""
+    return frozenset(secret for each in plans for secret in each.trial.secrets)
 
 
 def kept(home: Path, name: str) -> Path:
@@ -169,7 +179,7 @@ def _checked(plan: Plan) -> Iterator[tuple[str, str, str]]:
     for check in plan.checks:
         yield _MARKS[check.state], check.name, check.words
         if check.mend:
-            yield " ", "mend", check.mend
+            yield " ", "mend", led(check.mend)
     for warning in plan.trial.warnings:
         yield "!", "document", str(warning)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chaoskit.cli.pasting import led
 from chaoskit.cli.render import emit, next_step, outcome_line
 from chaoskit.cli.reporting import Reports, reporting
 from chaoskit.cli.session import Session, command, new_app
@@ -347,7 +348,7 @@ def table(out: Console, records: Sequence[RunRecord]) -> None:
         out.print(f"  {record.reason}")
         hint = record.evidence.get("hint")
         if hint and not record.undo.left:
-            out.print(f"  mend {hint}")
+            out.print(f"  mend {led(hint)}")
         left = f": {', '.join(record.undo.left)}" if record.undo.left else ""
         out.print(f"  undo {record.undo.state}{left}")
         if record.score is not None and record.outcome in JUDGED:

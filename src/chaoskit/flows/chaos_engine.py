@@ -24,6 +24,7 @@ from chaoskit.flows import learning
 from chaoskit.flows.completing import completed, placed, unbegun, versions_of
 from chaoskit.flows.foreseeing import Lookout, Outlook
 from chaoskit.flows.learning import Fitted
+from chaoskit.flows.places import refuse_absent
 from chaoskit.flows.rescuing import keeper
 from chaoskit.flows.world import World
 from chaoskit.ports.store import Document
@@ -155,8 +156,10 @@ class AIChaosEngine:
 
         Raises:
             InvalidInput: the selector is none.
+            NotFound: there is no such namespace.
         """
         world = self._world
+        refuse_absent(world.cluster, namespace)
         seen = topology.snapshot(world.cluster, namespace, settings=True)
         return propose(
             predictions,
