@@ -147,6 +147,8 @@ def test_whether_something_is_secret_is_no_secret() -> None:
         ("curl -H 'Authorization: Basic aHVudGVyMg=='", "curl -H 'Authorization: (hidden)'"),
         ("b'Bearer hunter2!\\nx'", "b'Bearer (hidden)'"),
         ("psql password=hunter2! host=db", "psql password=(hidden) host=db"),
+        ('up{token="hunter2!", x="y"}', 'up{token="(hidden)", x="y"}'),
+        ("up{token=~'hunter2!'}", "up{token=~'(hidden)'}"),
         ('{"password": "hunter2!", "user": "me"}', '{"password": "(hidden)", "user": "me"}'),
     ],
 )

@@ -417,6 +417,33 @@ def test_a_setting(chaoskit: CommandLine, write: Write, settings: dict[str, obje
     assert list(_songs(chaoskit.home, *ended, inputs=(config,))) == []
 
 
+VARIABLES = {
+    "CHAOSKIT_PROMETHEUS_TOKEN": CANARY,
+    "CHAOSKIT_WEBHOOK": f"http://127.0.0.1:1/{CANARY}",
+    "CHAOSKIT_PAGERDUTY_KEY": CANARY,
+    "CHAOSKIT_ALERTS_TOKEN": f"{CANARY}-long",
+    "CHAOSKIT_MODEL_KEY": f"{CANARY}-long",
+    "CHAOSKIT_STORE": f"mongodb://me:{CANARY}@127.0.0.1:1/db?serverSelectionTimeoutMS=100",
+    "CHAOSKIT_ALERTS_FROM": f"http://me:{CANARY}@127.0.0.1:1",
+    "CHAOSKIT_PROMETHEUS": f"http://me:{CANARY}@127.0.0.1:1/?token={CANARY}",
+}
+
+
+def test_settings_of_the_environment(chaoskit: CommandLine, write: Write) -> None:
+    condition = {"prometheus": {"query": f'up{{token="{CANARY}"}}', "below": 1}}
+    file = write("x.yaml", experiment("x", steadyState=[condition]))
+    asked = (
+        ("config",),
+        ("doctor", "-n", "shop"),
+        ("run", file, "--yes", "-v", *REPORTS),
+        ("predict", "-n", "shop"),
+    )
+    recovered = ("recover", "-n", "shop", "--dry-run", "--alerts", f"http://me:{CANARY}@127.0.0.1:1")
+    ended = [chaoskit(*each, env=VARIABLES) for each in (*asked, recovered)]
+    assert {each.code for each in ended} <= {0, 4, 8}, [each.err for each in ended]
+    assert list(_songs(chaoskit.home, *ended, inputs=(file,))) == []
+
+
 def test_a_settings_file_that_is_no_yaml(stranger: CommandLine, write: Write) -> None:
     config = write("chaoskit.yaml", f'prometheus_token: "{CANARY}\nx: 1\n')
     ended = stranger("config")

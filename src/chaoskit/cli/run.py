@@ -19,6 +19,7 @@ from chaoskit.cli.validate import VariableFiles, Variables, agreeing, checked
 from chaoskit.clock import interruption
 from chaoskit.errors import ChaoskitError, InvalidInput, Refused, UnknownName
 from chaoskit.outcome import Outcome, of_error
+from chaoskit.redaction import scrubbed
 from chaoskit.reports.reading import UNLOOKED, looked, scored
 from chaoskit.reports.score import JUDGED
 
@@ -345,10 +346,10 @@ def table(out: Console, records: Sequence[RunRecord]) -> None:
     for record in records:
         words = f"{record.fault} on {_whom(record, placed=placed)}"
         outcome_line(out, record.outcome.words, record.outcome.exit_code, words)
-        out.print(f"  {record.reason}")
+        out.print(scrubbed(f"  {record.reason}"))
         hint = record.evidence.get("hint")
         if hint and not record.undo.left:
-            out.print(f"  mend {led(hint)}")
+            out.print(scrubbed(f"  mend {led(hint)}"))
         left = f": {', '.join(record.undo.left)}" if record.undo.left else ""
         out.print(f"  undo {record.undo.state}{left}")
         if record.score is not None and record.outcome in JUDGED:
