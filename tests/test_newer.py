@@ -96,6 +96,16 @@ def test_a_gate_on_weaknesses_never_passes_on_runs_that_were_left_out(
     assert stranger("history", "-o", "json").json["left_out"] == expected[2]
 
 
+def test_a_gate_on_weaknesses_asks_for_no_more_than_the_runs_that_it_judges(stranger: CommandLine) -> None:
+    store = SqliteStore(stranger.home / "state/store.db")
+    others = ({"namespace": "other"}, {"cluster": "other"}, {"kind": "prediction"})
+    store.load([run(), *(run(id=f"1{n}", schema_version=99, **more) for n, more in enumerate(others))])
+    store.close()
+    ended = stranger("history", "--weaknesses", "--fail-above", 0, "-n", "shop", "--cluster", "kind-dev")
+    assert (ended.code, ended.out) == (0, "no open weakness\n")
+    assert stranger("history", "--weaknesses", "--fail-above", 0).code == 4
+
+
 def test_every_command_that_reads_the_history_goes_on(stranger: CommandLine) -> None:
     kept = SqliteStore(stranger.home / "state/store.db")
     kept.load([weak(id="1ccc000000000003", trace_id="t1"), *NEWER])

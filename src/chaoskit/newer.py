@@ -55,6 +55,7 @@ class KnownStore:
         kind: str = "",
         where: Mapping[str, Any] | None = None,
         *,
+        any_of: Collection[Mapping[str, Any]] = (),
         since: datetime | None = None,
         limit: int = 0,
         fields: Collection[str] = (),
@@ -63,7 +64,9 @@ class KnownStore:
         wanted = dict.fromkeys((*fields, *_CHECKED)) if fields else ()
         asked = limit
         while True:
-            found = self._store.find(kind, where, since=since, limit=asked, fields=tuple(wanted))
+            found = self._store.find(
+                kind, where, any_of=any_of, since=since, limit=asked, fields=tuple(wanted)
+            )
             known = [each for each in found if not newer(each)]
             if not limit or len(known) >= limit or len(found) < asked:
                 break
@@ -71,6 +74,18 @@ class KnownStore:
         self._left_out |= {f"{each['kind']} {each['id']}" for each in found if newer(each)}
         chosen = known[:limit] if limit else known
         return tuple({name: each[name] for name in fields} if fields else each for each in chosen)
+
+    def unread(
+        self,
+        kind: str = "",
+        where: Mapping[str, Any] | None = None,
+        *,
+        any_of: Collection[Mapping[str, Any]] = (),
+        since: datetime | None = None,
+    ) -> int:
+        """How many match that a newer chaoskit has kept."""
+        found = self._store.find(kind, where, any_of=any_of, since=since, fields=_CHECKED)
+        return sum(map(newer, found))
 
     def latest(self, kind: str, where: Mapping[str, Any] | None = None) -> Document | None:
         """The newest that matches and is known, or None."""

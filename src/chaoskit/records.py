@@ -104,6 +104,20 @@ def _plain(value: Any) -> Any:
     return value
 
 
+@dataclass(frozen=True, kw_only=True)
+class Placed(Record):
+    """A record of one cluster: by what name a person knew it, and what tells it from others.
+
+    Uid and address are as in its `Identity`, both None where nothing but its name was known, as in records
+    of older versions. That they have defaults is why `schema_version` stays: older versions read these
+    records without them.
+    """
+
+    cluster: str
+    cluster_uid: str | None = None
+    cluster_address: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Moment:
     """One line of a timeline: when, what (``steady before``), how it stood (``held``), in words."""
@@ -127,7 +141,7 @@ class Undo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunRecord(Record):
+class RunRecord(Placed):
     """One experiment run: what was meant, what was hit, what was seen, how it ended.
 
     `targets` are what was aimed at, `felt` the workloads that were none and were disturbed all the same.
@@ -142,7 +156,6 @@ class RunRecord(Record):
 
     name: str
     namespace: str
-    cluster: str
     fault: str
     outcome: Outcome
     reason: str
@@ -167,7 +180,7 @@ class RunRecord(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecoveryRecord(Record):
+class RecoveryRecord(Placed):
     """One recovery: the symptoms, the plan or refusal, what was done, whether it helped, how long it took.
 
     `rescued` as of a run.
@@ -178,7 +191,6 @@ class RecoveryRecord(Record):
     issue: str
     target: str
     namespace: str
-    cluster: str
     outcome: Outcome
     reason: str
     ended_at: datetime
@@ -194,7 +206,7 @@ class RecoveryRecord(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictionRecord(Record):
+class PredictionRecord(Placed):
     """One workload's failure probability at one moment, with what drives it; None where only rules spoke.
 
     `mode` is ``forecast``, ``detect`` or ``rules``, "" of an older version. Without a horizon (0 min) a
@@ -208,7 +220,6 @@ class PredictionRecord(Record):
 
     target: str
     namespace: str
-    cluster: str
     model: str
     horizon_minutes: float
     probability: float | None

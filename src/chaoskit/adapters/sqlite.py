@@ -14,12 +14,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from chaoskit import clusters
 from chaoskit.amending import joined, tells_of_an_act
 from chaoskit.errors import InvalidInput, Unavailable, UnknownName
+from chaoskit.ports.cluster import Identity
 from chaoskit.ports.store import Ages, Document
 
-_OF = "CASE json_valid(body) WHEN 1 THEN json_extract(body, '$.cluster') END"
-"""The cluster of a document; of none where SQLite cannot read it: its index must not refuse what is put."""
+_EACH = " || char(10) || ".join(f"ifnull(json_extract(body, '$.{name}'), '')" for name in clusters.FIELDS)
+_OF = f"CASE json_valid(body) WHEN 1 THEN {_EACH} ELSE char(10) || char(10) END"
+"""Which cluster a document is of, in three lines; of none where SQLite cannot read it: it is kept."""
 
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS documents (
@@ -30,9 +33,9 @@ CREATE INDEX IF NOT EXISTS documents_by_cluster ON documents (kind, {_OF}, at);
 """
 
 _PRUNES = 3600.0
-_OLDER = "FROM documents WHERE kind = ? AND at < ?"
-NEWEST = f"SELECT at FROM documents WHERE kind = ? AND {_OF} IS ? ORDER BY at DESC LIMIT 1"
-"""When the newest of a kind and cluster was; by its index, as a cluster that is gone has none of late."""
+NEXT = f"SELECT min({_OF}) FROM documents WHERE kind = ? AND {_OF} > ?"
+"""The next cluster, from one to the other: by the index, so that what lives and what is gone cost nothing."""
+NEWEST = f"SELECT max(at) FROM documents WHERE kind = ? AND {_OF} = ?"
 
 
 class SqliteStore:
@@ -85,6 +88,7 @@ class SqliteStore:
         kind: str = "",
         where: Mapping[str, Any] | None = None,
         *,
+        any_of: Collection[Mapping[str, Any]] = (),
         since: datetime | None = None,
         limit: int = 0,
         fields: Collection[str] = (),
@@ -100,9 +104,10 @@ class SqliteStore:
         if since:
             clauses.append("at >= ?")
             values.append(_sortable(since.isoformat()))
-        for field, wanted in (where or {}).items():
-            clauses.append("json_extract(body, ?) IS ?")
-            values += [f'$."{field}"', wanted]
+        for alternatives in filter(None, ((where,) if where else (), any_of)):
+            clause, equal = _one_of(alternatives)
+            clauses.append(clause)
+            values += equal
         query = f"SELECT {what} FROM documents WHERE {' AND '.join(clauses)} ORDER BY at DESC, id DESC"
         with self._reading() as db:
             rows = db.execute(query + (f" LIMIT {int(limit)}" if limit else ""), values).fetchall()
@@ -152,14 +157,12 @@ class SqliteStore:
             return
         self._pruned = time.monotonic()
         for kind, age in self._ages.items():
-            (newest,) = db.execute("SELECT max(at) FROM documents WHERE kind = ?", (kind,)).fetchone()
-            if newest is None:
-                continue
-            # Few are older than the newest of all: only these are read, and of their clusters the newest.
-            rows = db.execute(f"SELECT DISTINCT {_OF} {_OLDER}", (kind, _before(newest, age))).fetchall()
-            for (cluster,) in rows:
-                (newest,) = db.execute(NEWEST, (kind, cluster)).fetchone()
-                db.execute(f"DELETE {_OLDER} AND {_OF} IS ?", (kind, _before(newest, age), cluster))
+            newest = _newest(db, kind)
+            for cluster in newest:
+                which = _identity(cluster)
+                last = max(at for other, at in newest.items() if which.same(_identity(other)))
+                query = f"DELETE FROM documents WHERE kind = ? AND {_OF} = ? AND at < ?"
+                db.execute(query, (kind, cluster, _before(last, age)))
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -219,6 +222,25 @@ def _one(db: sqlite3.Connection, kind: str, wanted: str) -> tuple[str, str]:
         )
         raise UnknownName(what, hint="chaoskit history lists what is kept")
     return found[0]
+
+
+def _newest(db: sqlite3.Connection, kind: str) -> dict[str, str]:
+    """When the newest of each cluster was."""
+    found, last = dict[str, str](), ""
+    while (last := db.execute(NEXT, (kind, last)).fetchone()[0]) is not None:
+        (found[last],) = db.execute(NEWEST, (kind, last)).fetchone()
+    return found
+
+
+def _identity(cluster: str) -> Identity:
+    return Identity(*cluster.rsplit("\n", 2))  # a context may be called anything
+
+
+def _one_of(alternatives: Collection[Mapping[str, Any]]) -> tuple[str, list[Any]]:
+    """(condition, its values): the fields of a document equal one of these."""
+    each_one = [" AND ".join(["json_extract(body, ?) IS ?"] * len(each)) for each in alternatives]
+    pairs = [(f'$."{field}"', wanted) for each in alternatives for field, wanted in each.items()]
+    return f"({' OR '.join(each_one)})", [value for pair in pairs for value in pair]
 
 
 def _before(at: str, age: timedelta) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chaoskit.cli.pasting import led
-from chaoskit.cli.render import emit, next_step, outcome_line
+from chaoskit.cli.render import emit, next_step, outcome_line, told
 from chaoskit.cli.reporting import Reports, reporting
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import Signalled, stopping, undoing
@@ -346,12 +346,12 @@ def table(out: Console, records: Sequence[RunRecord]) -> None:
     for record in records:
         words = f"{record.fault} on {_whom(record, placed=placed)}"
         outcome_line(out, record.outcome.words, record.outcome.exit_code, words)
-        out.print(scrubbed(f"  {record.reason}"))
+        told(out, "  ", scrubbed(record.reason))
         hint = record.evidence.get("hint")
         if hint and not record.undo.left:
             out.print(scrubbed(f"  mend {led(hint)}"))
         left = f": {', '.join(record.undo.left)}" if record.undo.left else ""
-        out.print(f"  undo {record.undo.state}{left}")
+        told(out, "  undo ", f"{record.undo.state}{left}")
         if record.score is not None and record.outcome in JUDGED:
             out.print(f"  resilience score {scored(record.document())}")
     if any(record.undo.left for record in records):
