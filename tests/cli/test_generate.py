@@ -139,7 +139,7 @@ def test_the_next_round_learns_from_the_last_one_and_a_run_is_brought_about_agai
         each for each in proposals(chaoskit, "-n", "shop", "--from", "history", "--top", 50)
         if each["target"] == "deployment/cart" and "pod-delete" in each["reason"]
     ]  # fmt: skip
-    assert "passed 0 h ago" in found["reason"]
+    assert "passed 1 min ago" in found["reason"]
     had = yaml.safe_load(body)["spec"].get("severity", "medium")
     order = ["low", "medium", "high", "critical"]
     assert order.index(found["experiment"]["spec"]["severity"]) == order.index(had) + 1
