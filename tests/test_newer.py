@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.commandline import CommandLine
@@ -34,7 +35,7 @@ def test_they_are_left_out_and_others_come_in_their_place(store: KnownStore, fie
     found = store.find("run", limit=3, fields=fields)
     assert [each["id"][-1] for each in found] == ["3", "2", "1"]
     assert set(found[0]) == (set(fields) or set(run()))
-    assert store.told == f"2 records are of a newer chaoskit, and left out: run {WORD}, run {FORM}"
+    assert store.left_out == (f"run {WORD}", f"run {FORM}")
     assert len(store.find("run")) == 4
     latest = store.latest("run")
     assert latest is not None
@@ -68,6 +69,41 @@ def test_a_copy_has_all_of_them(store: KnownStore) -> None:
 def test_an_end_that_nobody_here_knows_is_no_bug() -> None:
     with pytest.raises(CannotStart, match="it has ended: blown up, which is an outcome of a newer version"):
         outcome_named("blown-up")
+
+
+@pytest.mark.parametrize(
+    ("kept", "most", "expected"),
+    [
+        ([run(id="1ddd000000000004"), *NEWER], 0, (4, 0, 2)),
+        ([*NEWER], 0, (4, 0, 2)),
+        ([weak(id="1ddd000000000004"), NEWER[1]], 1, (4, 1, 1)),
+        ([weak(id="1ddd000000000004"), NEWER[1]], 0, (1, 1, 1)),
+    ],
+)
+def test_a_gate_on_weaknesses_never_passes_on_runs_that_were_left_out(
+    stranger: CommandLine, kept: list[dict[str, Any]], most: int, expected: tuple[int, int, int]
+) -> None:
+    store = SqliteStore(stranger.home / "state/store.db")
+    store.load(kept)
+    store.close()
+    gate = ("history", "--weaknesses", "--fail-above", most, "-q")
+    ended = stranger(*gate, "-o", "json")
+    assert (ended.code, len(ended.json["weaknesses"]), ended.json["left_out"]) == expected
+    assert ended.json["exit"] == ended.code
+    number = "1 run is" if expected[2] == 1 else "2 runs are"
+    told = stranger(*gate)
+    assert told.out.startswith(f"not all can be judged: {number} of a newer chaoskit\n")
+    assert stranger("history", "-o", "json").json["left_out"] == expected[2]
+
+
+def test_a_gate_on_weaknesses_asks_for_no_more_than_the_runs_that_it_judges(stranger: CommandLine) -> None:
+    store = SqliteStore(stranger.home / "state/store.db")
+    others = ({"namespace": "other"}, {"cluster": "other"}, {"kind": "prediction"})
+    store.load([run(), *(run(id=f"1{n}", schema_version=99, **more) for n, more in enumerate(others))])
+    store.close()
+    ended = stranger("history", "--weaknesses", "--fail-above", 0, "-n", "shop", "--cluster", "kind-dev")
+    assert (ended.code, ended.out) == (0, "no open weakness\n")
+    assert stranger("history", "--weaknesses", "--fail-above", 0).code == 4
 
 
 def test_every_command_that_reads_the_history_goes_on(stranger: CommandLine) -> None:

@@ -71,6 +71,24 @@ def test_a_secret_is_hidden_however_it_is_encoded(text: str) -> None:
     assert len(hidden.replace("(hidden)", "")) <= len("said  to it") + 8
 
 
+LONG = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmVk"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f'is "{LONG[:40]}...', 'is "(hidden)...'),
+        (f"{LONG[:6]}… and {LONG[:30]}...", "(hidden)… and (hidden)..."),
+        (f"{base64.b64encode(LONG.encode()).decode()[:30]}...", "(hidden)..."),
+        ("eyJhb... is the beginning of many", "eyJhb... is the beginning of many"),
+        ("eyJhbG of another", "eyJhbG of another"),
+        ("eyJhbGxx...", "eyJhbGxx..."),
+    ],
+)
+def test_what_is_left_of_a_secret_that_was_cut_is_hidden_too(text: str, shown: str) -> None:
+    assert scrubbed(text, [LONG]) == shown
+
+
 def test_no_more_than_the_secret_is_taken_out_of_what_holds_it() -> None:
     whole = base64.b64encode(b"before-hunter2!-behind").decode()
     told = scrubbed(whole, ["hunter2!"])

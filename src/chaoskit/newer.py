@@ -30,8 +30,7 @@ class KnownStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.left_out: set[tuple[str, str]] = set()
-        """Kind and id of what was not read: a newer chaoskit has kept it."""
+        self._left_out: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -72,9 +71,21 @@ class KnownStore:
             if not limit or len(known) >= limit or len(found) < asked:
                 break
             asked += 2 * (len(found) - len(known))
-        self.left_out |= {(each["kind"], each["id"]) for each in found if newer(each)}
+        self._left_out |= {f"{each['kind']} {each['id']}" for each in found if newer(each)}
         chosen = known[:limit] if limit else known
         return tuple({name: each[name] for name in fields} if fields else each for each in chosen)
+
+    def unread(
+        self,
+        kind: str = "",
+        where: Mapping[str, Any] | None = None,
+        *,
+        any_of: Collection[Mapping[str, Any]] = (),
+        since: datetime | None = None,
+    ) -> int:
+        """How many match that a newer chaoskit has kept."""
+        found = self._store.find(kind, where, any_of=any_of, since=since, fields=_CHECKED)
+        return sum(map(newer, found))
 
     def latest(self, kind: str, where: Mapping[str, Any] | None = None) -> Document | None:
         """The newest that matches and is known, or None."""
@@ -97,10 +108,6 @@ class KnownStore:
         self._store.close()
 
     @property
-    def told(self) -> str:
-        """How many were left out, in words; "" when none was."""
-        few = ", ".join(f"{kind} {id_}" for kind, id_ in sorted(self.left_out)[:3])
-        more = ", …" if len(self.left_out) > 3 else ""
-        number = len(self.left_out)
-        what = "1 record is" if number == 1 else f"{number} records are"
-        return f"{what} of a newer chaoskit, and left out: {few}{more}" if number else ""
+    def left_out(self) -> tuple[str, ...]:
+        """Kind and id of each that was not read so far, as ``run 1a2b``: a newer chaoskit has kept it."""
+        return tuple(sorted(self._left_out))

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import takewhile
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
@@ -52,9 +53,23 @@ def scrubbed(text: str, values: Iterable[str] = ()) -> str:
 
 
 def without(text: str, values: Iterable[str]) -> str:
-    """The text without these secret `values`, however they are encoded in it; all else is as it was."""
+    """The text without these secret `values`, however they are encoded or cut in it; else as it was."""
     for form in _forms(frozenset(values)):
-        text = text.replace(form, HIDDEN)
+        text = _without_beginning(text.replace(form, HIDDEN), form)
+    return text
+
+
+_CUT = ("...", "…")
+
+
+def _without_beginning(text: str, form: str) -> str:
+    """The text without what is left of the secret where it was cut: so much of it that it can be known."""
+    at = -1
+    while (at := text.find(form[:SHORTEST], at + 1)) >= 0:
+        alike = takewhile(lambda pair: pair[0] == pair[1], zip(text[at : at + len(form)], form, strict=False))
+        end = at + len(list(alike))
+        if text.startswith(_CUT, end):
+            text = text[:at] + HIDDEN + text[end:]
     return text
 
 

@@ -127,9 +127,9 @@ class Runtime:
         return store
 
     @property
-    def unread(self) -> str:
-        """What was left out where the store was read, in words; "" when nothing was."""
-        return self.store.told if "store" in self.__dict__ else ""
+    def unread(self) -> tuple[str, ...]:
+        """Kind and id of each record that was left out where the store was read."""
+        return self.store.left_out if "store" in self.__dict__ else ()
 
     @cached_property
     def http(self) -> RequestsHttp:
@@ -230,26 +230,40 @@ class Runtime:
 def open_store(settings: Settings, *, reading: bool = False) -> KnownStore:
     """The store that the settings name; whoever opens it closes it. It reads what this chaoskit knows.
 
-    Only for `reading`, a file that they name is there; else it is made.
+    Only for `reading`, no file is made: one that is absent is read as an empty one.
 
     Raises:
-        InvalidInput: it is an address of another kind, or the file is missing.
+        InvalidInput: it is an address of another kind.
         Unavailable: it does not answer, or its file cannot be used.
     """
-    if settings.store.startswith(("mongodb://", "mongodb+srv://")):
+    file = _store_file(settings)
+    if file is None:
         return KnownStore(_shared_store(settings))
     from chaoskit.adapters.sqlite import SqliteStore
 
+    return KnownStore(SqliteStore(file, ages=_ages(settings), kept=not (reading and _missing(file))))
+
+
+def absent_store(settings: Settings) -> Path | None:
+    """The file of the store that the settings name, where it is not there; None where it is, or is no file.
+
+    Raises:
+        InvalidInput: it is an address of another kind.
+    """
+    file = _store_file(settings)
+    return file if file is not None and _missing(file) else None
+
+
+def _store_file(settings: Settings) -> Path | None:
+    if settings.store.startswith(("mongodb://", "mongodb+srv://")):
+        return None
     path = settings.store.removeprefix("sqlite://")
     if "://" in path:
         scheme = path.partition("://")[0]
         raise InvalidInput(
             f"there is no store {scheme}://", hint="mongodb://host/database, or an SQLite file"
         )
-    file = Path(path) if path else settings.home / "store.db"
-    if reading and path and _missing(file):
-        raise InvalidInput(f"there is no store {file}", hint="the first run, recovery or prediction makes it")
-    return KnownStore(SqliteStore(file, ages=_ages(settings)))
+    return Path(path) if path else settings.home / "store.db"
 
 
 def _missing(file: Path) -> bool:

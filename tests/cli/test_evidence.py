@@ -66,6 +66,22 @@ def test_reading_a_store_that_is_not_there_makes_none(
     assert not (stranger.home / "no").exists()
 
 
+@pytest.mark.parametrize(
+    ("env", "told"), [({}, False), ({"CHAOSKIT_STORE": "no/such.db"}, True)], ids=["default", "setting"]
+)
+def test_a_store_that_the_first_run_will_make_is_read_as_an_empty_one(
+    stranger: CommandLine, env: dict[str, str], *, told: bool
+) -> None:
+    before = set(stranger.home.rglob("*"))
+    ended = stranger("history", env=env)
+    assert (ended.code, ended.out) == (0, "nothing yet\nnext  chaoskit demo\n"), ended.err
+    assert ("! there is no store no/such.db yet" in ended.err) is told
+    gate = stranger("history", "--weaknesses", "--fail-above", 0, env=env)
+    assert (gate.code, gate.out) == (4, "nothing to judge: no run here was judged\n")
+    assert stranger("show", "1aaa", env=env).code == 2
+    assert set(stranger.home.rglob("*")) == before
+
+
 def test_a_history_of_nothing_is_nothing_yet_whatever_was_asked_for(stranger: CommandLine) -> None:
     assert stranger("history", "-n", "nope").out == "nothing yet\nnext  chaoskit demo\n"
 

@@ -7,7 +7,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -44,22 +44,29 @@ def _voices(canary: str) -> set[str]:
 VOICES = _voices(CANARY) | _voices(ODD)
 
 
-def _sings(text: str) -> str:
-    """Where in the text the canary is heard; "" where it is not."""
-    heard = [text.index(voice) for voice in VOICES if voice in text]
+def _sings(text: str, more: Collection[str] = ()) -> str:
+    """Where in the text the canary, or one of these, is heard; "" where it is not."""
+    heard = [text.index(voice) for voice in (*VOICES, *more) if voice in text]
     return text[max(0, min(heard) - 200) :][:400] if heard else ""
 
 
-def _songs(home: Path, *ended: Ended, inputs: tuple[Path, ...] = ()) -> Iterator[str]:
+def _songs(
+    home: Path, *ended: Ended, inputs: tuple[Path, ...] = (), more: Collection[str] = ()
+) -> Iterator[str]:
     """Where the canary is heard: in outputs, and in every file below `home` but the inputs."""
     for number, each in enumerate(ended):
         for name, text in (("stdout", each.out), ("stderr", each.err)):
-            if heard := _sings(text):
+            if heard := _sings(text, more):
                 yield f"{name} of {number}: {heard}"
     for path in home.rglob("*"):
         # A plan is the document itself, kept so that it can be run; nobody else may read it.
         kept = path.parent.name == "plans" and not path.stat().st_mode & 0o077
-        if path.is_file() and path not in inputs and not kept and _sings(path.read_text(errors="replace")):
+        if (
+            path.is_file()
+            and path not in inputs
+            and not kept
+            and _sings(path.read_text(errors="replace"), more)
+        ):
             yield str(path)
 
 
@@ -231,6 +238,56 @@ def test_a_variable_that_is_put_into_plain_words_of_a_document(
     assert [each.code for each in ended] == [8, 8, 0, 8, 8, 0], ended[3].err
     assert "127.0.0.1:1/x?x=(hidden)" in ended[3].out
     assert list(_songs(chaoskit.home, *ended, inputs=(file, values))) == []
+
+
+READ: dict[str, tuple[str, str]] = {
+    "longer than what is shown": ('"', CANARY * 6),
+    "with the end of its line": ("'", f"{CANARY}\n"),
+    "with a quote": ("'", CANARY.replace("A", "''")),
+    "with a backslash": ('"', CANARY.replace("A", "\\\\")),
+    "over several lines": ('"', f"{CANARY}\n{CANARY}"),
+}
+"""What stands around a variable, and its value: what YAML makes of it is not what it was."""
+
+
+@pytest.mark.parametrize(("quote", "value"), READ.values(), ids=READ)
+def test_a_variable_that_is_not_shown_as_it_was_given(
+    chaoskit: CommandLine, write: Write, quote: str, value: str
+) -> None:
+    written = yaml.safe_load(f"{quote}{value}{quote}").strip()
+    values = write("values.yaml", yaml.safe_dump({"password": value}))
+    place = f"{quote}${{password}}{quote}"
+    spec: dict[str, Any] = {"hypothesis": "@", "steadyState": [{"command": {"run": "@; exit 1"}}]}
+    good = write("good.yaml", experiment("x", **spec).replace("'@'", place).replace("@", "${password}"))
+    env = [{"name": "MODE", "value": "@"}, {"name": "PODS_AFFECTED_PERC", "value": "x @"}, "@"]
+    engine = yaml.safe_dump(_engine(components={"env": env}, probe="@")).replace("'@'", place)
+    bad = [
+        write("b1.yaml", experiment("x", duration="@").replace("'@'", place)),
+        write("b2.yaml", engine.replace("x @", f"{quote}x ${{password}}{quote}")),
+        write("b3.yaml", experiment("x") + f"  more: 1: {place}\n"),
+    ]
+    ended = [chaoskit("validate", each, "--var-file", values) for each in bad]
+    assert {each.code for each in ended} == {2}
+    given = (good, "--var-file", values)
+    ended += [
+        chaoskit("validate", *given),
+        planned := chaoskit("plan", *given, "-o", "json"),
+        chaoskit("run", *given, "--dry-run", "client"),
+        chaoskit("run", *given, "--yes", "-v", "-o", "json", "--github", *REPORTS),
+        chaoskit("run", "--plan", planned.json["hash"], "--yes", "--progress", "json"),
+        chaoskit("history", "-o", "json"),
+    ]
+    assert [each.code for each in ended[3:]] == [0, 0, 0, 8, 8, 0], ended[6].err
+    inputs = (good, *bad, values)
+    assert list(_songs(chaoskit.home, *ended, inputs=inputs, more=(written, written[:8]))) == []
+
+
+@pytest.mark.parametrize("sign", ["!!", "!", "*"])
+def test_a_variable_that_is_a_sign_for_yaml(stranger: CommandLine, write: Write, sign: str) -> None:
+    file = write("x.yaml", experiment("x", duration="@").replace("'@'", "${password}"))
+    ended = stranger("validate", file, "--var", f"password={sign}{CANARY}")
+    assert ended.code == 2
+    assert list(_songs(stranger.home, ended, inputs=(file,))) == []
 
 
 def test_a_variable_where_something_else_belongs(stranger: CommandLine, write: Write) -> None:

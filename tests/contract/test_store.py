@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import re
+import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
@@ -13,7 +17,7 @@ import pytest
 
 from chaoskit import clusters
 from chaoskit.adapters.spool import SpoolingStore
-from chaoskit.adapters.sqlite import SqliteStore
+from chaoskit.adapters.sqlite import NEWEST, NEXT, SqliteStore
 from chaoskit.amending import AMENDED, early
 from chaoskit.errors import InvalidInput, UnknownName
 from chaoskit.newer import KnownStore
@@ -262,6 +266,22 @@ def test_what_is_older_than_its_kinds_age_goes_and_other_kinds_stay(tmp_path: Pa
     store.put(document("p12", 12, "prediction"))
     assert [each["id"] for each in store.find("prediction")] == ["p12", "p11", "p5"]
     assert len(store.find("run")) == 3
+    store.close()
+
+
+@pytest.mark.parametrize("query", [NEXT, NEWEST])
+def test_clusters_and_their_newest_are_found_without_reading_records(tmp_path: Path, query: str) -> None:
+    SqliteStore(tmp_path / "store.db").close()
+    with closing(sqlite3.connect(tmp_path / "store.db")) as db:
+        ((*_, how),) = db.execute(f"EXPLAIN QUERY PLAN {query}", ("run", "gone")).fetchall()
+    assert re.search(r"INDEX documents_by_cluster \(kind=\? AND <expr>[=>]\?\)", how), how
+
+
+def test_what_is_no_number_is_kept_all_the_same(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db", ages={"run": timedelta(days=1)})
+    store.load([document("r1", -24 * 60 * 2, value=math.nan), document("r0", 0, cluster="a\nb")])
+    store.put(document("r2", 0, value=math.nan))
+    assert {each["id"] for each in store.find("run")} == {"r0", "r2"}
     store.close()
 
 

@@ -8,18 +8,29 @@ from tests.acts.fake import FakeCluster
 from chaoskit.clock import ManualClock
 from chaoskit.documents import build, parse
 from chaoskit.errors import InvalidInput
+from chaoskit.ports.cluster import ExecResult
 from chaoskit.ports.http import Response
 from chaoskit.ports.metrics import Alert, Sample, Series
 from chaoskit.steadystate import comparing
 from chaoskit.steadystate.comparing import Measurement
 from chaoskit.steadystate.conditions import (
     AlertCondition,
+    CommandCondition,
     Condition,
     HttpCondition,
     SignalCondition,
     WorkloadCondition,
 )
 from chaoskit.steadystate.readers import Sources, measure
+
+
+def test_of_a_long_line_that_a_command_says_one_sees_that_it_went_on() -> None:
+    condition = CommandCondition(run="x")
+    said = [
+        comparing.command(condition, ExecResult(f"first\n{'x' * n}\n", "", 1)).observed for n in (200, 201)
+    ]
+    assert said == [f"exit 1: {'x' * 200}", f"exit 1: {'x' * 197}..."]
+
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

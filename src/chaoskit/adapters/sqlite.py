@@ -20,17 +20,22 @@ from chaoskit.errors import InvalidInput, Unavailable, UnknownName
 from chaoskit.ports.cluster import Identity
 from chaoskit.ports.store import Ages, Document
 
-_SCHEMA = """
+_EACH = " || char(10) || ".join(f"ifnull(json_extract(body, '$.{name}'), '')" for name in clusters.FIELDS)
+_OF = f"CASE json_valid(body) WHEN 1 THEN {_EACH} ELSE char(10) || char(10) END"
+"""Which cluster a document is of, in three lines; of none where SQLite cannot read it: it is kept."""
+
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS documents (
     kind TEXT NOT NULL, id TEXT NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS documents_by_time ON documents (kind, at);
+CREATE INDEX IF NOT EXISTS documents_by_cluster ON documents (kind, {_OF}, at);
 """
 
-
 _PRUNES = 3600.0
-_OF = tuple(f"json_extract(body, '$.{name}')" for name in clusters.FIELDS)
-_OLDER = "FROM documents WHERE kind = ? AND at < ?"
+NEXT = f"SELECT min({_OF}) FROM documents WHERE kind = ? AND {_OF} > ?"
+"""The next cluster, from one to the other: by the index, so that what lives and what is gone cost nothing."""
+NEWEST = f"SELECT max(at) FROM documents WHERE kind = ? AND {_OF} = ?"
 
 
 class SqliteStore:
@@ -38,20 +43,23 @@ class SqliteStore:
 
     What is older than the newest of its kind and cluster by more than its age in `ages` goes, at a write and
     at most once an hour; so the times of a simulated cluster are as good as ours, and make none of ours old.
+    One that is not `kept` is empty, in memory, and makes no file.
 
     Raises:
         Unavailable: the file cannot be opened, read or written; the message names it.
     """
 
-    def __init__(self, path: Path, *, ages: Ages = MappingProxyType({})) -> None:
+    def __init__(self, path: Path, *, ages: Ages = MappingProxyType({}), kept: bool = True) -> None:
         self._path = path
         self._ages = ages
         self._pruned = -inf
         self._lock = threading.Lock()
         with self._translated():
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            path.touch(mode=0o600)  # logs and documents of a cluster are nobody else's business
-            self._db = sqlite3.connect(path, timeout=30, check_same_thread=False, isolation_level=None)
+            if kept:
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                path.touch(mode=0o600)  # logs and documents of a cluster are nobody else's business
+            file = path if kept else ":memory:"
+            self._db = sqlite3.connect(file, timeout=30, check_same_thread=False, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(_SCHEMA)
@@ -149,13 +157,12 @@ class SqliteStore:
             return
         self._pruned = time.monotonic()
         for kind, age in self._ages.items():
-            (newest,) = db.execute("SELECT max(at) FROM documents WHERE kind = ?", (kind,)).fetchone()
-            if newest is None:
-                continue
-            # Few are older than the newest of all: of their clusters alone the newest is looked for.
-            query = f"SELECT DISTINCT {', '.join(_OF)} {_OLDER}"
-            for cluster in db.execute(query, (kind, _before(newest, age))).fetchall():
-                _prune_one(db, kind, cluster, age)
+            newest = _newest(db, kind)
+            for cluster in newest:
+                which = _identity(cluster)
+                last = max(at for other, at in newest.items() if which.same(_identity(other)))
+                query = f"DELETE FROM documents WHERE kind = ? AND {_OF} = ? AND at < ?"
+                db.execute(query, (kind, cluster, _before(last, age)))
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -217,14 +224,16 @@ def _one(db: sqlite3.Connection, kind: str, wanted: str) -> tuple[str, str]:
     return found[0]
 
 
-def _prune_one(db: sqlite3.Connection, kind: str, cluster: tuple[Any, ...], age: timedelta) -> None:
-    """Of the cluster with these `clusters.FIELDS` nothing is kept that is older than its newest by `age`."""
-    name, uid, address = cluster
-    clause, values = _one_of(clusters.wheres(Identity(name, uid or "", address or "")))
-    query = f"SELECT at FROM documents WHERE kind = ? AND {clause} ORDER BY at DESC LIMIT 1"
-    (newest,) = db.execute(query, (kind, *values)).fetchone()
-    exactly = " AND ".join(f"{each} IS ?" for each in _OF)
-    db.execute(f"DELETE {_OLDER} AND {exactly}", (kind, _before(newest, age), *cluster))
+def _newest(db: sqlite3.Connection, kind: str) -> dict[str, str]:
+    """When the newest of each cluster was."""
+    found, last = dict[str, str](), ""
+    while (last := db.execute(NEXT, (kind, last)).fetchone()[0]) is not None:
+        (found[last],) = db.execute(NEWEST, (kind, last)).fetchone()
+    return found
+
+
+def _identity(cluster: str) -> Identity:
+    return Identity(*cluster.rsplit("\n", 2))  # a context may be called anything
 
 
 def _one_of(alternatives: Collection[Mapping[str, Any]]) -> tuple[str, list[Any]]:

@@ -117,7 +117,9 @@ def generate(
     files = _paths(out, found) if out else []
     left = [path for path, text in zip(files, texts, strict=False) if not write_made(path, text, force=force)]
     for path in left:
-        session.say(f"! {path} was edited, and is left as it is: --force writes over it")
+        session.say(
+            f"! {path} was edited, or not made by this version, and is left as it is: --force writes over it"
+        )
     _report(session, found, made, files, left)
 
 

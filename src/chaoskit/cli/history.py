@@ -56,7 +56,8 @@ def history(
         int | None,
         typer.Option(
             min=0,
-            help="With --weaknesses: end with 1 when there are more than so many, 4 without a judged run.",
+            help="With --weaknesses: end with 1 when there are more than so many, 4 without a judged run, "
+            "or with one of a newer chaoskit.",
         ),
     ] = None,
     cluster: Annotated[
@@ -85,6 +86,9 @@ def history(
             for one, only in kinds.items()
             for each in store.find(one, where | only, any_of=mine, since=start, limit=limit)
         ]
+        left_out = sum(
+            store.unread(one, where | only, any_of=mine, since=start) for one, only in kinds.items()
+        )
         without = (
             0 if found else sum(len(store.find(one, only, fields=("id",))) for one, only in _ALL.items())
         )
@@ -96,7 +100,8 @@ def history(
         | ({} if kind is Kind.ALL else {"kind": kind.value})
         | _lately(since)
     )
-    emit(session, "history", {"records": newest}, lambda out: _table(out, newest, asked, without))
+    document = {"records": newest, "left_out": left_out}
+    emit(session, "history", document, lambda out: _table(out, newest, asked, without))
 
 
 def _lately(hours: float) -> dict[str, str]:
@@ -106,25 +111,29 @@ def _lately(hours: float) -> dict[str, str]:
 def _weaknesses(
     session: Session, where: dict[str, str], cluster: str, start: datetime | None, most: int | None
 ) -> None:
-    """The open weaknesses; ends with 1 when there are more than `most`, with 4 when no run could show any."""
+    """The open weaknesses; ends as `_gated` says where there is a `most`."""
     from chaoskit.reports.weaknesses import judged, open_weaknesses
 
     with session.history() as store:
-        runs = store.find("run", where, any_of=called(store, cluster) if cluster else (), since=start)
+        mine = called(store, cluster) if cluster else ()
+        runs = store.find("run", where, any_of=mine, since=start)
+        left_out = store.unread("run", where, any_of=mine, since=start)
     found, known = open_weaknesses(runs), judged(runs)
-    outcome = Outcome.DONE
-    if most is not None:
-        outcome = Outcome.BELOW_THRESHOLD if known else Outcome.CANNOT_START
-        outcome = Outcome.WEAKNESS_FOUND if len(found) > most else outcome
+    outcome = Outcome.DONE if most is None else _gated(len(found) > most, known=known, left_out=left_out)
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,
         "weaknesses": [each.document() for each in found],
+        "left_out": left_out,
     }
 
     def table(out: Any) -> None:
-        if not found:
+        if left_out:
+            unread = "1 run is" if left_out == 1 else f"{left_out} runs are"
+            out.print(f"not all can be judged: {unread} of a newer chaoskit")
+        elif not found:
             out.print("no open weakness" if known else "nothing to judge: no run here was judged")
+        if not found:
             return
         placed = len({each.namespace for each in found}) > 1
         times = _times(out, [each.last for each in found])
@@ -149,6 +158,13 @@ def _weaknesses(
 
     emit(session, "weaknesses", document, table)
     raise typer.Exit(outcome.exit_code)
+
+
+def _gated(too_many: bool, *, known: bool, left_out: int) -> Outcome:
+    """How a gate ends: what was not read may be one weakness more, so that none passes."""
+    if too_many:
+        return Outcome.WEAKNESS_FOUND
+    return Outcome.BELOW_THRESHOLD if known and not left_out else Outcome.CANNOT_START
 
 
 def _table(out: Any, records: list[Document], asked: dict[str, str], without: int) -> None:

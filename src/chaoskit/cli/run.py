@@ -113,8 +113,8 @@ def run(
         if given.cluster is not None:
             refuse_elsewhere(given.plan, given.cluster, runtime.cluster.identity())
         namespace = given.namespace or runtime.namespace
-        looked = dry_run or diff or not yes or given.plan
-        plans = plans_of(runtime, given.documents, namespace, given.cluster) if looked else []
+        seen = dry_run or diff or not yes or given.plan
+        plans = plans_of(runtime, given.documents, namespace, given.cluster) if seen else []
         if diff:
             dryrun.show_difference(session, plans, runtime.cluster)
         if dry_run:

@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,7 +20,7 @@ from chaoskit.cli.stopping import Signalled, within
 
 if TYPE_CHECKING:
     from chaoskit.cli.progress import Shown
-    from chaoskit.ports.store import Store
+    from chaoskit.newer import KnownStore
     from chaoskit.runtime import Runtime
     from chaoskit.settings import Loaded
 
@@ -128,24 +128,39 @@ class Session:
                 self._tell_of_newer(runtime.unread)
 
     @contextmanager
-    def history(self) -> Iterator[Store]:
+    def history(self) -> Iterator[KnownStore]:
         """What is kept of past runs, recoveries and predictions; no cluster is needed for it.
 
         Raises:
-            InvalidInput: a file is named that does not exist: reading makes none.
+            InvalidInput: a flag names a file that does not exist: reading makes none.
         """
         from chaoskit.runtime import open_store
 
+        self._tell_of_absent_store()
         with closing(open_store(self.loaded.settings, reading=True)) as store:
             try:
                 yield store
             finally:
-                self._tell_of_newer(store.told)
+                self._tell_of_newer(store.left_out)
 
-    def _tell_of_newer(self, words: str) -> None:
+    def _tell_of_absent_store(self) -> None:
+        """A line on stderr where a setting names a store that is not there yet; of a flag that is wrong."""
+        from chaoskit.errors import InvalidInput
+        from chaoskit.runtime import absent_store
+
+        absent, origin = absent_store(self.loaded.settings), self.loaded.origins["store"]
+        hint = "the first run, recovery or prediction makes it"
+        if absent and origin == "flag":
+            raise InvalidInput(f"there is no store {absent}", hint=hint)
+        if absent and origin != "default":
+            self.say(f"! there is no store {absent} yet: {hint}")
+
+    def _tell_of_newer(self, left_out: Sequence[str]) -> None:
         """A line on stderr where records were left out, because a newer chaoskit has kept them."""
-        if words:
-            self.say(f"! {words}")
+        if left_out:
+            what = "1 record is" if len(left_out) == 1 else f"{len(left_out)} records are"
+            few = ", ".join((*left_out[:3], *("…" for _ in left_out[3:4])))
+            self.say(f"! {what} of a newer chaoskit, and left out: {few}")
 
     @property
     def asked_namespace(self) -> str:

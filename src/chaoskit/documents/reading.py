@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,12 @@ from typing import Any
 import yaml
 
 from chaoskit.documents.building import refuse
+from chaoskit.documents.hiding import as_read, masked
 from chaoskit.documents.marks import Marks, place_of
 from chaoskit.documents.mistakes import mistake
 from chaoskit.documents.places import Document, Place, closest, printable
 from chaoskit.errors import InvalidInput, Problem
-from chaoskit.redaction import secret_variables
+from chaoskit.redaction import secret_variables, without
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 _TAG = "tag:yaml.org,2002:"
@@ -149,9 +150,9 @@ def _parsed(text: str, path: str, variables: Mapping[str, str] | None) -> Iterat
     secrets = frozenset[str]()
     used = frozenset(each["name"] for each in _VARIABLE.finditer(text) if not each["escape"])
     if variables is not None:
-        secrets = secret_variables({name: value for name, value in variables.items() if name in used})
+        secrets = as_read(secret_variables({name: v for name, v in variables.items() if name in used}))
         text = _filled(text, path, variables)
-    for each in pieces(text, path, filled=variables is not None, written=masked(text, secrets)):
+    for each in pieces(text, path, filled=variables is not None, secrets=secrets):
         yield replace(each, secrets=secrets, variables=used)
 
 
@@ -165,15 +166,10 @@ def unnamed(documents: Iterable[Document], given: Iterable[str]) -> tuple[Proble
     )
 
 
-def masked(text: str, secrets: Iterable[str]) -> str:
-    """The text, as long as it was and with as many lines, but with stars for what is secret."""
-    for each in secrets:
-        text = text.replace(each, re.sub(r".", "*", each))
-    return text
-
-
-def pieces(text: str, path: str, *, filled: bool, written: str = "") -> Iterator[Document]:
-    """Each document that can be read; in the end every problem of the others is raised.
+def pieces(
+    text: str, path: str, *, filled: bool, written: str = "", secrets: Collection[str] = ()
+) -> Iterator[Document]:
+    """Each document that can be read; in the end every problem of the others is raised, without `secrets`.
 
     Variables have been `filled` in, or there may be some. `written` is what is quoted: as long as the text.
     """
@@ -188,7 +184,7 @@ def pieces(text: str, path: str, *, filled: bool, written: str = "") -> Iterator
     except yaml.MarkedYAMLError as error:
         unfilled = not filled and _VARIABLE.search(text) is not None
         hint = "it has variables: give them with --var name=value" if unfilled else ""
-        made = mistake(text, error, written or text)
+        made = mistake(text, error, masked(written or text, secrets))
         problems.append(_broken(path, made.found, made.place, hint, made.expected))
     except yaml.YAMLError as error:
         problems.append(_broken(path, str(error), Place(1, 1)))
@@ -196,7 +192,13 @@ def pieces(text: str, path: str, *, filled: bool, written: str = "") -> Iterator
         problems.append(_broken(path, "nested too deeply", place_of(loader.get_mark())))
     finally:
         loader.dispose()
-    refuse(problems)
+    refuse([_discreet(each, secrets) for each in problems])
+
+
+def _discreet(problem: Problem, secrets: Collection[str]) -> Problem:
+    """The problem in words of the reader's, who may have quoted what is secret."""
+    found, expected = (without(text, secrets) for text in (problem.found, problem.expected))
+    return replace(problem, found=found, expected=expected)
 
 
 def _broken(path: str, why: str, place: Place, hint: str = "", expected: str = "valid YAML") -> Problem:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from chaoskit.documents.places import Document, Location, Place
-from chaoskit.documents.reading import masked, pieces
+from chaoskit.documents.reading import pieces
 from chaoskit.documents.texts import Find, finder
 from chaoskit.errors import InvalidInput, Problem
 
@@ -30,7 +30,8 @@ def within(document: Document, location: Location) -> tuple[tuple[Document, ...]
     find: Find = finder(source, text) if source else (lambda _place: document.place(location))
     found: list[Document] = []
     try:
-        for each in pieces(_hidden(text), document.path, filled=True, written=masked(text, document.secrets)):
+        inner = pieces(_hidden(text), document.path, filled=True, written=text, secrets=document.secrets)
+        for each in inner:
             found.append(_moved(each, find, document))  # noqa: PERF401 - those before what is broken are kept
     except InvalidInput as error:
         return tuple(found), tuple(_told(problem, find) for problem in error.problems)

@@ -19,6 +19,9 @@ from chaoskit.steadystate.conditions import (
     WorkloadElsewhere,
 )
 
+LONGEST = 200
+"""Characters that are told of what a command said."""
+
 FRESH = timedelta(seconds=60)
 """Samples that are so much older than the newest one are of pods that are gone."""
 
@@ -116,12 +119,17 @@ def command(condition: CommandCondition, ended: ExecResult) -> Judgement:
     """The command ended so, and wrote the text."""
     expected = f"exit {condition.exit_code}"
     said = (ended.stdout.strip() or ended.stderr.strip()).splitlines()
-    observed = f"exit {ended.exit_code}" + (f": {said[-1][:200]}" if said else "")
+    observed = f"exit {ended.exit_code}" + (f": {_cut(said[-1])}" if said else "")
     if ended.exit_code != condition.exit_code:
         return Judgement(False, observed, expected)
     if condition.contains and condition.contains not in ended.stdout:
         return Judgement(False, f"{observed}, without the text", f'{expected} with "{condition.contains}"')
     return Judgement(True, observed, expected)
+
+
+def _cut(line: str) -> str:
+    """So much of the line as one can read; that it went on is seen, and so is a secret that ended there."""
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 3]}..."
 
 
 def alerts(condition: AlertCondition, firing: Iterable[Alert]) -> Judgement:

@@ -1,0 +1,41 @@
+"""Secrets that are put into a text as variables: what YAML makes of them there, and the text without them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+import yaml
+
+from chaoskit.redaction import SHORTEST
+
+_SIGNS = "!<>&*"
+"""What makes a tag, an anchor or an alias of a word: the reader speaks of the word without it."""
+
+
+def as_read(secrets: Iterable[str]) -> frozenset[str]:
+    """The secrets, and what YAML reads where they stand, bare or in quotes, if it is long enough to be known.
+
+    In quotes, a quote or backslash has to be written twice; a value from a file often ends its line, and
+    of several lines any may be told alone.
+    """
+    found = {form for secret in secrets for form in _readings(secret)}
+    return frozenset(each for each in found if len(each) >= SHORTEST)
+
+
+def _readings(secret: str) -> Iterator[str]:
+    yield from (secret, secret.strip(), secret.strip().strip(_SIGNS))
+    yield from map(str.strip, secret.splitlines())
+    for written in (secret, f"'{secret}'", f'"{secret}"'):
+        with suppress(yaml.YAMLError):
+            texts = [each for each in yaml.scan(written) if isinstance(each, yaml.ScalarToken)]
+            if len(texts) == 1:  # of a whole document, what is not secret in it would be hidden everywhere
+                yield texts[0].value.strip()
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text, as long as it was and with as many lines, but with stars for what is secret."""
+    for each in sorted(secrets, key=len, reverse=True):
+        text = text.replace(each, re.sub(r".", "*", each))
+    return text
