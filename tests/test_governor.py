@@ -448,5 +448,16 @@ def test_who_may_not_see_engines_everywhere_sees_those_beside_the_targets() -> N
     desk = with_cart(engine(**AT_CART))
     desk.cluster.hidden = {("chaosengines", "")}
     assert desk.refused("chaos").guard == "busy"
+    assert (
+        _told(desk, "chaos")
+        == _told(desk, "recovery")
+        == ["a chaos engine in other namespaces would not be seen"]
+    )
+    assert desk.governor.blind("recovery", (CART,), "shop", drill=True) == ()
     desk.cluster.hidden |= {("chaosengines", "shop")}
     desk.admit("chaos")
+    assert _told(desk, "chaos")[1:] == ["a chaos engine in namespace shop would not be seen"]
+
+
+def _told(desk: Desk, act: Act) -> list[str]:
+    return [words.partition(":")[0] for words in desk.governor.blind(act, (CART,), "shop")]

@@ -38,8 +38,8 @@ def refuse_beside(
         Refused: one does (guard ``interlock``, ``busy`` for chaos): what it disturbs is to be watched, not
             repaired, and its effect would be taken for that of another fault.
     """
-    workloads = [each for each in targets if each.kind in kube.WORKLOADS]
-    for body in _at_work(cluster, {each.namespace for each in workloads}):
+    workloads = _workloads(targets)
+    for body in _at_work(cluster, _places(workloads)):
         if act == "chaos" and (kube.RUN_LABEL in kube.labels_of(body) or _is(body, own)):
             continue
         hit = next((each for each in workloads if _aims_at(cluster, body, each)), None)
@@ -52,6 +52,29 @@ def refuse_beside(
                 limit=no.limit,
                 hint=f"wait for it, or stop it: {_stopping(body, ref)}",
             )
+
+
+def unseen(cluster: Cluster, targets: Sequence[ObjectRef]) -> Iterator[str]:
+    """Where `refuse_beside` sees no engines that may aim at these workloads, in words."""
+    places = _places(_workloads(targets))
+    try:
+        if places:
+            cluster.list(kube.CHAOS_ENGINE)
+    except Forbidden as error:
+        yield f"a chaos engine in other namespaces would not be seen: {error.message}"
+        for place in places:
+            try:
+                cluster.list(kube.CHAOS_ENGINE, place)
+            except Forbidden as here:
+                yield f"a chaos engine in namespace {place} would not be seen: {here.message}"
+
+
+def _workloads(targets: Iterable[ObjectRef]) -> tuple[ObjectRef, ...]:
+    return tuple(each for each in targets if each.kind in kube.WORKLOADS)
+
+
+def _places(targets: Iterable[ObjectRef]) -> tuple[str, ...]:
+    return tuple(sorted({each.namespace for each in targets}))
 
 
 def _stopping(body: Object, ref: ObjectRef) -> str:
@@ -72,7 +95,7 @@ def _at_work(cluster: Cluster, places: Iterable[str]) -> Iterator[Object]:
     try:
         found = cluster.list(kube.CHAOS_ENGINE).items
     except Forbidden:
-        found = tuple(each for place in sorted(places) for each in _listed(cluster, place))
+        found = tuple(each for place in places for each in _listed(cluster, place))
     yield from (each for each in found if runs(each))
 
 

@@ -137,7 +137,9 @@ class Governor:
         except Forbidden:
             return ()  # who may not read leases cannot open one either: `admit` will say so
 
-    def blind(self, act: Act, targets: Sequence[ObjectRef], namespace: str) -> tuple[str, ...]:
+    def blind(
+        self, act: Act, targets: Sequence[ObjectRef], namespace: str, *, drill: bool = False
+    ) -> tuple[str, ...]:
         """What the guards of `admit` cannot see here, in words; empty when they see everything.
 
         They let pass what they cannot see: who asks them should say so beside the act.
@@ -147,6 +149,7 @@ class Governor:
             *halt.unseen(self._cluster, *places),
             *self._unseen_freezes(places),
             *self._unseen_accounts(act, targets, namespace),
+            *(foreign.unseen(self._cluster, targets) if act == "chaos" or not drill else ()),
         )
 
     def _unseen_freezes(self, places: Iterable[str]) -> Iterator[str]:
