@@ -436,12 +436,36 @@ def test_an_engine_that_ended_or_works_elsewhere_is_in_nobodys_way(body: Object,
 
 def test_a_runs_own_engine_is_known_by_its_ledger_and_one_that_it_makes_anew_by_its_name() -> None:
     desk = with_cart(engine(run="r1", **AT_CART))
+    desk.begun(id_="r1", target=OTHER)
     desk.admit("chaos")
     assert "chaoskit abort r1" in desk.refused("recovery").hint
     named = ObjectRef(kube.CHAOS_ENGINE, "shop", "theirs")
     desk = with_cart(engine(**AT_CART))
     desk.admit("chaos", engine=named)
     assert desk.refused("chaos", engine=replace(named, namespace="lab")).guard == "busy"
+
+
+def test_the_label_of_a_run_alone_hides_no_engine() -> None:
+    """A copy of a former run's engine has it as well."""
+    desk = with_cart(engine("initialized", place="litmus", run="r1", **AT_CART))
+    refused = desk.refused("chaos")
+    assert refused.guard == "busy"
+    assert "kubectl patch chaosengine theirs -n litmus " in refused.hint
+    ledger = desk.begun(id_="r1", target=OTHER)
+    desk.admit("chaos")
+    ledger.close(Outcome.PASSED, keep=60)
+    assert desk.refused("chaos").guard == "busy"
+
+
+def test_a_run_whose_ledger_may_not_be_read_is_known_by_its_engine() -> None:
+    body = engine("initialized", place="litmus", run="r1", **AT_CART)
+    desk = with_cart(body)
+    Ledger.open(
+        desk.cluster, desk.clock, id="r1", act="chaos", namespace="litmus", targets=(OTHER,), trace_id="t"
+    )
+    desk.admit("chaos")
+    desk.cluster.hidden = {("leases", "")}
+    assert desk.refused("chaos").guard == "busy"
 
 
 def test_who_may_not_see_engines_everywhere_sees_those_beside_the_targets() -> None:

@@ -1,8 +1,8 @@
-"""Chaos that others began: Litmus engines which no ledger of ours tells of."""
+"""Chaos that others began: Litmus engines which no ledger tells of that was read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chaoskit import kube
@@ -28,11 +28,17 @@ _NO: Mapping[Act, _No] = {
 
 
 def refuse_beside(
-    cluster: Cluster, act: Act, targets: Sequence[ObjectRef], own: ObjectRef | None = None
+    cluster: Cluster,
+    act: Act,
+    targets: Sequence[ObjectRef],
+    *,
+    ledgers: Collection[str] = (),
+    own: ObjectRef | None = None,
 ) -> None:
     """No engine at work aims at pods of these workloads, but for the act's `own`, which it makes anew.
 
-    For chaos those are asked about that no run of ours made: its ledger tells exactly what it works on.
+    `ledgers` are the runs under way that were read: for chaos their engines are not asked about, since a
+    ledger tells exactly what its run works on. The label of a run alone says nothing: copies have it as well.
 
     Raises:
         Refused: one does (guard ``interlock``, ``busy`` for chaos): what it disturbs is to be watched, not
@@ -40,7 +46,8 @@ def refuse_beside(
     """
     workloads = _workloads(targets)
     for body in _at_work(cluster, _places(workloads)):
-        if act == "chaos" and (kube.RUN_LABEL in kube.labels_of(body) or _is(body, own)):
+        run = kube.labels_of(body).get(kube.RUN_LABEL, "")
+        if act == "chaos" and (run in ledgers or _is(body, own)):
             continue
         hit = next((each for each in workloads if _aims_at(cluster, body, each)), None)
         if hit is not None:
@@ -50,7 +57,7 @@ def refuse_beside(
                 f"chaos engine {ref.name}{where} works on {hit}",
                 guard=no.guard,
                 limit=no.limit,
-                hint=f"wait for it, or stop it: {_stopping(body, ref)}",
+                hint=f"wait for it, or stop it: {_stopping(ref, run if run in ledgers else '')}",
             )
 
 
@@ -77,9 +84,9 @@ def _places(targets: Iterable[ObjectRef]) -> tuple[str, ...]:
     return tuple(sorted({each.namespace for each in targets}))
 
 
-def _stopping(body: Object, ref: ObjectRef) -> str:
-    """The command that ends it; whoever made it."""
-    if run := kube.labels_of(body).get(kube.RUN_LABEL):
+def _stopping(ref: ObjectRef, run: str) -> str:
+    """The command that ends it: its run where that is known, else the engine alone, whoever made it."""
+    if run:
         return f"chaoskit abort {run}"
     patch = """-p '{"spec":{"engineState":"stop"}}'"""
     return f"kubectl patch chaosengine {ref.name} -n {ref.namespace} --type merge {patch}"

@@ -72,7 +72,8 @@ class Governor:
         active = [each for each in known if each.state == "active"]
         rules.interlocked(act, targets, active, near=near, drill=drill)
         if act == "chaos" or not drill:
-            foreign.refuse_beside(self._cluster, act, (*targets, *near), engine)
+            ledgers = {each.id for each in active}
+            foreign.refuse_beside(self._cluster, act, (*targets, *near), ledgers=ledgers, own=engine)
         for domain in domains:
             rules.within_domain(domain, targets, known, now, self.limits)
         rules.cooled_down(act, targets, known, now, self.limits.cooldown(act))
