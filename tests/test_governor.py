@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -432,6 +433,38 @@ def test_nobody_acts_on_what_an_engine_of_others_works_on(body: Object, act: Act
 @pytest.mark.parametrize("act", ["chaos", "recovery"])
 def test_an_engine_that_ended_or_works_elsewhere_is_in_nobodys_way(body: Object, act: Act) -> None:
     with_cart(body).admit(act)
+
+
+@pytest.mark.parametrize(
+    ("spec", "hit"),
+    [
+        ({"selectors": {"pods": [{"namespace": "shop", "names": "cart-1"}]}}, True),
+        ({"selectors": {"pods": [{"namespace": "shop", "names": "cart-2"}]}}, False),
+        ({"appinfo": {"applabel": "app=cart"}}, True),
+        ({"appinfo": {"applabel": "app=db"}}, False),
+        ({}, True),
+        ({"appinfo": {"applabel": "app=cart", "appkind": "deployment"}}, False),
+    ],
+)
+@pytest.mark.parametrize("owner", ["", "Job", "Replicated"])
+def test_pods_without_a_workload_are_asked_about_too(spec: dict[str, Any], hit: bool, owner: str) -> None:
+    desk = with_cart(engine(place="shop", **spec))
+    pod = ObjectRef(kube.POD, "shop", "cart-1")
+    target = ObjectRef(Kind("batch", owner, "x"), "shop", "nightly") if owner else pod
+    controlled = {"apiVersion": "batch/v1", "kind": owner, "name": "nightly", "controller": True}
+    desk.cluster.patch(pod, {"metadata": {"ownerReferences": [controlled] if owner else []}})
+    for act in ("chaos", "recovery"):
+        with contextlib.nullcontext() if not hit else pytest.raises(Refused, match=f"works on {target}"):
+            desk.governor.admit(act, (target,), "shop", at_once=1, hits=())
+
+
+def test_what_has_no_pods_is_in_no_engines_way() -> None:
+    desk = with_cart(
+        engine(), engine(appinfo={"applabel": "cart"}) | {"metadata": {"name": "b", "namespace": "shop"}}
+    )
+    near = (ObjectRef(kube.SERVICE, "shop", "cart"), ObjectRef(kube.NODE, "", "cart"))
+    desk.governor.admit("recovery", near, "shop", at_once=1, hits=())
+    assert desk.refused("recovery").guard == "interlock"
 
 
 def test_a_runs_own_engine_is_known_by_its_ledger_and_one_that_it_makes_anew_by_its_name() -> None:
