@@ -87,6 +87,8 @@ def problems(text: str) -> tuple[Problem, ...]:
          "4, to go with line 3"),
         ("b:\n  c:\n    d: 1\n    a:\n  - x: 1\n  - x: 3\n", (4, 5), "indented by 4 spaces",
          "2, to go with line 5"),
+        ("a:\n  b: 1\n  c: 2\nd: 3\n  e: 4\nf: 5\n", (5, 3), "indented by 2 spaces",
+         "0, as line 4 (or line 4 by 2)"),
         ("a:\nx: 1\n  y: 2\n- z: 1\n", (2, 1), "a field", "- before it, as in line 4"),
         ("a:\n- z: 1\nx: 1\n  y: 2\n", (3, 1), "a field", "- before it, as in line 2"),
         ("a: run\n  -v;\n   b: 1\n", (2, 3), '"-v;"', "a field, a colon and a space"),

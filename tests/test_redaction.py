@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from urllib.parse import quote, quote_plus
 
 import pytest
 
-from chaoskit.redaction import redacted, scrubbed, secrets_in
+from chaoskit.redaction import compared, redacted, scrubbed, secrets_in
 
 
 def test_what_looks_secret_is_hidden_and_nothing_else() -> None:
@@ -44,6 +46,66 @@ def test_what_replaces_a_key_that_looks_secret_is_hidden_in_a_config_map_too(
     assert hidden == {"parameters": {**setting, "value": "(hidden)"}, "said": "DB_PASSWORD (hidden)"}
 
 
+ODD = 'hunter "2"/&+é!'
+ENCODED = {
+    "as it is": ODD,
+    "in base64": base64.b64encode(ODD.encode()).decode(),
+    "in base64 for URLs": base64.urlsafe_b64encode(ODD.encode()).decode(),
+    "in base64 with a line break": base64.b64encode(f"{ODD}\n".encode()).decode(),
+    "in base64 behind one more letter": base64.b64encode(f"x{ODD}".encode()).decode(),
+    "in base64 as a password": base64.b64encode(f"me:{ODD}@".encode()).decode(),
+    "in an address": quote(ODD, safe=""),
+    "in a path": quote(ODD),
+    "in a form": quote_plus(ODD),
+    "in JSON": json.dumps(ODD),
+    "in JSON with its letters": json.dumps(ODD, ensure_ascii=False),
+}
+
+
+@pytest.mark.parametrize("text", ENCODED.values(), ids=ENCODED)
+def test_a_secret_is_hidden_however_it_is_encoded(text: str) -> None:
+    (hidden,) = redacted([f"said {text} to it"], [ODD])
+    assert hidden.startswith("said ")
+    assert hidden.endswith(" to it")
+    assert "(hidden)" in hidden
+    assert len(hidden.replace("(hidden)", "")) <= len("said  to it") + 8
+
+
+def test_no_more_than_the_secret_is_taken_out_of_what_holds_it() -> None:
+    whole = base64.b64encode(b"before-hunter2!-behind").decode()
+    told = scrubbed(whole, ["hunter2!"])
+    first, _, last = told.partition("(hidden)")
+    assert (whole.startswith(first), whole.endswith(last)) == (True, True)
+    assert b"before" in base64.b64decode(first[: len(first) // 4 * 4])
+    assert b"behind" in base64.b64decode(last[-(len(last) // 4 * 4) :])
+
+
+def test_what_a_secret_of_kubernetes_holds_is_hidden_under_every_key_and_wherever_else_it_stands() -> None:
+    held = base64.b64encode(b"nobody-knows").decode()
+    secret = {"kind": "Secret", "metadata": {"name": "s"}, "data": {"a": held}, "stringData": {"b": "on"}}
+    hidden = redacted([secret, {"said": f"nobody-knows {held}", "mode": "on"}])
+    assert hidden[0] == {**secret, "data": {"a": "(hidden)"}, "stringData": {"b": "(hidden)"}}
+    assert hidden[1] == {"said": "(hidden) (hidden)", "mode": "on"}
+    settings = {"kind": "ConfigMap", "data": {"a": "nobody-knows"}}
+    assert redacted(settings) == settings
+
+
+def test_of_two_objects_it_is_seen_that_a_secret_differs_and_not_how() -> None:
+    now = {"kind": "Secret", "data": {"a": "b2xkLXNlY3JldA==", "same": "c2FtZQ=="}, "n": [1, {"token": "x"}]}
+    then = {
+        "kind": "Secret",
+        "data": {"a": "bmV3LXNlY3JldA==", "same": "c2FtZQ=="},
+        "n": [1, {"token": "y"}, 2],
+    }
+    assert compared(now, then) == (
+        {"kind": "Secret", "data": {"a": "(hidden) (now)", "same": "(hidden)"},
+         "n": [1, {"token": "(hidden) (now)"}]},
+        {"kind": "Secret", "data": {"a": "(hidden) (run)", "same": "(hidden)"},
+         "n": [1, {"token": "(hidden) (run)"}, 2]},
+    )  # fmt: skip
+    assert compared({}, {"a": 1}) == ({}, {"a": 1})
+
+
 def test_hiding_twice_changes_nothing() -> None:
     document = {"password": "hunter2!", "url": "https://a:hunter2!@b/c"}
     assert redacted(redacted(document)) == redacted(document)
@@ -67,6 +129,8 @@ def test_whether_something_is_secret_is_no_secret() -> None:
         ("curl -H 'Authorization: Basic aHVudGVyMg=='", "curl -H 'Authorization: (hidden)'"),
         ("b'Bearer hunter2!\\nx'", "b'Bearer (hidden)'"),
         ("psql password=hunter2! host=db", "psql password=(hidden) host=db"),
+        ('up{token="hunter2!", x="y"}', 'up{token="(hidden)", x="y"}'),
+        ("up{token=~'hunter2!'}", "up{token=~'(hidden)'}"),
         ('{"password": "hunter2!", "user": "me"}', '{"password": "(hidden)", "user": "me"}'),
     ],
 )

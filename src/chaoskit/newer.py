@@ -56,6 +56,7 @@ class KnownStore:
         kind: str = "",
         where: Mapping[str, Any] | None = None,
         *,
+        any_of: Collection[Mapping[str, Any]] = (),
         since: datetime | None = None,
         limit: int = 0,
         fields: Collection[str] = (),
@@ -64,7 +65,9 @@ class KnownStore:
         wanted = dict.fromkeys((*fields, *_CHECKED)) if fields else ()
         asked = limit
         while True:
-            found = self._store.find(kind, where, since=since, limit=asked, fields=tuple(wanted))
+            found = self._store.find(
+                kind, where, any_of=any_of, since=since, limit=asked, fields=tuple(wanted)
+            )
             known = [each for each in found if not newer(each)]
             if not limit or len(known) >= limit or len(found) < asked:
                 break

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar, Self
 
 from pydantic import TypeAdapter, ValidationError
@@ -55,7 +55,8 @@ class Record:
         """
         fields = {f.name: document[f.name] for f in dataclasses.fields(cls) if f.name in document}
         try:
-            return TypeAdapter(cls).validate_python(fields)
+            found: Self = _reader(cls).validate_python(fields)  # type: ignore[arg-type]  # a class is hashable
+            return found
         except ValidationError as error:
             first = error.errors()[0]
             place = ".".join(str(part) for part in first["loc"])
@@ -78,6 +79,12 @@ class Record:
         return {"kind": self.kind, "schema_version": self.schema_version, **fields}
 
 
+@cache
+def _reader(cls: type[Record]) -> TypeAdapter[Any]:
+    """What reads records of that class: to make one takes a hundred times as long as to read by it."""
+    return TypeAdapter(cls)
+
+
 _AS_IT_IS = frozenset({str, int, float, bool, type(None)})
 """Most values of a record by far."""
 
@@ -95,6 +102,20 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list | set | frozenset):
         return [_plain(each) for each in value]
     return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed(Record):
+    """A record of one cluster: by what name a person knew it, and what tells it from others.
+
+    Uid and address are as in its `Identity`, both None where nothing but its name was known, as in records
+    of older versions. That they have defaults is why `schema_version` stays: older versions read these
+    records without them.
+    """
+
+    cluster: str
+    cluster_uid: str | None = None
+    cluster_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +141,7 @@ class Undo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunRecord(Record):
+class RunRecord(Placed):
     """One experiment run: what was meant, what was hit, what was seen, how it ended.
 
     `targets` are what was aimed at, `felt` the workloads that were none and were disturbed all the same.
@@ -135,7 +156,6 @@ class RunRecord(Record):
 
     name: str
     namespace: str
-    cluster: str
     fault: str
     outcome: Outcome
     reason: str
@@ -160,7 +180,7 @@ class RunRecord(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecoveryRecord(Record):
+class RecoveryRecord(Placed):
     """One recovery: the symptoms, the plan or refusal, what was done, whether it helped, how long it took.
 
     `rescued` as of a run.
@@ -171,7 +191,6 @@ class RecoveryRecord(Record):
     issue: str
     target: str
     namespace: str
-    cluster: str
     outcome: Outcome
     reason: str
     ended_at: datetime
@@ -187,7 +206,7 @@ class RecoveryRecord(Record):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PredictionRecord(Record):
+class PredictionRecord(Placed):
     """One workload's failure probability at one moment, with what drives it; None where only rules spoke.
 
     `mode` is ``forecast``, ``detect`` or ``rules``, "" of an older version. Without a horizon (0 min) a
@@ -201,7 +220,6 @@ class PredictionRecord(Record):
 
     target: str
     namespace: str
-    cluster: str
     model: str
     horizon_minutes: float
     probability: float | None

@@ -1,16 +1,20 @@
 """Hides what is secret: by the name of a field or variable, by its place in a URL or header, by its value.
 
 One place for all of it: records pass through `redacted` when they become JSON, words for people and
-programs through `scrubbed`. Only logs of pods may still say what the pods themselves have logged.
+programs through `scrubbed`. A value is hidden as it is, in base64 (alone or within more), URL-encoded, and
+as JSON escapes it. Only logs of pods may still say what the pods themselves have logged.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 HIDDEN = "(hidden)"
 SHORTEST = 6
@@ -22,8 +26,8 @@ _IN_TEXT = (
     (re.compile(r"(?<=://)(?:[^\s/\"'@:]*:(?!\d{1,5}[/?#])[^\s\"'@]*|[^\s/\"'@]+)@"), f"{HIDDEN}@"),
     (re.compile(r"(\bauthorization[\"']?\s*[:=]\s*[\"']?)[^\"'\n]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
     (re.compile(r"(\bbearer\s+)[^\s\"',;]{4,}", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
-    # password=x, ?token=x, --api-key=x
-    (re.compile(rf"((?:{_NAME.pattern})[\w-]*=)[^\s\"'&,;]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
+    # password=x, ?token=x, --api-key="x", {token=~"x"}
+    (re.compile(rf"((?:{_NAME.pattern})[\w-]*=~?\\*[\"']?)[^\s\"'&,;]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
     # "password": "x"
     (re.compile(rf"((?:{_NAME.pattern})\w*[\"']\s*:\s*[\"'])[^\"'\n]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
 )
@@ -39,13 +43,47 @@ def looks_secret(name: str) -> bool:
 
 def scrubbed(text: str, values: Iterable[str] = ()) -> str:
     """The text without what stands where secrets stand, and without these secret `values`."""
-    for value in sorted(values, key=len, reverse=True):
-        text = text.replace(value, HIDDEN)
+    text = without(text, values)
     if not _MAY_HIDE.search(text):
         return text
     for pattern, replacement in _IN_TEXT:
         text = pattern.sub(replacement, text)
     return text
+
+
+def without(text: str, values: Iterable[str]) -> str:
+    """The text without these secret `values`, however they are encoded in it; all else is as it was."""
+    for form in _forms(frozenset(values)):
+        text = text.replace(form, HIDDEN)
+    return text
+
+
+@lru_cache(maxsize=256)
+def _forms(values: frozenset[str]) -> tuple[str, ...]:
+    """What to look for in a text that may hold one of these secrets: the longest first."""
+    found = {form for value in values for form in (value, *_encoded(value))}
+    return tuple(sorted(found - {""}, key=len, reverse=True))
+
+
+def _encoded(value: str) -> Iterator[str]:
+    """The secret as URLs, JSON and base64 write it; in base64 only where it is long enough to be known."""
+    yield from (quote(value, safe="", errors="replace"), quote(value, errors="replace"))
+    yield quote_plus(value, errors="replace")
+    yield from (json.dumps(value, ensure_ascii=ascii_)[1:-1] for ascii_ in (True, False))
+    if len(value) >= SHORTEST:
+        for form in _in_base64(value.encode("utf-8", errors="replace")):
+            yield from (form, form.translate(_URL_SAFE))
+
+
+_URL_SAFE = str.maketrans("+/", "-_")
+
+
+def _in_base64(raw: bytes) -> Iterator[str]:
+    """The bytes in base64: alone, and what is theirs alone of it where others stand around them."""
+    yield base64.b64encode(raw).decode()
+    for before in range(3):
+        first, last = -(-before * 8 // 6), (before + len(raw)) * 8 // 6
+        yield base64.b64encode(bytes(before) + raw).decode()[first:last]
 
 
 def host_of(url: str) -> str:
@@ -79,27 +117,73 @@ def redacted(value: Any, secrets: Iterable[str] = ()) -> Any:
     return _without(value, frozenset(secrets) | frozenset(secrets_in(value)))
 
 
+def compared(now: Any, then: Any, secrets: Iterable[str] = ()) -> tuple[Any, Any]:
+    """Both, redacted of what is secret in either; what is hidden and not the same says of which it is."""
+    known = frozenset(secrets).union(secrets_in([now, then]))
+    return _apart(now, then, _without(now, known), _without(then, known))
+
+
+def _apart(now: Any, then: Any, told: Any, meant: Any) -> tuple[Any, Any]:
+    """What is `told` of now and `meant` of then, so that it differs where now and then do."""
+    if isinstance(told, dict) and isinstance(meant, dict):
+        both = {key: _apart(now[key], then[key], told[key], meant[key]) for key in told if key in meant}
+        first, second = ({key: pair[n] for key, pair in both.items()} for n in (0, 1))
+        return {**told, **first}, {**meant, **second}
+    if isinstance(told, list) and isinstance(meant, list):
+        pairs = [_apart(*four) for four in zip(now, then, told, meant, strict=False)]
+        ends = told[len(pairs) :], meant[len(pairs) :]
+        return [*(pair[0] for pair in pairs), *ends[0]], [*(pair[1] for pair in pairs), *ends[1]]
+    return (f"{told} (now)", f"{meant} (run)") if told == meant and now != then else (told, meant)
+
+
 def secrets_in(value: Any) -> Iterator[str]:
     """The values in this JSON that their names call secret, and that are long enough to be looked for."""
     if isinstance(value, Mapping):
         for key, each in value.items():
-            if not _hides(value, key):
+            if _is_held(value, key):
+                yield from _long(text for held in each.values() for text in (str(held), *_decoded(held)))
+            elif _hides(value, key):
+                yield from _long((str(each),))
+            else:
                 yield from secrets_in(each)
-            elif len(str(each)) >= SHORTEST and each != HIDDEN:
-                yield str(each)
     elif isinstance(value, list | tuple):
         for each in value:
             yield from secrets_in(each)
+
+
+def _long(values: Iterable[str]) -> Iterator[str]:
+    """Those that are long enough to be looked for elsewhere."""
+    return (each for each in values if len(each) >= SHORTEST and each != HIDDEN)
+
+
+def _decoded(held: Any) -> Iterator[str]:
+    """The text that base64 says; nothing where it is none."""
+    try:
+        yield base64.b64decode(str(held), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return
 
 
 def _without(value: Any, secrets: frozenset[str]) -> Any:
     if isinstance(value, str):
         return scrubbed(value, secrets)
     if isinstance(value, Mapping):
-        return {key: HIDDEN if _hides(value, key) else _without(each, secrets) for key, each in value.items()}
+        return {key: _entry(value, key, secrets) for key in value}
     if isinstance(value, list | tuple):
         return [_without(each, secrets) for each in value]
     return value
+
+
+def _entry(parent: Mapping[Any, Any], key: Any, secrets: frozenset[str]) -> Any:
+    if _is_held(parent, key):
+        return dict.fromkeys(parent[key], HIDDEN)
+    return HIDDEN if _hides(parent, key) else _without(parent[key], secrets)
+
+
+def _is_held(parent: Mapping[Any, Any], key: Any) -> bool:
+    """Whether everything below that key is secret: it is what a Kubernetes Secret holds."""
+    held = key in {"data", "stringData"} and isinstance(parent[key], Mapping)
+    return held and parent.get("kind") == "Secret"
 
 
 def _hides(parent: Mapping[Any, Any], key: Any) -> bool:
@@ -122,14 +206,3 @@ def secret_variables(variables: Mapping[str, str]) -> frozenset[str]:
     return frozenset(
         value for name, value in variables.items() if looks_secret(name) and len(value) >= SHORTEST
     )
-
-
-def secrets_of(objects: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    """What these Kubernetes objects hold that is secret: by its name, and everything that is in a Secret."""
-    known = list(objects)
-    found = set(secrets_in(known))
-    for body in known:
-        if body.get("kind") == "Secret":
-            held = {**(body.get("data") or {}), **(body.get("stringData") or {})}
-            found |= {text for text in map(str, held.values()) if len(text) >= SHORTEST}
-    return frozenset(found)

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import io
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rich.console import Console
 from tests.commandline import CommandLine
+
+from chaoskit.cli import collect
+from chaoskit.flows.collecting import Collected
+from chaoskit.prediction.chunks import Chunk
 
 WANTED = ("--signal", "memory_usage", "--signal", "ready", "--signal", "error_ratio")
 
@@ -32,3 +41,14 @@ def test_what_cannot_be_collected_is_said(chaoskit: CommandLine) -> None:
         )
     nobody = chaoskit("collect", "-n", "nobody", "--hours", 0.1, "--out", "n", "--signal", "ready")
     assert (nobody.code, "no signal has a sample in namespace nobody" in nobody.err) == (4, True)
+
+
+def test_what_is_one_is_counted_as_one() -> None:
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    one = Chunk(noon, noon + timedelta(hours=1), "a.csv", 1, sampled=("cpu_usage",))
+    text = io.StringIO()
+    collect._table(Console(file=text, soft_wrap=True), Collected(Path("col"), Path("col/m.yaml"), (one,), 1))
+    assert text.getvalue().splitlines()[:2] == [
+        "1 line of 1 signal, 2026-03-01 12:00 to 2026-03-01 13:00 UTC  col",
+        "1 file, 1 stretch fetched now; read by col/m.yaml",
+    ]

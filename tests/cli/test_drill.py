@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 import typer
+from rich.console import Console
 from tests.commandline import CommandLine
 
-from chaoskit.cli.drill import finish
+from chaoskit.cli.drill import _confusion, finish
 from chaoskit.cli.session import Format, ProgressFormat, Session
 from chaoskit.errors import Interrupted
 from chaoskit.flows.drills.matrix import Ran
@@ -75,3 +77,17 @@ def test_an_unknown_fault_on_a_cluster_is_2_and_gets_a_suggestion(chaoskit: Comm
     assert "bad-release" in ended.err
     odd = chaoskit("drill", "bad-release", "-n", "shop", "--workload", "pod/cart", "--yes")
     assert (odd.code, "one of deployment" in odd.err) == (2, True)
+
+
+MATRIX = ["            CAPACITY   POD-CRASH", "pod-crash   1          2"]
+WORDS = ["WHAT WAS INJECTED", "    WHAT IT WAS TAKEN FOR", "pod-crash", "    pod-crash 2, capacity 1"]
+
+
+@pytest.mark.parametrize(
+    ("width", "terminal", "lines"), [(80, True, MATRIX), (28, False, MATRIX), (28, True, WORDS)]
+)
+def test_who_was_taken_for_whom_fits_the_terminal(width: int, *, terminal: bool, lines: list[str]) -> None:
+    text = io.StringIO()
+    console = Console(file=text, width=width, force_terminal=terminal, color_system=None, soft_wrap=True)
+    _confusion(console, {"pod-crash": {"pod-crash": 2, "capacity": 1}})
+    assert text.getvalue().splitlines()[-len(lines) :] == lines

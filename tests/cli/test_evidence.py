@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import fromstring
 
 import pytest
+from rich.console import Console
 from tests.commandline import CommandLine
 from tests.reports.made import at, prediction, recovery, run, weak
 
 from chaoskit.adapters.sqlite import SqliteStore
+from chaoskit.cli import history
 
 PASSED, WEAK, AGAIN = "1aaa000000000001", "1bbb000000000002", "1ccc000000000003"
 
@@ -147,6 +150,13 @@ def test_what_is_no_bundle_is_2(keeper: CommandLine, path: str) -> None:
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize("name", ["x.zip", "x.tar", "x.json.gz", "-"])
+def test_a_bundle_is_no_other_archive(keeper: CommandLine, name: str) -> None:
+    ended = keeper("report", PASSED, "--bundle", name)
+    assert (ended.code, f"{name} is no place for a bundle" in ended.err) == (2, True)
+    assert not (keeper.home / name).exists()
+
+
 def test_what_differs_between_two_runs_is_a_table_and_json(keeper: CommandLine) -> None:
     ended = keeper("compare", PASSED[:4], WEAK[:4])
     assert ended.code == 0
@@ -182,6 +192,23 @@ def test_open_weaknesses_are_listed_and_gated_on(keeper: CommandLine) -> None:
         ended = keeper("history", "--weaknesses", *place, "--fail-above", 0)
         assert (ended.code, ended.out) == (4, "nothing to judge: no run here was judged\n")
     assert keeper("history", "--weaknesses", "--cluster", "kind-dev", "--fail-above", 0).code == 1
+
+
+def test_a_cluster_is_found_by_whatever_name_it_is_asked_for(keeper: CommandLine) -> None:
+    def put(id_: str, hours: int, document: dict[str, Any], name: str, uid: str) -> dict[str, Any]:
+        who = {"cluster": name, "cluster_uid": uid, "cluster_address": "https://10.96.0.1"}
+        return _later(hours, document, id=id_, name="stock", **who)
+
+    store = SqliteStore(keeper.home / "state/store.db")
+    found = put("1ddd000000000006", 8, weak(), "prod", "u1")
+    store.load([found, put("1eee000000000007", 9, run(), "in-cluster", "u2")])
+    gate = ("history", "--weaknesses", "--fail-above", 0, "--cluster")
+    assert [keeper(*gate, who).code for who in ("prod", "u1", "in-cluster")] == [1, 1, 0]
+    store.load([put("1fff000000000008", 10, run(), "in-cluster", "u1")])
+    store.close()
+    assert [keeper(*gate, who).code for who in ("prod", "u1", "u2")] == [0, 0, 0]
+    listed = keeper("history", "--cluster", "prod", "-o", "json").json["records"]
+    assert [each["id"][:4] for each in listed] == ["1fff", "1ddd"]
 
 
 def test_a_gate_on_weaknesses_passes_only_what_was_judged(stranger: CommandLine) -> None:
@@ -221,3 +248,37 @@ def test_a_bundle_in_a_folder_is_whole_or_not_there(keeper: CommandLine) -> None
     (keeper.home / "taken").write_text("")
     assert keeper("report", WEAK, "--bundle", "taken").code == 2
     assert not [path for path in Path(keeper.home).iterdir() if path.name.startswith(".taken")]
+
+
+def _seen(width: int, *documents: dict[str, Any], terminal: bool = True) -> list[str]:
+    out = io.StringIO()
+    console = Console(
+        file=out, width=width, force_terminal=terminal, no_color=True, color_system=None, soft_wrap=True
+    )
+    history.listed(console, documents)
+    return out.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_on_a_terminal_a_history_fits_and_tells_how_long_ago(width: int) -> None:
+    runs = [run(id=f"1m8h2v{n}rnwje1k2c", reason="pod-delete was injected; " * 4) for n in range(3)]
+    lines = _seen(width, *runs, prediction(id="1m8h2v9rnwje1k2c"))
+    assert max(map(len, lines)) <= width
+    assert any(" ago  run " in line and " 1m8h2v0r " in line for line in lines)
+    assert any(" 1m8h2v9rnwje " in line for line in lines)
+    alone = _seen(width, *runs)
+    assert "KIND" not in alone[0]
+
+
+def test_ids_are_as_long_as_it_needs_to_tell_them_apart() -> None:
+    runs = [run(id="1m8h2v0rnwjf1k2c"), run(id="1m8h2v0rnwje1k2c")]
+    assert sum("1m8h2v0rnwjf " in line or "1m8h2v0rnwje " in line for line in _seen(80, *runs)) == 2
+
+
+def test_in_a_pipe_a_history_is_whole() -> None:
+    lines = _seen(60, run(id="1m8h2v0rnwje1k2c", reason="why " * 30), terminal=False)
+    assert len(lines) == 2
+    assert lines[0].startswith("AT (UTC) ")
+    assert "KIND" in lines[0]
+    assert " 1m8h2v0rnwje1k2c " in lines[1]
+    assert lines[1].endswith(("why " * 30).rstrip())

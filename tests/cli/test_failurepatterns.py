@@ -20,12 +20,14 @@ def test_failures_of_real_files_are_grouped_by_what_was_up(stranger: CommandLine
     table = stranger(*words).out
     assert table.startswith(f"{found['failures']} failures in ")
     assert "ALIKE" in table
+    assert table.splitlines()[-1] == f"next  chaoskit train --data {DATA} --mapping {MAPPING}"
 
 
 def test_a_quiet_namespace_has_no_pattern(chaoskit: CommandLine) -> None:
     ended = chaoskit("patterns", "--failures", "-n", "shop", "--hours", 1)
     assert ended.code == 0, ended.err
     assert "nothing follows, accompanies or repeats beyond chance" in ended.out
+    assert ended.out.splitlines()[-1] == "next  chaoskit generate --top 3 --out experiments -n shop"
 
 
 @pytest.mark.parametrize(

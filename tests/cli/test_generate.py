@@ -56,7 +56,21 @@ def test_every_namespace_that_is_not_protected_is_looked_at(chaoskit: CommandLin
 def test_where_nothing_is_worth_proposing_it_is_said(chaoskit: CommandLine, words: tuple[str, ...]) -> None:
     ended = chaoskit("generate", *(() if "-n" in words else ("-n", "shop")), *words)
     assert (ended.code, ended.out) == (0, "")
-    assert "! nothing to propose" in ended.err
+    assert "! nothing to propose in namespace " in ended.err
+    assert (" with labels app=nobody: " in ended.err) == ("-l" in words)
+
+
+def test_a_namespace_that_is_not_there_is_told(chaoskit: CommandLine, write: Write) -> None:
+    for source in ("predictions", "topology", "history"):
+        ended = chaoskit("generate", "-n", "nope", "--from", source)
+        assert (ended.code, ended.out) == (4, "")
+        assert "error    there is no namespace nope\n         -n names another\n" in ended.err
+    placeless = write("x.yaml", experiment("x").replace("  namespace: shop\n", ""))
+    planned = chaoskit("plan", placeless, "-n", "nope", "-o", "json")
+    (check,) = planned.json["plans"][0]["checks"]
+    assert (planned.code, check["words"]) == (4, "there is no namespace nope")
+    ran = chaoskit("run", placeless, "-n", "nope", "--yes", "-o", "json")
+    assert (ran.code, ran.json["runs"][0]["reason"]) == (4, "there is no namespace nope")
 
 
 def test_manifests_for_kubectl_have_no_trap_and_the_server_takes_them(chaoskit: CommandLine) -> None:
@@ -125,7 +139,7 @@ def test_the_next_round_learns_from_the_last_one_and_a_run_is_brought_about_agai
         each for each in proposals(chaoskit, "-n", "shop", "--from", "history", "--top", 50)
         if each["target"] == "deployment/cart" and "pod-delete" in each["reason"]
     ]  # fmt: skip
-    assert "passed 0 h ago" in found["reason"]
+    assert "passed 1 min ago" in found["reason"]
     had = yaml.safe_load(body)["spec"].get("severity", "medium")
     order = ["low", "medium", "high", "critical"]
     assert order.index(found["experiment"]["spec"]["severity"]) == order.index(had) + 1

@@ -40,6 +40,7 @@ def test_no_command_file_is_without_a_place_in_the_table() -> None:
         "app",
         "session",
         "render",
+        "fitting",
         "progress",
         "complaints",
         "leaving",

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.commandline import PROJECT, CommandLine, Ended
 
+from chaoskit.cli import evaluate, measured
 from chaoskit.prediction import objects
 
 MAPPING = PROJECT / "examples/data/sockshop-k8s.yaml"
@@ -45,13 +46,13 @@ def test_a_training_tells_how_the_model_was_judged(training: tuple[CommandLine, 
     assert judged.startswith("judged on by time")
     assert any(line.startswith("random forest  ") for line in rest)
     assert any(line.startswith("· blind to network: ") for line in rest)
-    assert re.search(r"^failures  \d+ \S+, \d+ ", ended.out, re.MULTILINE)
+    assert re.search(r"^failures  \d+ \S+ \(events\.csv\), \d+ ", ended.out, re.MULTILINE)
     assert re.search(r"^thresholds, for \S+ false alarms per day: random forest \S+", ended.out, re.MULTILINE)
     assert re.search(r"^With the events drawn anew \(95 %\): PR-AUC 0\.\d+ \(", ended.out, re.MULTILINE)
     assert re.search(r"^PR-AUC of \S+: \S+, of the forest alone \S+$", ended.out, re.MULTILINE)
     assert rest[-2:] == [
         "held back  promotion was not asked for",
-        "next  chaoskit predict --model sockshop-k8s-1",
+        f"next  chaoskit predict --data {DATA} --mapping {MAPPING} --model sockshop-k8s-1",
     ]
     assert re.search(r"^ 0:\d\d  ● training +6 of 6 forests$", ended.err, re.MULTILINE)
     card = chaoskit("models", "show", "sockshop-k8s-1", "-o", "json").json
@@ -168,6 +169,23 @@ def test_the_model_that_answers_is_judged_on_other_data_by_its_own_thresholds(
     assert "each run's thresholds and probabilities from the healthy time of the others" in table.replace(
         "\n", " "
     )
+    files = " ".join(map(str, other_week))
+    assert table.splitlines()[-1] == f"next  chaoskit calibrate {files} --model sockshop-k8s-1"
+
+
+@pytest.mark.parametrize(
+    ("beats", "answers", "fits", "follows"),
+    [
+        (True, True, True, "predict"),
+        (True, False, True, "models promote shop-1"),
+        (False, True, True, "calibrate --data 'a b' --mapping m.yaml --model shop-1"),
+        (False, False, False, "models show shop-1"),
+    ],
+)
+def test_what_follows_from_a_judgement(*, beats: bool, answers: bool, fits: bool, follows: str) -> None:
+    files = measured.pasted([Path("a b")], Path("m.yaml"))
+    found = evaluate._following("shop-1", files, beats=beats, answers=answers, fits=fits)
+    assert found == f"chaoskit {follows}"
 
 
 def test_a_model_that_is_gone_is_said_and_rules_answer_once_it_is_retired(answering: CommandLine) -> None:
@@ -178,7 +196,9 @@ def test_a_model_that_is_gone_is_said_and_rules_answer_once_it_is_retired(answer
     assert "chaoskit models retire" in ended.err
     assert answering("models", "rollback").code == 4
     assert answering("models", "retire").err.endswith("retired gone-1: rules answer\n")
-    assert answering("predict", *FILES).out.startswith("rules: no model is promoted\n")
+    by_rules = answering("predict", *FILES).out
+    assert by_rules.startswith("rules: no model is promoted\n")
+    assert by_rules.splitlines()[-1] == f"next  chaoskit train --data {DATA} --mapping {MAPPING}"
     assert "nothing to do" in answering("models", "retire").err
 
 
@@ -276,6 +296,7 @@ def test_predictions_from_files_have_percentages_and_reasons(trained: CommandLin
     assert all(0 <= each["low"] <= each["probability"] <= each["high"] <= 1 for each in predictions)
     table = trained("predict", *FILES, "--model", "sockshop-k8s-1").out
     assert table.startswith("model sockshop-k8s-1\nWORKLOAD")
+    assert table.splitlines()[-1] == f"next  chaoskit patterns --failures --data {DATA} --mapping {MAPPING}"
 
 
 @pytest.mark.parametrize(

@@ -402,3 +402,47 @@ def test_the_last_words_of_a_library_are_no_success() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 70
     assert "enough" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [("run", "x.yaml", "--dry-run", "foo"), ("history", "-o", "csv"), ("halt", "--only", "x")]
+)
+def test_a_value_that_is_none_of_those_there_are_is_told_in_plain_words(
+    stranger: CommandLine, words: tuple[str, ...]
+) -> None:
+    for form in ((), ("-o", "json")):
+        ended = stranger(*form, *words) if not form else stranger(words[0], *form, *words[1:])
+        assert ended.code == 2
+        assert "is not one of 'c" in ended.err or "is not one of 't" in ended.err
+        assert "Value error" not in ended.out + ended.err
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '"x"', '{"schema": "other"}'])
+def test_json_that_is_no_plan_is_told_in_plain_words(
+    stranger: CommandLine, write: Callable[[str, str], Path], text: str
+) -> None:
+    ended = stranger("run", "--plan", write("p.json", text), "--yes")
+    assert ended.code == 2
+    assert "p.json is no plan: it is not as chaoskit plan writes it\n" in ended.err
+    assert "chaoskit run FILES needs none" in ended.err
+
+
+def test_where_a_file_is_no_bundle_no_plan_and_no_folder_it_is_said(
+    stranger: CommandLine, write: Callable[[str, str], Path]
+) -> None:
+    file = write("r.json", "{}\n")
+    told = stranger("report", "--verify", file)
+    assert told.code == 2
+    assert "error    this is no bundle: it is no .tar.gz, or a damaged one\n" in told.err
+    told = stranger("generate", "--out", "r.json")
+    assert (told.code, told.err.splitlines()[0]) == (2, "error    r.json is a file, and --out names a folder")
+    assert file.read_text(encoding="utf-8") == "{}\n"
+
+
+def test_what_cannot_be_written_somewhere_is_not_written_elsewhere(stranger: CommandLine) -> None:
+    """Neither a file called ``-`` with the secrets of documents, nor a folder that looks like an archive."""
+    plan = stranger("plan", "x.yaml", "--out", "-")
+    assert (plan.code, "--out - would show what is secret" in plan.err) == (2, True)
+    verify = stranger("report", "r1", "--verify", "b.tar.gz")
+    assert (verify.code, "--verify looks at a bundle alone" in verify.err) == (2, True)
+    assert list(stranger.home.iterdir()) == []

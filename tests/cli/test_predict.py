@@ -184,6 +184,40 @@ def test_whose_the_percentage_is_is_said_where_a_rule_alarms(rule: str, *, told:
     assert ("An alarm is a rule or the forest" in text.getvalue()) is told
 
 
+@pytest.mark.parametrize(
+    ("others", "first", "words"),
+    [(1, 0.4, "1 other under 5 %"), (3, 0.4, "3 others under 5 %"), (2, 0.004, "2 others under 5 % as well")],
+)
+def test_the_others_are_counted_and_told_from_those_above_them(others: int, first: float, words: str) -> None:
+    shown = 1 if first > 0.05 else 3
+    found = [record(probability=first)] * shown + [record(probability=0.001, score=0.0)] * others
+    text = io.StringIO()
+    outlooks.table(Console(file=text, soft_wrap=True), found, advice=False)
+    assert text.getvalue().splitlines()[-1] == words
+
+
+def test_an_absent_signal_is_named_once_where_the_outlook_is_shown() -> None:
+    gone = Health(stale=("cpu_usage is absent",), gone=("cpu_usage",))
+    seen = Outlook(T0, (record(),), Manner("shop-1", "forecast", 30), gone, ())
+    text = io.StringIO()
+    outlooks.show(Console(file=text, soft_wrap=True), seen)
+    said = outlooks.headline(seen, brief=True) + text.getvalue()
+    assert said.count("cpu_usage is absent") == 1
+    assert "cpu_usage is absent" in outlooks.headline(seen)
+    nobody = Outlook(T0, (), Manner("shop-1", "forecast", 30), gone, ())
+    assert "cpu_usage is absent" in outlooks.headline(nobody, brief=True)
+
+
+def test_on_a_terminal_all_of_an_outlook_fits() -> None:
+    seen = outlook(
+        record(reasons=("working set 209 of 256 MiB, +4.1 MiB/min: full in 12 min",), rule="static")
+    )
+    text = io.StringIO()
+    console = Console(file=text, width=60, force_terminal=True, color_system=None, soft_wrap=True)
+    outlooks.show(console, seen, advice=False)
+    assert max(map(len, text.getvalue().splitlines())) <= 60
+
+
 RULE: dict[str, Any] = {"probability": None, "low": None, "high": None, "model": "rules"}
 CART = Silent("shop", "deployment/cart", 6.0)
 

@@ -8,6 +8,9 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
 
 from chaoskit import events
 from chaoskit.cli.progress import _Json, _Live, _live, _Plain, line_of
@@ -88,6 +91,60 @@ def test_on_a_terminal_what_is_under_way_is_redrawn_until_it_is_settled() -> Non
     assert [text.count("\n") + bool(text) for text in drawn] == [1, 2, 2, 2, 2, 1, 0]
     assert [text.split()[0] for text in printed] == ["1:04", "1:06"]
     assert "BROKEN" in printed[0]
+
+
+def step(seconds: float, name: str, run: str = "") -> events.Step:
+    return events.Step(at(seconds), name, "done", run=run)
+
+
+@pytest.mark.parametrize("turn", ["undo written", "undo", "verdict"])
+def test_what_a_condition_was_before_a_turn_of_the_run_is_not_on_the_screen_after_it(turn: str) -> None:
+    drawn: list[str] = []
+    live = _Live(lambda _text: None, lambda text: drawn.append(text.plain))
+    live.hear(progress(0, 2))
+    live.hear(measured(1, True))
+    live.hear(step(2, "steady before"))
+    assert "holds" in drawn[-1]
+    live.hear(step(3, turn, run="another"))
+    assert "holds" in drawn[-1]
+    live.hear(step(3, turn))
+    assert drawn[-1] == "       ● memory hog       2 of 60 s"
+    live.hear(measured(5, True))
+    assert "holds" in drawn[-1]
+
+
+def test_a_line_that_is_cut_ends_with_an_ellipsis() -> None:
+    out, drawn = io.StringIO(), list[Text]()
+    live = _Live(lambda _text: None, drawn.append)
+    live.hear(measured(1, True))
+    console = Console(file=out, width=30, force_terminal=True, color_system=None, soft_wrap=True)
+    with Live(console=console, auto_refresh=False) as screen:
+        screen.update(drawn[-1], refresh=True)
+    assert "         error_ratio      0.0…" in out.getvalue()
+
+
+def _clocks(*heard: events.Event) -> list[str]:
+    out, printed = io.StringIO(), list[str]()
+    plain, live = (
+        _Plain(out, details=True),
+        _Live(lambda text: printed.append(text.plain), lambda _text: None),
+    )
+    for event in heard:
+        plain.hear(event)
+        live.hear(event)
+    assert [line[:5].strip() for line in printed] == [
+        line[:5].strip() for line in out.getvalue().splitlines()
+    ]
+    return [line[:5].strip() for line in printed]
+
+
+def test_the_clock_is_that_of_the_run_from_its_beginning() -> None:
+    begun = events.Begun(at(100), "web", run="a")
+    assert _clocks(step(90, "rescue"), begun, step(127, "undo", run="a")) == ["0:00", "0:27"]
+
+
+def test_lines_come_in_order_however_late_a_look_is_back() -> None:
+    assert _clocks(step(0, "x"), step(12, "y"), measured(11, False)) == ["0:00", "0:12", "0:12"]
 
 
 def test_as_json_nothing_of_an_event_is_lost() -> None:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from chaoskit.cli import run
-from chaoskit.cli.render import ago, clock_time, columns, percent, span, sparkline
+from chaoskit.cli import plan, run
+from chaoskit.cli.fitting import laid_out
+from chaoskit.cli.render import ago, clock_time, columns, percent, span, sparkline, told
 from chaoskit.outcome import Outcome
 from chaoskit.records import RunRecord, Undo
 
@@ -32,6 +33,11 @@ def test_a_span_is_told_in_its_largest_unit(seconds: float, words: str) -> None:
     assert span(timedelta(seconds=seconds)) == words
     now = datetime(2026, 1, 1, tzinfo=UTC)
     assert ago(now - timedelta(seconds=seconds), now) == f"{words} ago"
+
+
+def test_what_a_faster_clock_has_written_is_ahead() -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    assert ago(now + timedelta(hours=2), now) == "2h ahead"
 
 
 def test_a_clock_time_has_minutes_and_seconds() -> None:
@@ -70,8 +76,70 @@ def test_on_a_terminal_only_the_column_that_may_wrap_does() -> None:
     assert "a" * 20 in lines[1]
 
 
-def test_on_a_narrow_terminal_the_terminal_wraps_and_nothing_is_lost() -> None:
-    assert _table(30, terminal=True) == _table(30, terminal=False)
+def test_on_a_narrow_terminal_the_column_that_may_wrap_stands_beneath_its_row() -> None:
+    assert _table(30, terminal=True) == [
+        "NAME                  UNIT",
+        "    MEANING",
+        f"{'a' * 20}  s",
+        "    words words words words",
+        "    words words",
+        f"b{' ' * 21}ms",
+        "    x",
+    ]
+
+
+ROWS = (
+    ("at", "kind", "id", "what", "outcome", "reason"),
+    ("57m ahead", "prediction", "1m8h7mb2w3kp", "memory-leak deployment/recommendations", "rules", "full"),
+    ("2m ago", "run", "1m8h4ngg", "database-connection-loss cart-database", "weakness found", "why " * 30),
+)
+
+
+@pytest.mark.parametrize("width", [60, 64, 80, 100, 140])
+def test_a_table_fits_and_every_word_of_it_is_there(width: int) -> None:
+    lines = [line for row in laid_out(ROWS, width, -1) for line in row]
+    assert max(map(len, lines)) <= width
+    letters = sorted("".join(lines).replace(" ", ""))
+    assert letters == sorted("".join(cell for row in ROWS for cell in row).replace(" ", ""))
+    assert any("57m ahead" in line for line in lines)
+
+
+def test_names_break_where_they_have_a_hyphen_or_a_slash() -> None:
+    rows = [("what", "of"), ("deployment/recommendations", "x" * 18)]
+    assert laid_out(rows, 40, -1)[1] == [f"deployment/{' ' * 11}{'x' * 18}", "recommendations"]
+
+
+def test_what_is_too_wide_for_any_row_is_a_block_with_its_heads() -> None:
+    heads = tuple(f"column{each}" for each in range(9))
+    assert laid_out([heads, ("one", "", *("7" * 9,) * 7)], 60, -1) == [
+        [],
+        ["one", *(f"  column{each}  {'7' * 9}" for each in range(2, 9))],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("terminal", "lines"),
+    [
+        (True, ["  undo   put it back as it was", "         before"]),
+        (False, ["  undo   put it back as it was before"]),
+    ],
+)
+def test_on_a_terminal_words_go_on_beneath_themselves(terminal: bool, lines: list[str]) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=30, force_terminal=terminal, color_system=None, soft_wrap=True)
+    told(console, "  undo   ", "put it back as it was before")
+    assert out.getvalue().splitlines() == lines
+
+
+@pytest.mark.parametrize(("pasted", "lines"), [(True, 1), (False, 3)])
+def test_of_a_plan_only_what_is_to_be_pasted_is_not_broken(pasted: bool, lines: int) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=40, force_terminal=True, color_system=None, soft_wrap=True)
+    plan._say(
+        console, frozenset({"hunter2secret"}), "  mend   ", "word " * 15 + "hunter2secret", pasted=pasted
+    )
+    assert len(out.getvalue().splitlines()) == lines
+    assert "hunter2secret" not in out.getvalue()
 
 
 def _runs(outcome: Outcome, undo: Undo, **more: Any) -> list[str]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 import yaml
 from tests.cli.made import experiment
-from tests.commandline import CommandLine, Ended, Watched
+from tests.commandline import CommandLine, Ended, Watched, read_until
 from tests.reports.made import weak
 
+from chaoskit import kube
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.reports import github
 from chaoskit.reports.formats import FORMATS, render
@@ -25,17 +30,43 @@ CANARY = "cAnAry7f3a91"
 REPORTS = tuple(word for name in FORMATS for word in (f"--{name}", f"reports/{name}"))
 
 
+ODD = f'{CANARY} "2"/&+e'
+"""Another, that has to be encoded wherever it goes: of variables, whose values may be anything."""
+
+
+def _voices(canary: str) -> set[str]:
+    """What the canary is known by: itself, quoted, escaped, in base64, whatever stands around it there."""
+    raw = canary.encode()
+    within = {base64.b64encode(bytes(n) + raw).decode()[4 : (n + len(raw)) * 8 // 6] for n in range(3)}
+    return {canary, quote(canary, safe=""), quote_plus(canary), json.dumps(canary)[1:-1], *within}
+
+
+VOICES = _voices(CANARY) | _voices(ODD)
+
+
+def _sings(text: str) -> str:
+    """Where in the text the canary is heard; "" where it is not."""
+    heard = [text.index(voice) for voice in VOICES if voice in text]
+    return text[max(0, min(heard) - 200) :][:400] if heard else ""
+
+
 def _songs(home: Path, *ended: Ended, inputs: tuple[Path, ...] = ()) -> Iterator[str]:
     """Where the canary is heard: in outputs, and in every file below `home` but the inputs."""
     for number, each in enumerate(ended):
         for name, text in (("stdout", each.out), ("stderr", each.err)):
-            if CANARY in text:
-                yield f"{name} of {number}: {text[max(0, text.index(CANARY) - 200) :][:400]}"
+            if heard := _sings(text):
+                yield f"{name} of {number}: {heard}"
     for path in home.rglob("*"):
         # A plan is the document itself, kept so that it can be run; nobody else may read it.
         kept = path.parent.name == "plans" and not path.stat().st_mode & 0o077
-        if path.is_file() and path not in inputs and not kept and CANARY.encode() in path.read_bytes():
+        if path.is_file() and path not in inputs and not kept and _sings(path.read_text(errors="replace")):
             yield str(path)
+
+
+def _ledgers(simulated: Watched) -> str:
+    """What chaoskit keeps in the cluster, but for what Litmus needs and the originals of an undo."""
+    kinds = (kube.LEASE, kube.CONFIG_MAP, kube.EVENT)
+    return json.dumps([each for kind in kinds for each in simulated.cluster.list(kind).items])
 
 
 def _everything(chaoskit: CommandLine, file: Path, **env: str) -> list[Ended]:
@@ -98,6 +129,79 @@ def test_a_variable_a_probe_and_a_secret_of_plain_litmus(
     ended = _everything(chaoskit, file)
     assert "answers" in ended[2].out
     assert list(_songs(chaoskit.home, *ended, inputs=(file,))) == []
+
+
+SECRET = {
+    "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "creds", "namespace": "shop"},
+    "data": {"a": base64.b64encode(CANARY.encode()).decode()}, "stringData": {"b": f"{CANARY}b"},
+}  # fmt: skip
+UNSENT = (
+    ("run", "--dry-run", "client"),
+    ("run", "--dry-run", "server"),
+    ("run", "--dry-run", "server", "--diff", "-o", "json"),
+    ("run", "--dry-run", "server", "-o", "yaml"),
+    ("run", "--diff"),
+    ("plan",),
+    ("plan", "-o", "yaml"),
+    ("plan", "--rbac"),
+    ("plan", "--rbac", "-o", "json"),
+)
+
+
+@pytest.mark.parametrize("words", UNSENT, ids=" ".join)
+def test_what_would_be_sent(
+    chaoskit: CommandLine, simulated: Watched, write: Write, words: tuple[str, ...]
+) -> None:
+    """By documents, variables in them and a Secret beside them; also where somebody is asked."""
+    del simulated
+    env = [
+        {"name": "API_TOKEN", "value": CANARY},
+        {"name": "MODE", "value": f"x{CANARY}"},
+        {"name": "SAID", "value": "${password}"},
+    ]
+    values = write("values.yaml", yaml.safe_dump({"password": ODD}))
+    file = write("x.yaml", yaml.safe_dump_all([SECRET, _engine(components={"env": env})]))
+    ended = chaoskit(*words, file, "--var-file", values, terminal="--diff" in words, stdin="n\n")
+    assert ended.code not in {2, 70}, ended.err
+    assert "(hidden)" in ended.out + ended.err or "client" not in words
+    assert list(_songs(chaoskit.home, ended, inputs=(file, values))) == []
+
+
+def test_that_a_secret_in_the_cluster_would_change_is_seen_and_nothing_of_it(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    there = SECRET | {"data": {"a": base64.b64encode(f"{CANARY}-old".encode()).decode()}}
+    del there["stringData"]
+    made = simulated.cluster.create(there)
+    try:
+        file = write("x.yaml", yaml.safe_dump_all([SECRET, _engine()]))
+        ended = chaoskit("run", file, "--dry-run", "server", "--diff")
+    finally:
+        simulated.cluster.delete(kube.ref_of(made))
+    assert "-  a: (hidden) (now)\n" in ended.err
+    assert "+  a: (hidden) (run)\n" in ended.err
+    assert list(_songs(chaoskit.home, ended, inputs=(file,))) == []
+
+
+def test_a_run_that_is_under_way_and_stopped(chaoskit: CommandLine, simulated: Watched, write: Write) -> None:
+    """The ledger is in the cluster meanwhile, for everybody who may read Leases there."""
+    ready = {"name": "${password}", "kubernetes": {"workload": "deployment/search"}, "mode": "edges"}
+    file = write(
+        "x.yaml",
+        experiment("x", target="search", duration="300s", steadyState=[ready], hypothesis="${password}",
+                   parameters={"DB_PASSWORD": f"{CANARY}2"}),
+    )  # fmt: skip
+    words = ("run", file, "--var", f"password={CANARY}", "--yes", "-v", *REPORTS)
+    with chaoskit.start(*words) as process:
+        said = read_until(process, "undo written")
+        written = _ledgers(simulated)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    ended = Ended(process.returncode, out, said + err)
+    assert ended.code == 130, ended.err
+    assert "(hidden)" in written
+    assert _sings(written + _ledgers(simulated)) == ""
+    assert list(_songs(chaoskit.home, ended, inputs=(file,))) == []
 
 
 FILLED: dict[str, Any] = {
@@ -254,6 +358,33 @@ def test_a_setting(chaoskit: CommandLine, write: Write, settings: dict[str, obje
     )
     ended = [chaoskit(*each, "-o", "json") for each in words]
     assert list(_songs(chaoskit.home, *ended, inputs=(config,))) == []
+
+
+VARIABLES = {
+    "CHAOSKIT_PROMETHEUS_TOKEN": CANARY,
+    "CHAOSKIT_WEBHOOK": f"http://127.0.0.1:1/{CANARY}",
+    "CHAOSKIT_PAGERDUTY_KEY": CANARY,
+    "CHAOSKIT_ALERTS_TOKEN": f"{CANARY}-long",
+    "CHAOSKIT_MODEL_KEY": f"{CANARY}-long",
+    "CHAOSKIT_STORE": f"mongodb://me:{CANARY}@127.0.0.1:1/db?serverSelectionTimeoutMS=100",
+    "CHAOSKIT_ALERTS_FROM": f"http://me:{CANARY}@127.0.0.1:1",
+    "CHAOSKIT_PROMETHEUS": f"http://me:{CANARY}@127.0.0.1:1/?token={CANARY}",
+}
+
+
+def test_settings_of_the_environment(chaoskit: CommandLine, write: Write) -> None:
+    condition = {"prometheus": {"query": f'up{{token="{CANARY}"}}', "below": 1}}
+    file = write("x.yaml", experiment("x", steadyState=[condition]))
+    asked = (
+        ("config",),
+        ("doctor", "-n", "shop"),
+        ("run", file, "--yes", "-v", *REPORTS),
+        ("predict", "-n", "shop"),
+    )
+    recovered = ("recover", "-n", "shop", "--dry-run", "--alerts", f"http://me:{CANARY}@127.0.0.1:1")
+    ended = [chaoskit(*each, env=VARIABLES) for each in (*asked, recovered)]
+    assert {each.code for each in ended} <= {0, 4, 8}, [each.err for each in ended]
+    assert list(_songs(chaoskit.home, *ended, inputs=(file,))) == []
 
 
 def test_a_settings_file_that_is_no_yaml(stranger: CommandLine, write: Write) -> None:

@@ -134,13 +134,13 @@ def test_proposals_for_several_namespaces_have_a_column_for_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("promoted", "everywhere", "asked"),
+    ("promoted", "place", "asked"),
     [
-        (True, False, "chaoskit predict"),
-        (True, True, "chaoskit predict -A"),
-        (False, False, "chaoskit predict --model all-1"),
-        (False, True, "chaoskit predict -A --model all-1"),
+        (True, "", "chaoskit predict"),
+        (True, " -A", "chaoskit predict -A"),
+        (False, "", "chaoskit predict --model all-1"),
+        (False, " -A", "chaoskit predict -A --model all-1"),
     ],
 )
-def test_a_model_of_all_namespaces_is_asked_of_all(*, promoted: bool, everywhere: bool, asked: str) -> None:
-    assert train.asking("all-1", promoted=promoted, everywhere=everywhere) == asked
+def test_a_model_of_all_namespaces_is_asked_of_all(*, promoted: bool, place: str, asked: str) -> None:
+    assert train.asking("all-1", promoted=promoted, place=place) == asked

@@ -68,7 +68,7 @@ def test_standard_input_is_a_file_too(stranger: CommandLine) -> None:
 def test_what_looks_like_a_variable_is_plain_text_in_litmus_yaml(stranger: CommandLine, write: Write) -> None:
     file = write("a.yaml", "# on ${HOST}\n" + right.BARE)
     assert stranger("validate", file).code == 0
-    assert stranger("validate", file, "--var", "who=cart").code == 0
+    assert stranger("validate", file, "--var-file", write("vars.yaml", "who: cart\n")).code == 0
 
 
 def test_a_folder_without_documents_is_no_pass(stranger: CommandLine) -> None:
@@ -135,3 +135,28 @@ def test_the_schema_is_printed_as_it_is_shipped(stranger: CommandLine) -> None:
     ended = stranger("validate", "--schema", "experiment")
     assert (ended.code, ended.err) == (0, "")
     assert json.loads(ended.out) == json.loads(shipped.read_text(encoding="utf-8"))
+
+
+MISSPELT = "--var  nn is unknown, expected a variable that a document uses (did you mean n?)"
+
+
+def test_a_variable_given_by_hand_that_no_document_uses_is_misspelt(
+    stranger: CommandLine, write: Write
+) -> None:
+    """Beside a file of variables, which may be of several sets of documents, it would be silent."""
+    file = write("a.yaml", right.NATIVE + "  duration: ${n}\n")
+    defaults = write("vars.yaml", "n: 20s\nother: 1\n")
+    assert "${n}" in file.read_text(encoding="utf-8")
+    assert stranger("validate", file, "--var-file", defaults, "--var", "n=30s").code == 0
+    for words in (("validate",), ("plan",), ("run", "--yes"), ("run", "--dry-run", "client")):
+        ended = stranger(*words, file, "--var-file", defaults, "--var", "nn=30s")
+        assert (ended.code, MISSPELT in ended.out + ended.err) == (2, True), ended.err
+
+
+def test_a_variable_that_only_one_of_the_files_uses_is_used(stranger: CommandLine, write: Write) -> None:
+    (stranger.home / "x").mkdir()
+    write("x/a.yaml", right.NATIVE + "  duration: ${n}\n")
+    write("x/b.yaml", right.NATIVE)
+    assert stranger("validate", "x", "--var", "n=30s").code == 0
+    write("x/a.yaml", right.NATIVE + "  hypothesis: $${n}\n")
+    assert stranger("validate", "x", "--var", "n=30s").code == 2

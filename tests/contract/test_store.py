@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from chaoskit import clusters
 from chaoskit.adapters.spool import SpoolingStore
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.amending import AMENDED, early
 from chaoskit.errors import InvalidInput, UnknownName
 from chaoskit.newer import KnownStore
+from chaoskit.ports.cluster import Identity
 from chaoskit.ports.store import Document, Store
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -273,4 +275,80 @@ def test_the_time_of_one_cluster_makes_nothing_of_another_old(tmp_path: Path) ->
     store.put(document("simulator41", 41 * 24 * 60, "prediction", cluster="simulator"))
     kept = {each["id"] for each in store.find("prediction")}
     assert kept == {"prod-1", "prod0", "simulator40", "simulator41", "gone-90", "None3"}
+    store.close()
+
+
+# ------------------------------------------------------------------ whose record it is
+
+INSIDE = "https://10.96.0.1:443"
+WHO = {
+    "prod": Identity("prod", "u1", "https://prod:6443"),
+    "the same from inside": Identity("in-cluster", "u1", INSIDE),
+    "another from inside": Identity("in-cluster", "u2", INSIDE),
+    "prod to who may read little": Identity("prod", "", "https://prod:6443"),
+    "inside to who may read little": Identity("in-cluster", "", INSIDE),
+    "prod of an old version": Identity("prod", "", ""),
+    "inside of an old version": Identity("in-cluster", "", ""),
+    "elsewhere": Identity("staging", "u3", "https://staging:6443"),
+}
+
+
+def several(store: Store) -> Store:
+    for minute, (name, which) in enumerate(WHO.items()):
+        store.put(document(name, minute, **clusters.fields(which)))
+    old = {name: which for name, which in WHO.items() if not which.key}
+    for name, which in old.items():  # as they wrote them
+        store.put(document(name, cluster=which.name))
+    return store
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_the_records_of_one_cluster_are_found_whatever_it_was_called(store: Store, who: str) -> None:
+    here = WHO[who]
+    found = {each["id"] for each in several(store).find("run", any_of=clusters.wheres(here))}
+    assert found == {name for name, which in WHO.items() if which.same(here)}
+    assert all(clusters.same(store.get("run", who), store.get("run", each)) for each in found)
+
+
+@pytest.mark.parametrize(
+    ("here", "not_of"),
+    [
+        ("prod", {"another from inside", "inside to who may read little", "inside of an old version"}),
+        ("another from inside", {"prod", "the same from inside", "prod to who may read little"}),
+        ("prod of an old version", {"the same from inside", "another from inside"}),
+        ("inside to who may read little", {"prod", "prod of an old version"}),
+    ],
+)
+def test_two_clusters_of_one_name_are_two(store: Store, here: str, not_of: set[str]) -> None:
+    found = {each["id"] for each in several(store).find(any_of=clusters.wheres(WHO[here]))}
+    assert here in found
+    assert found.isdisjoint({*not_of, "elsewhere"})
+
+
+@pytest.mark.parametrize("word", ["prod", "u1", "https://prod:6443"])
+def test_a_cluster_is_called_by_name_uid_or_address_and_found_under_its_other_names(
+    store: Store, word: str
+) -> None:
+    found = {each["id"] for each in several(store).find("run", any_of=clusters.called(store, word))}
+    assert {"prod", "the same from inside", "prod to who may read little"} <= found
+    assert found.isdisjoint({"another from inside", "elsewhere"})
+    assert store.find("run", any_of=clusters.called(store, "nope")) == ()
+
+
+def test_alternatives_are_beside_everything_else_that_is_asked_for(store: Store) -> None:
+    here = clusters.wheres(WHO["prod"])
+    found = several(store).find("run", {"trace_id": "t1"}, any_of=here, limit=2, fields=("id",))
+    assert found == ({"id": "prod to who may read little"}, {"id": "the same from inside"})
+    assert store.find("run", {"trace_id": "t2"}, any_of=here) == ()
+    assert store.find("run", any_of=here, since=T0 + timedelta(minutes=4)) == ()
+
+
+def test_old_is_what_is_old_by_the_newest_of_the_same_cluster_by_whatever_name(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "store.db", ages={"prediction": timedelta(days=30)})
+    days = {"prod": -40, "the same from inside": 0, "another from inside": -90, "prod of an old version": -40}
+    for name, day in days.items():
+        store.load([document(name, day * 24 * 60, "prediction", **clusters.fields(WHO[name]))])
+    store.put(document("now", 0, "prediction", **clusters.fields(WHO["prod"])))
+    kept = {each["id"] for each in store.find("prediction")}
+    assert kept == {"now", "the same from inside", "another from inside"}
     store.close()

@@ -76,6 +76,14 @@ def test_no_call_is_left_out(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_what_is_installed_is_what_its_user_keeps_and_no_name_that_anyone_may_take(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    installed = re.findall(r"pip install (?:--quiet )?(\S+?)'?$", text, re.MULTILINE)
+    assert set(installed) == {'"$CHAOSKIT_WHEEL"'}
+    assert re.search(r"^(#|//) chaoskit is on no package index yet: CHAOSKIT_WHEEL is ", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_what_a_run_reports_is_kept_by_the_pipeline(path: Path) -> None:
     (run,) = [words for words in _commands(path) if words[1] == "run"]
     files = [after for word, after in pairwise(run) if word.removeprefix("--") in FORMATS]

@@ -20,7 +20,7 @@ from chaoskit.experiments.trials import Trial
 from chaoskit.experiments.verdict import Judged
 from chaoskit.journal import Journal
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Object
+from chaoskit.ports.cluster import Identity, Object
 
 SELECTS = {"matchLabels": {"app": "web"}}
 
@@ -119,7 +119,8 @@ def test_targets_are_what_was_aimed_at_and_who_felt_it_is_told_beside_them() -> 
     plan = mutation(restart=False)
     journal = Journal(ManualClock(), ignore)
     judged = Judged(Outcome.PASSED, "it held")
-    record = recorded(journal, plan.trial, Course(plan), [], judged, "fake")
+    record = recorded(journal, plan.trial, Course(plan), [], judged, Identity("fake", "u1", "https://fake"))
+    assert (record.cluster, record.cluster_uid, record.cluster_address) == ("fake", "u1", "https://fake")
     assert (record.targets, record.felt) == (("deployment/web",), ("deployment/api",))
 
 

@@ -180,6 +180,23 @@ def test_what_somebody_will_fill_in_is_a_warning_and_no_run(old: str, new: str, 
     assert told(ENGINE.replace("http://web,", "'http://web/{{.ID}}',")) == []
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("applabel: app=web", "applabel: 'app={{x}}'"),
+        ("name: pod-delete", "name: '{{workflow.parameters.fault}}'"),
+        ("name: FORCE, value: 'true'", "name: LIB_IMAGE, value: 'a/go-runner:{{x}}'"),
+        ("spec:\n", "spec:\n  components: {runner: {image: 'chaos-runner:{{x}}'}}\n"),
+    ],
+)
+def test_what_cannot_be_in_a_label_an_image_or_a_fault_is_told_of_ones_own_engine(old: str, new: str) -> None:
+    text = ENGINE.replace(old, new, 1)
+    assert text != ENGINE
+    found = [each for each in findings(parse(text)) if each.problem.rule == "template"]
+    assert [(each.level, "{{" in each.problem.found) for each in found] == [("warning", True)]
+    assert "template" in [each.rule for each in refused(text)]
+
+
 # -- schedules -------------------------------------------------------------------------------------------
 
 SPEC = ENGINE[ENGINE.index("spec:\n") + 6 :]
@@ -234,6 +251,23 @@ def test_a_trap_in_a_schedule_is_told_at_its_line(old: str, new: str, rule: str,
     text = SCHEDULE.replace(old, new, 1)
     assert text != SCHEDULE
     assert (rule, line(text, word)) in told(text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "word", "expected"),
+    [
+        ("spec:\n  schedule", "spc:\n  schedule", "field-misspelt", "spc:", "one of apiVersion, kind"),
+        ("  engine", "engine", "field-misplaced", "engineT", "it under spec"),
+        ("    exper", "  exper", "field-misplaced", "  exper", "it under spec.engineTemplateSpec"),
+    ],
+)
+def test_a_field_of_a_schedule_that_slipped_is_the_only_one_that_is_told(
+    old: str, new: str, rule: str, word: str, expected: str
+) -> None:
+    text = SCHEDULE.replace(old, new, 1)
+    (found,) = (each.problem for each in findings(parse(text)))
+    assert (found.rule, found.line) == (rule, line(text, word))
+    assert found.expected.startswith(expected)
 
 
 def test_what_is_wrong_with_the_template_of_a_schedule_is_named_as_it_stands_there() -> None:

@@ -69,6 +69,53 @@ def test_what_the_whole_engine_lacks_is_told_once_however_many_experiments_need_
     assert [rule for rule, *_ in told(several)] == ["grace", "experiments-several"]
 
 
+WRITTEN = """\
+apiVersion: litmuschaos.io/v1alpha1
+kind: ChaosEngine
+metadata:
+  name: web
+spec:
+  appinfo: {appns: lab, applabel: app=web, appkind: deployment}
+  engineState: active
+  chaosServiceAccount: litmus-sa
+  terminationGracePeriodSeconds: 30
+  experiments:
+    - name: container-kill
+      spec:
+        probe:
+          - name: web
+            type: httpProbe
+            mode: Edge
+            httpProbe/inputs:
+              url: http://web
+              method: {get: {criteria: ==, responseCode: '200'}}
+            runProperties:
+              probeTimeout: 5s
+              interval: 2s
+              attempt: 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("slipped", "line", "field", "where"),
+    [("spec:\n  app", 5, "spec", "it at the document's root"),
+     ("            runProperties:", 20, "runProperties", "it under spec.experiments[0].spec.probe[0]")],
+)  # fmt: skip
+def test_a_key_that_slipped_beside_what_it_held_is_the_only_one_that_is_told(
+    slipped: str, line: int, field: str, where: str
+) -> None:
+    assert told(WRITTEN) == []
+    text = WRITTEN.replace(slipped, "  " + slipped)
+    assert told(text) == [("field-misplaced", line, field, "at the wrong level")]
+    assert [each.problem.expected for each in findings(parse(text))] == [where]
+
+
+def test_a_bare_key_beside_what_it_would_not_hold_is_no_more_than_unknown() -> None:
+    text = WRITTEN.replace("  name: web\nspec", "  name: web\n  status:\n  status2:\nspec")
+    found = [each[:3] for each in told(text)]
+    assert found == [("field-unknown", 5, "status"), ("field-unknown", 6, "status2")]
+
+
 def test_two_mistakes_are_told_both() -> None:
     text = ENGINE.replace("chaosServiceAccount", "chaosServiceAcount").replace(GRACE, "")
     assert sorted(rule for rule, *_ in told(text)) == ["field-misspelt", "grace"]

@@ -55,6 +55,25 @@ def test_wrong_ones_are_told_once(name: str, value: str, rule: str, runner: bool
     assert told(with_part(name, value, runner=runner)) == [(rule, line)]
 
 
+@pytest.mark.parametrize(("value", "rule"), [("Always", ""), ("''", ""), ("ifnotpresent", "type")])
+def test_how_an_image_is_pulled_is_one_of_kubernetes_own_words(value: str, rule: str) -> None:
+    text = with_part("imagePullPolicy", value, runner=True)
+    assert told(text) == ([(rule, 12)] if rule else [])
+
+
+def test_a_field_that_slipped_out_of_a_part_is_told_with_where_it_belongs() -> None:
+    beside = with_part("tolerations", "[{operator: Exists}]\n        tolerationSeconds: 5")
+    assert told(beside) == [("field-misplaced", 15)]
+    assert told(with_part("tolerationSeconds", "5")) == [("field-unknown", 14)]
+    without = with_part("resources", "\n        limits: {cpu: 1}")
+    assert told(without) == [("field-misplaced", 15)]
+
+
+def test_what_a_command_s_own_pod_would_have_is_no_more_than_unknown_beside_it() -> None:
+    text = probed("cmdProbe", command="date, args: [a], source: {image: a:1}")
+    assert told(text) == [("field-unknown", 21)]
+
+
 SOURCES = [
     ("valueFrom: {secretKeyRef: {name: a, key: b, optional: true}}", ""),
     ("valueFrom: {configMapKeyRef: {name: a, key: b}}, value: ''", ""),
@@ -90,6 +109,9 @@ PROBE_PODS = [
     ("{image: a:1, env: [{name: A, valueFrom: {secretKeyRef: {name: a}}}]}", "env-from"),
     ("{image: a:1, tolerations: [{key: a, effect: Schedule}]}", "toleration"),
     ("{image: a:1, command: sh}", "type"),
+    ("{image: a:1, imagePullPolicy: IfNotPresent}", ""),
+    ("{image: a:1, imagePullPolicy: ifnotpresent}", "type"),
+    ("[a:1]", "type"),
     ("{image: a:1, volumeMounts: [{name: a}]}", "field-misspelt"),
     ("{image: a:1, restartPolicy: Never}", "field-unknown"),
     ("{hostNetwork: true}", "probe-inline"),

@@ -14,7 +14,7 @@ import pytest
 from tests.acts.fake import FakeCluster
 from tests.experiments import made
 
-from chaoskit import kube
+from chaoskit import clusters, kube
 from chaoskit.acts import halt
 from chaoskit.acts.accounts import accounts
 from chaoskit.clock import ManualClock, Stop
@@ -186,6 +186,7 @@ COURSE = (
 def test_the_verdict_is_told_when_the_result_settles_and_the_run_ends_with_the_engine() -> None:
     record, cluster, heard = ran(*COURSE)
     assert record.outcome is Outcome.PASSED
+    assert clusters.of(record.document()) == cluster.identity()
     told = next(each for each in heard if isinstance(each, Step) and each.name == "litmus")
     assert 30 <= (told.at - record.at).total_seconds() < 36
     assert 40 <= (record.ended_at - record.at).total_seconds() < 50

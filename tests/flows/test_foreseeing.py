@@ -33,7 +33,7 @@ from chaoskit.flows.foreseeing import Alerts, Lookout, Manner, Outlook
 from chaoskit.flows.world import World
 from chaoskit.governor import Limits
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Kind
+from chaoskit.ports.cluster import Identity, Kind
 from chaoskit.ports.metrics import Series, Signal
 from chaoskit.ports.store import Document
 from chaoskit.prediction import Dataset, Health, Silent
@@ -89,6 +89,9 @@ class Named:
     name: str = "kind"
 
     def list(self, kind: Kind, *_: Any, **__: Any) -> Any:
+        raise Unavailable("the API server does not answer", service="Kubernetes")
+
+    def identity(self) -> Identity:
         raise Unavailable("the API server does not answer", service="Kubernetes")
 
 
@@ -282,6 +285,9 @@ class Deployments:
     replicas: dict[str, int]
     name: str = "kind"
     namespace: str = "shop"
+
+    def identity(self) -> Identity:
+        return Identity(self.name, "u1", "https://kind")
 
     def list(self, kind: Kind, namespace: str, *, labels: str = "") -> Any:
         assert namespace in {"", self.namespace}
@@ -478,7 +484,8 @@ def test_that_the_last_pod_goes_is_an_alarm_unless_none_is_wanted(wanted: int, a
 
 def test_an_alarm_needs_no_api_server() -> None:
     seen = lookout(Stopping(), ManualClock(T0 + timedelta(minutes=53)), []).look()
-    assert [each.target for each in seen.predictions if each.alarmed] == ["deployment/cart"]
+    (alarmed,) = (each for each in seen.predictions if each.alarmed)
+    assert (alarmed.target, alarmed.cluster, alarmed.cluster_uid) == ("deployment/cart", "kind", None)
 
 
 def test_labels_that_no_workload_has_are_an_error() -> None:

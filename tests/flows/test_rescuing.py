@@ -15,7 +15,7 @@ from tests.acts.fake import CART, FakeCluster, deployment
 from tests.cli.made import experiment
 from tests.experiments import made
 
-from chaoskit import kube
+from chaoskit import clusters, kube
 from chaoskit.acts.accounts import AIMED, LEDGER, TOLD, accounts, plain_entry
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.halt import Act
@@ -276,6 +276,7 @@ def test_the_last_step_of_a_recovery_that_died_helped_if_it_told_that_it_recover
             ledger.close(outcome, keep=600, reason="rolling-restart: 1 of 1 ready", ending=ending)
     rescue(world)
     (after,) = world.store.find("recovery")
+    assert clusters.of(after) == world.cluster.identity()
     last = "rolling-restart: 1 of 1 ready" if outcome is Outcome.RECOVERED else "its process died"
     assert [(each["action"], each["helped"], each["detail"]) for each in after["steps"]] == [
         ("restart-pod", False, "its process died"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,13 +12,14 @@ import pytest
 
 from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.clock import ManualClock
-from chaoskit.errors import NoBaseline
+from chaoskit.errors import CannotStart, NoBaseline, Unavailable
 from chaoskit.flows import learning
 from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.scoring import scorecard
 from chaoskit.flows.world import World
 from chaoskit.governor import Limits
 from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import Identity
 from chaoskit.records import PredictionRecord, RecoveryRecord, RunRecord
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -38,18 +40,57 @@ RECOVERY = RecoveryRecord(
 )  # fmt: skip
 
 
+STAGING = {"cluster": "production", "cluster_uid": "u2", "cluster_address": "https://staging"}
+"""Staging to who calls it as we call another."""
+
+OURS: list[dict[str, Any]] = [
+    {"cluster": "production"},  # of an old version
+    {"cluster": "in-cluster", "cluster_uid": "u1", "cluster_address": "https://10.96.0.1"},
+    {"cluster": "laptop", "cluster_uid": "", "cluster_address": "https://production"},
+]
+"""Production by its other names, to who knows more of it, and less."""
+
+
 class Named:
     name = "production"
 
+    def identity(self) -> Identity:
+        return Identity(self.name, "u1", "https://production")
 
-@pytest.fixture
-def production(tmp_path: Path) -> World:
-    """A world whose store has known nothing but staging so far."""
-    store = SqliteStore(tmp_path / "store.db")
+
+class Unheard(Named):
+    def identity(self) -> Identity:
+        raise Unavailable("it does not answer", service="cluster")
+
+
+def _world(folder: Path, cluster: Named, fields: Mapping[str, Any]) -> World:
+    """A world whose store has the three records of a cluster with these fields."""
+    store = SqliteStore(folder / "store.db")
     for each in (PREDICTION, RUN, RECOVERY):
-        store.put(each.document())
-    parts = {"cluster": Named(), "metrics": None, "store": store, "clock": ManualClock(T0)}
-    return World(**cast("Any", parts | {"http": None, "limits": Limits(), "models": tmp_path}))
+        store.put({**each.document(), **fields})
+    parts = {"cluster": cluster, "metrics": None, "store": store, "clock": ManualClock(T0)}
+    return World(**cast("Any", parts | {"http": None, "limits": Limits(), "models": folder}))
+
+
+@pytest.fixture(params=[{}, STAGING], ids=["by name", "of one name"])
+def production(tmp_path: Path, request: pytest.FixtureRequest) -> World:
+    """A world whose store has known nothing but staging so far."""
+    return _world(tmp_path, Named(), request.param)
+
+
+@pytest.mark.parametrize("ours", OURS, ids=lambda each: each["cluster"])
+def test_what_is_known_of_this_cluster_by_another_name_counts(tmp_path: Path, ours: dict[str, str]) -> None:
+    world = _world(tmp_path, Named(), ours)
+    assert [each.source for each in learning.labels_of(world)] == ["run r1", "recovery c1"]
+    assert [each.id for each in AutoRecovery(world).recent_predictions("shop")] == ["p1"]
+    assert [each.target for each in AutoRecovery(world).history()] == ["deployment/cart"]
+    with pytest.raises(CannotStart, match="no Prometheus"):  # and no longer: nothing was predicted
+        scorecard(world, "shop", timedelta(hours=1))
+
+
+def test_a_cluster_that_cannot_be_asked_is_known_by_its_name(tmp_path: Path) -> None:
+    world = _world(tmp_path, Unheard(), OURS[0])
+    assert [each["id"] for each in world.kept("run")] == ["r1"]
 
 
 def test_chaos_and_recoveries_of_another_cluster_are_no_labels(production: World) -> None:

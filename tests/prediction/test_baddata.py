@@ -18,6 +18,7 @@ from chaoskit.prediction.evaluation import build
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.mapping import Mapping, load_mapping
+from chaoskit.prediction.plausible import unchanging
 from chaoskit.prediction.tables import per_second, read
 from chaoskit.records import LabelRecord
 
@@ -96,6 +97,20 @@ def test_constant_signals_teach_nothing_and_beat_nothing(world: World, options: 
     report = build(faulty(world, np.full((4, 620), 0.5)), options(), thorough=False).report
     assert report.model.roc_auc == pytest.approx(0.5, abs=0.15)
     assert not report.beats_baselines
+    assert "no signal of any pod ever changes: there is nothing to learn from" in report.notes
+
+
+@pytest.mark.parametrize(
+    ("cpu", "still"),
+    [
+        ([[1, 1], [2, 2]], True),
+        ([[1, np.nan], [2, 2]], True),
+        ([[1, 1], [2, 3]], False),
+        ([[np.nan, np.nan]], False),
+    ],
+)
+def test_one_pod_that_changes_is_enough(world: World, cpu: list[list[float]], *, still: bool) -> None:
+    assert bool(unchanging(world({"cpu_usage": np.array(cpu)}).blocks)) == still
 
 
 def test_half_of_the_samples_missing_still_tells_the_faults(world: World, options: Small) -> None:
@@ -136,6 +151,34 @@ def test_failure_alone_is_no_baseline(world: World, options: Small) -> None:
     )  # fmt: skip
     with pytest.raises(errors.NoBaseline, match="nothing but failures"):
         build(label(data, DETECT, extra=[always]), options(), thorough=False)
+
+
+def test_hardly_any_health_is_said_to_be_what_is_missing(world: World, options: Small) -> None:
+    data = world({"cpu_usage": spiky()})
+    start, end = data.blocks[0].start, data.blocks[0].end
+    always = LabelRecord(
+        id="1", at=start, trace_id="", target="*", namespace="", meaning="failure", issue="x",
+        start=start, end=end,
+    )  # fmt: skip
+    workloads = [replace(always, target=f"app-{pod}") for pod in range(4)]
+    with pytest.raises(errors.NoBaseline, match="no healthy time is left to calibrate with"):
+        build(label(data, DETECT, extra=workloads), options(), thorough=False)
+
+
+@pytest.mark.parametrize(("identity", "tell"), [("", "wide"), ("{pod: pod}", "tidy")])
+def test_a_signal_whose_column_is_gone_is_told(tmp_path: Path, identity: str, tell: str) -> None:
+    lines = "".join(f"2026-01-01T00:{m:02}:00Z,{{}}\n" for m in range(9))
+    if tell == "wide":
+        text = "at,a_cpu\n" + "".join(line.format(n) for n, line in enumerate(lines.splitlines(True)))
+        more, identity = WIDE, "{namespace: =shop}"
+    else:
+        text = "at,pod,name,value\n" + lines.replace("{}", "a,cpu,1").replace("Z,a", "Z,b", 1).replace(
+            "1\n", "2\n", 1
+        )
+        more = "tidy: {name: name}\nsignals: {cpu_usage: {column: cpu}, memory_bytes: {column: mem}}\n"
+    (tmp_path / "m.csv").write_text(text)
+    notes = read([tmp_path], mapping(tmp_path, more, identity=identity)).notes
+    assert notes[0] == "memory_bytes has no sample in the data: nothing is in column mem, or it is not there"
 
 
 def test_one_class_alone_is_told_as_that_class(world: World, options: Small) -> None:

@@ -92,16 +92,25 @@ def test_each_fault_is_as_likely_as_its_class(table: Table) -> None:
     np.testing.assert_allclose(shares[:, names.index("delay")], expected)
 
 
-def test_memory_that_came_at_once_is_in_percent_of_its_limit_and_nothing_where_it_is_missing() -> None:
-    used = np.full((2, 90), 0.3)
+def test_memory_that_came_at_once_is_in_percent_of_its_limit_and_unknown_where_it_is_missing() -> None:
+    used = np.full((3, 90), 0.3)
     used[0, 80:] += 0.04
     used[1, 80:] = np.nan
-    labelled = label(made({"cpu_limit_ratio": np.full((2, 90), 0.2), "memory_usage": used}), Target("detect"))
+    used[2, 70:84] = np.nan
+    missing = np.nan
+    labelled = label(made({"cpu_limit_ratio": np.full((3, 90), 0.2), "memory_usage": used}), Target("detect"))
     table = tabulate(labelled, features.spec(labelled.dataset))
-    for minute, risen in ((79, 0), (80, 4), (84, 4), (85, 0)):
+    for minute, *risen in (
+        (0, missing, missing, missing),
+        (1, 0, 0, 0),
+        (79, 0, 0, missing),
+        (80, 4, missing, missing),
+        (84, 4, missing, missing),
+        (85, 0, missing, 0),
+    ):
         asked = table.everything(tuple(np.arange(90) == minute for _ in labelled.dataset.blocks))
         came = table.fault_told_by(asked)[:, features.told(table.spec) :]
-        np.testing.assert_allclose(came, [[risen], [0]], atol=1e-3)
+        np.testing.assert_allclose(came[:, 0], risen, atol=1e-3)
 
 
 def test_the_fault_of_a_few_samples_is_told_without_a_copy_of_the_data() -> None:
@@ -169,6 +178,30 @@ def test_where_nothing_else_tells_it_memory_does_and_only_for_a_process_beside(
     said = found.classes_[found.predict_proba(fresh).argmax(axis=1)]
     right = np.mean(said == [fault(row) for row in fresh])
     assert right > 0.9 if told else right < 0.65
+
+
+def test_where_memory_is_missing_it_says_nothing_of_the_fault() -> None:
+    """Of what is known beside it alone; zero, what it was read as, would say that it did not rise."""
+    random = np.random.default_rng(1)
+    rows, fresh = (random.random((80, 5)).astype(np.float32) for _ in range(2))
+    of = [(n, "cpu-saturation", "beside" if row[3] > 0.5 else "burnt") for n, row in enumerate(rows)]
+    rows[::8, 3:], rows[1::8, 4] = np.nan, np.nan
+    found = _fit(rows, of, width=3)
+    (view, other), (memory, _) = found.within["cpu-saturation"]
+    assert (view, memory) == (slice(0, 3), slice(3, 5))
+    said = found.predict_proba(fresh)
+    fresh[:, 3:] = np.nan
+    silent = found.predict_proba(fresh)
+    np.testing.assert_array_equal(silent, other.predict_proba(fresh[:, :3]))
+    assert np.abs(said - silent).max() > 0.2
+
+
+def test_memory_that_one_of_the_faults_never_had_measured_tells_none_apart() -> None:
+    rows = np.random.default_rng(1).random((40, 4)).astype(np.float32)
+    of = [(n, "cpu-saturation", "beside" if n % 2 else "burnt") for n in range(40)]
+    rows[::2, 3] = np.nan
+    found = _fit(rows, of, width=3)
+    assert [view for view, _ in found.within["cpu-saturation"]] == [slice(0, 3)]
 
 
 def test_one_fault_alone_is_told_by_nothing() -> None:

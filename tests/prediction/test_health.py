@@ -38,7 +38,12 @@ def test_ranges_are_of_what_was_measured(leaks: Labelled) -> None:
 
 def test_a_world_like_the_training_is_fresh(trained: Trained, leaks: Labelled) -> None:
     assert looked(trained, changed(leaks, "cpu_usage", lambda values: None)) == Health()
-    assert Health().words == "fresh"
+    assert Health().words == Health().brief == "fresh"
+
+
+def test_in_brief_signals_are_counted_and_not_named() -> None:
+    found = Health(("drift: b", "drift: c"), ("a is absent",), "trained 40 d ago: train it again")
+    assert found.brief == "1 signal stale or absent; 2 signals drifted; trained 40 d ago: train it again"
 
 
 def test_one_workload_that_is_unlike_is_a_failure_many_are_drift(trained: Trained, leaks: Labelled) -> None:

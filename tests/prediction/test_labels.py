@@ -330,3 +330,24 @@ def test_faults_have_the_class_of_what_they_bring_about() -> None:
     assert [issue_of_fault(fault) for fault in faults] == [
         "pod-crash", "memory-leak", "network", "cpu-saturation", "other",
     ]  # fmt: skip
+
+
+def test_each_failure_says_who_tells_of_it(world: World) -> None:
+    errors, slow, restarts, killed = np.zeros((4, 4, 300))
+    errors[0, 50:55] = 0.3
+    slow[1, 90:95] = 9
+    restarts[2, 150:], restarts[2, 210:] = 1, 2
+    killed[2, 210:] = 1
+    signals = {"error_ratio": errors, "latency_p95": slow, "restarts": restarts, "last_oom": killed}
+    of_file = replace(told(250, 255, pod="app-3"), source="events.csv")
+    of_run = replace(told(280, 285, "chaos", "network", pod="app-3"), trace_id="1m8", source="run 1m8")
+    objectives = Objectives(error_ratio=0.125, latency_p95=2)
+    labelled = label(world(signals), DETECT, extra=[of_file, of_run], chaos="label", objectives=objectives)
+    assert [(event.issue, event.source) for event in labelled.events] == [
+        ("network", "errors over 12.5 % without another cause"),
+        ("network", "p95 over 2 s without another cause"),
+        ("pod-crash", "restarts"),
+        ("memory-leak", "OOM kills"),
+        ("memory-leak", "events.csv"),
+        ("network", "experiments"),
+    ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -7,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from chaoskit.cli import measured
 from chaoskit.prediction import card, drawings, joined, page
 from chaoskit.prediction.evaluation import Trained
 
@@ -31,6 +34,49 @@ def test_a_page_shows_the_pictures_beside_it(detected: Trained) -> None:
     assert "![timeline](timeline.svg)" in text
     assert "budget | 4 false alarms per day" in text
     assert "PR-AUC of what can be seen" in text
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_on_a_terminal_the_columns_that_fit_are_shown_and_where_the_others_are(
+    detected: Trained, width: int
+) -> None:
+    text, pipe = io.StringIO(), io.StringIO()
+    narrow = Console(file=text, width=width, force_terminal=True, color_system=None, soft_wrap=True)
+    measured.show(narrow, detected.report, "in its card")
+    lines = text.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    words = " ".join(" ".join(lines).split())
+    assert "in its card, or on a wider terminal: " in words
+    assert "PR-AUC" in words
+    assert "false alarms, per hour (at most), per pod-day" in words
+    measured.show(Console(file=pipe, width=width, soft_wrap=True), detected.report, "in its card")
+    (heads,) = (line for line in pipe.getvalue().splitlines() if line.startswith("METHOD"))
+    assert all(each.upper() in heads for each in card.HEADINGS)
+    assert "wider terminal" not in pipe.getvalue()
+
+
+def test_a_card_says_where_its_failures_come_from(detected: Trained) -> None:
+    judged, of_all = (detected.report.data[name] for name in ("events", "of_events"))
+    text = page.markdown(detected.report, "Sock Shop")
+    for events in (judged, of_all):
+        assert (
+            f" h, {', '.join(f'{count} {issue} (events.csv)' for issue, count in events.items())} |" in text
+        )
+
+
+@pytest.mark.parametrize(
+    ("sources", "words"),
+    [
+        ({"network": {"errors over 5 %": 4}}, "4 network (errors over 5 %)"),
+        ({"network": {"events.csv": 3, "restarts": 1}}, "4 network (3 events.csv, 1 restarts)"),
+        ({"network": {"restarts": 3, "": 1}}, "4 network (3 restarts, 1 others)"),
+        ({"network": {"": 4}}, "4 network"),
+        ({}, "4 network"),
+    ],
+)
+def test_failures_are_counted_by_who_tells_of_them(sources: dict[str, dict[str, int]], words: str) -> None:
+    assert card.due({"events": {"network": 4}, "events_from": sources}) == words
+    assert card.due({"events": {"network": 4}}) == "4 network"
 
 
 def test_a_threshold_that_is_none_is_not_printed_as_a_figure(detected: Trained) -> None:

@@ -16,6 +16,7 @@ from tests.prediction.test_live import RECIPES, same, spec
 from tests.prediction.test_live import history as past
 
 from chaoskit import errors
+from chaoskit.ports.cluster import Identity
 from chaoskit.prediction import features, plain
 from chaoskit.prediction.alarms import confirmed
 from chaoskit.prediction.dataset import Block, Dataset, Row
@@ -36,6 +37,7 @@ from chaoskit.prediction.table import tabulate
 from chaoskit.signals import BY_NAME
 
 World = Callable[..., Dataset]
+KIND = Identity("kind", "u1", "https://kind")
 MiB = 2.0**20
 
 
@@ -56,7 +58,7 @@ def test_a_leaking_workload_comes_first_with_its_reason_and_its_time(
     trained: Trained, leaks: Labelled
 ) -> None:
     window = before_a_leak_ends(leaks, 10)
-    records = predict(trained.model, window, now=window.blocks[0].end, name="shop-1", cluster="kind")
+    records = predict(trained.model, window, now=window.blocks[0].end, name="shop-1", cluster=KIND)
     first = records[0]
     assert first.target == leaks.events[-1].workload
     assert first.probability is not None
@@ -64,7 +66,8 @@ def test_a_leaking_workload_comes_first_with_its_reason_and_its_time(
     assert all(other.probability is not None and other.probability < 0.3 for other in records[1:])
     assert first.issue == "memory-leak"
     assert any("full in" in reason and "of 512 MiB" in reason for reason in first.reasons)
-    assert (first.model, first.cluster, first.horizon_minutes) == ("shop-1", "kind", 30)
+    assert (first.model, first.horizon_minutes) == ("shop-1", 30)
+    assert (first.cluster, first.cluster_uid, first.cluster_address) == ("kind", "u1", "https://kind")
 
 
 def test_the_interval_holds_the_probability_and_the_trend_rises_to_it(
@@ -265,7 +268,7 @@ def test_of_the_signals_themselves_only_shares_of_a_limit_tell_the_class(world: 
 
 def test_rules_name_the_leak_without_a_percentage(world: World) -> None:
     window = leak(world, level=0.9)
-    (record,) = by_rules(window, window.blocks[0].end, cluster="kind")
+    (record,) = by_rules(window, window.blocks[0].end, cluster=KIND)
     assert (record.probability, record.low, record.model) == (None, None, "rules")
     assert record.alarmed
     assert record.issue == "memory-leak"
@@ -374,6 +377,11 @@ def test_restarts_are_counted_over_a_reset(world: World) -> None:
     assert look.more("restarts", 15) == 2
     assert look.words("restarts") == "2 restarts in 15 min"
     assert findings(look)[0].issue == "pod-crash"
+
+
+def test_one_restart_is_one(world: World) -> None:
+    look = look_at(world, restarts=np.array([[4.0] * 85 + [5.0] * 5]))
+    assert look.words("restarts") == "1 restart in 15 min"
 
 
 def test_silence_is_a_finding(world: World) -> None:

@@ -217,6 +217,7 @@ def test_an_events_file_is_asked_for_where_there_are_no_events(trained: Trained,
     assert "give what is later by itself" in caught.value.hint
     with pytest.raises(errors.NoBaseline, match="no failure to catch") as caught:
         evaluate(trained, replace(leaks, events=()))
+    assert "no event names one, no signal shows one" in caught.value.message
     assert "events file" in caught.value.hint
 
 

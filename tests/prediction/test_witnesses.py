@@ -14,6 +14,7 @@ from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Block
 from chaoskit.prediction.evaluation import Trained, evaluate
 from chaoskit.prediction.labels import Labelled, Target, label
+from chaoskit.prediction.report import ClassReport
 from chaoskit.prediction.table import tabulate
 from chaoskit.records import LabelRecord
 
@@ -85,6 +86,23 @@ def test_who_is_known_before_a_ramp_begins_is_told(trained: Trained, known: floa
     line, judge = trained.report.alone, Judge(labelled, every)
     (found,) = probes.probe(table, judge, half, scores, line, None, None, None)
     assert (found.name, bool(found.warning)) == ("healthy part only", told)
+    assert (probes.EARLIER in found.warning) == told
+
+
+def test_a_class_that_is_known_early_may_have_begun_before_its_label(
+    trained: Trained, leaks: Labelled
+) -> None:
+    table, every = tabulate(leaks, features.spec(leaks.dataset)), folds.everything(leaks)
+    early = ClassReport(
+        1, 1, 1, 1, before_accuracy=0.9, chance=0.5, names=("a", "b"), confusion=((1, 0), (0, 1))
+    )
+    scores = [np.zeros(truth.y.shape, dtype=np.float32) for truth in leaks.truths]
+    found = probes.probe(table, Judge(leaks, every), every, scores, trained.report.alone, None, early, None)
+    (warning,) = [each.warning for each in found if each.name == "class before"]
+    assert (
+        "the sessions differ, or the failures show before their labels begin: label them from there"
+        in warning
+    )
 
 
 def test_what_is_to_be_foreseen_may_be_known_before(trained: Trained) -> None:

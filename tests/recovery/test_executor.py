@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from tests.recovery.simulated import Scene, scene
 
-from chaoskit import kube, recovery
+from chaoskit import clusters, kube, recovery
 from chaoskit.acts import halt
 from chaoskit.acts.accounts import Account, accounts
 from chaoskit.acts.ledger import Ledger
@@ -169,6 +169,7 @@ def test_a_guard_that_cannot_see_is_told_beside_the_recovery(shop: Scene, decisi
     reach = Reach(veiled, shop.metrics, shop.clock, governor)
     record = recovery.recover(decision, reach, Options(listen=heard.append))
     assert record.outcome is Outcome.RECOVERED, record.reason
+    assert clusters.of(record.document()) == shop.cluster.identity()
     words = "a halt in namespace default would not be seen: may not read configmaps"
     assert words in [event.message for event in heard if isinstance(event, Warned)]
     assert words in [moment.detail for moment in record.timeline if moment.name == "warning"]

@@ -46,6 +46,44 @@ def test_a_pass_of_something_else_closes_nothing(other: dict[str, Any]) -> None:
     assert len(open_weaknesses([_at(1, weak()), _at(2, run(**other))])) == 1
 
 
+def _of(name: str, uid: str | None = None, address: str | None = None) -> dict[str, Any]:
+    return {"cluster": name, "cluster_uid": uid, "cluster_address": address}
+
+
+PROD = _of("prod", "u1", "https://prod")
+INSIDE = _of("in-cluster", "u1", "https://10.96.0.1")
+OTHER = _of("in-cluster", "u2", "https://10.96.0.1")
+LITTLE = _of("laptop", "", "https://prod")
+"""Of who may not read kube-system."""
+OLD = {"cluster": "prod"}
+
+ONE = [(PROD, INSIDE), (PROD, LITTLE), (LITTLE, PROD), (PROD, OLD), (OLD, PROD), (INSIDE, PROD)]
+TWO = [(INSIDE, OTHER), (OTHER, PROD), (OLD, INSIDE), (INSIDE, LITTLE), (OTHER, OLD)]
+
+
+@pytest.mark.parametrize(("one", "other"), ONE)
+def test_a_weakness_is_closed_by_a_pass_on_the_same_cluster_by_whatever_name(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    assert open_weaknesses([_at(1, weak(**one)), _at(2, run(**other))]) == ()
+    (found,) = open_weaknesses([_at(1, weak(**one)), _at(2, weak(**other))])
+    assert (found.times, found.cluster) == (2, other["cluster"])
+
+
+@pytest.mark.parametrize(("one", "other"), TWO)
+def test_a_pass_on_another_cluster_closes_nothing_whatever_that_is_called(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    assert len(open_weaknesses([_at(1, weak(**one)), _at(2, run(**other))])) == 1
+    assert [each.times for each in open_weaknesses([_at(1, weak(**one)), _at(2, weak(**other))])] == [1, 1]
+
+
+def test_what_was_known_of_a_cluster_when_a_weakness_was_found_first_stays_known() -> None:
+    found = [_at(1, weak(**PROD)), _at(2, weak(**LITTLE))]
+    assert [each.document()["cluster_uid"] for each in open_weaknesses(found)] == ["u1"]
+    assert open_weaknesses([*found, _at(3, run(**INSIDE))]) == ()
+
+
 def test_of_several_faults_each_has_its_own() -> None:
     assert [each.fault for each in open_weaknesses([_at(1, several())])] == ["pod-delete"]
 
@@ -310,3 +348,34 @@ def test_a_recovery_that_cannot_be_judged_is_not_called_undone() -> None:
         "errored (exit 7) means: it cannot be judged: a fault is undone, what a recovery did stays."
     )
     assert told.next[-1] == "then: chaoskit recover --replay v1"
+
+
+# ------------------------------------------------------------------ whose runs
+
+
+@pytest.mark.parametrize(("one", "other"), ONE)
+def test_a_run_is_held_against_earlier_ones_of_the_same_cluster_by_whatever_name(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    *before, last = _took(20, 22, 18, 21, 19, 60)
+    history = [*({**each, **one} for each in before), {**last, **other}]
+    assert judge(history[-1], history).outcome is Outcome.REGRESSED
+
+
+@pytest.mark.parametrize(("one", "other"), TWO)
+def test_runs_on_another_cluster_are_no_earlier_runs_whatever_that_is_called(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    *before, last = _took(20, 22, 18, 21, 19, 60)
+    history = [*({**each, **one} for each in before), {**last, **other}]
+    assert judge(history[-1], history).outcome is Outcome.NO_BASELINE
+
+
+def test_a_cluster_differs_when_it_is_another_and_not_when_it_is_called_otherwise() -> None:
+    def told(one: dict[str, Any], other: dict[str, Any]) -> list[tuple[str, str]]:
+        found = differences(run(**one), run(**other))
+        return [(each.one, each.other) for each in found if each.what == "cluster"]
+
+    assert all(told(*each) == [] for each in ONE)
+    assert told(OTHER, PROD) == [("in-cluster", "prod")]
+    assert told(INSIDE, OTHER) == [("in-cluster (u1)", "in-cluster (u2)")]

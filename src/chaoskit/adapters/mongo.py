@@ -121,12 +121,15 @@ class MongoStore:
         kind: str = "",
         where: Mapping[str, Any] | None = None,
         *,
+        any_of: Collection[Mapping[str, Any]] = (),
         since: datetime | None = None,
         limit: int = 0,
         fields: Collection[str] = (),
     ) -> tuple[Document, ...]:
         """Those whose top-level fields equal `where`, newest first; with `fields` only these of each."""
         query: dict[str, Any] = {**({"kind": kind} if kind else {}), **(where or {})}
+        if any_of:
+            query["$or"] = [dict(each) for each in any_of]
         if since:
             query["sort"] = {"$gte": since.astimezone(UTC).isoformat(timespec="microseconds")}
         with self._translated():

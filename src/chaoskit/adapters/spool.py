@@ -119,13 +119,14 @@ class SpoolingStore:
         kind: str = "",
         where: Mapping[str, Any] | None = None,
         *,
+        any_of: Collection[Mapping[str, Any]] = (),
         since: datetime | None = None,
         limit: int = 0,
         fields: Collection[str] = (),
     ) -> tuple[Document, ...]:
         """As the main store does."""
         with self._asked(self._reads) as main:
-            return main.find(kind, where, since=since, limit=limit, fields=fields)
+            return main.find(kind, where, any_of=any_of, since=since, limit=limit, fields=fields)
 
     def latest(self, kind: str, where: Mapping[str, Any] | None = None) -> Document | None:
         """As the main store does."""

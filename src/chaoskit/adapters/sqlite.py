@@ -14,8 +14,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from chaoskit import clusters
 from chaoskit.amending import joined, tells_of_an_act
 from chaoskit.errors import InvalidInput, Unavailable, UnknownName
+from chaoskit.ports.cluster import Identity
 from chaoskit.ports.store import Ages, Document
 
 _SCHEMA = """
@@ -27,7 +29,7 @@ CREATE INDEX IF NOT EXISTS documents_by_time ON documents (kind, at);
 
 
 _PRUNES = 3600.0
-_OF = "json_extract(body, '$.cluster')"
+_OF = tuple(f"json_extract(body, '$.{name}')" for name in clusters.FIELDS)
 _OLDER = "FROM documents WHERE kind = ? AND at < ?"
 
 
@@ -78,6 +80,7 @@ class SqliteStore:
         kind: str = "",
         where: Mapping[str, Any] | None = None,
         *,
+        any_of: Collection[Mapping[str, Any]] = (),
         since: datetime | None = None,
         limit: int = 0,
         fields: Collection[str] = (),
@@ -93,9 +96,10 @@ class SqliteStore:
         if since:
             clauses.append("at >= ?")
             values.append(_sortable(since.isoformat()))
-        for field, wanted in (where or {}).items():
-            clauses.append("json_extract(body, ?) IS ?")
-            values += [f'$."{field}"', wanted]
+        for alternatives in filter(None, ((where,) if where else (), any_of)):
+            clause, equal = _one_of(alternatives)
+            clauses.append(clause)
+            values += equal
         query = f"SELECT {what} FROM documents WHERE {' AND '.join(clauses)} ORDER BY at DESC, id DESC"
         with self._reading() as db:
             rows = db.execute(query + (f" LIMIT {int(limit)}" if limit else ""), values).fetchall()
@@ -149,11 +153,9 @@ class SqliteStore:
             if newest is None:
                 continue
             # Few are older than the newest of all: of their clusters alone the newest is looked for.
-            rows = db.execute(f"SELECT DISTINCT {_OF} {_OLDER}", (kind, _before(newest, age))).fetchall()
-            for (cluster,) in rows:
-                query = f"SELECT at FROM documents WHERE kind = ? AND {_OF} IS ? ORDER BY at DESC LIMIT 1"
-                (newest,) = db.execute(query, (kind, cluster)).fetchone()
-                db.execute(f"DELETE {_OLDER} AND {_OF} IS ?", (kind, _before(newest, age), cluster))
+            query = f"SELECT DISTINCT {', '.join(_OF)} {_OLDER}"
+            for cluster in db.execute(query, (kind, _before(newest, age))).fetchall():
+                _prune_one(db, kind, cluster, age)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -213,6 +215,23 @@ def _one(db: sqlite3.Connection, kind: str, wanted: str) -> tuple[str, str]:
         )
         raise UnknownName(what, hint="chaoskit history lists what is kept")
     return found[0]
+
+
+def _prune_one(db: sqlite3.Connection, kind: str, cluster: tuple[Any, ...], age: timedelta) -> None:
+    """Of the cluster with these `clusters.FIELDS` nothing is kept that is older than its newest by `age`."""
+    name, uid, address = cluster
+    clause, values = _one_of(clusters.wheres(Identity(name, uid or "", address or "")))
+    query = f"SELECT at FROM documents WHERE kind = ? AND {clause} ORDER BY at DESC LIMIT 1"
+    (newest,) = db.execute(query, (kind, *values)).fetchone()
+    exactly = " AND ".join(f"{each} IS ?" for each in _OF)
+    db.execute(f"DELETE {_OLDER} AND {exactly}", (kind, _before(newest, age), *cluster))
+
+
+def _one_of(alternatives: Collection[Mapping[str, Any]]) -> tuple[str, list[Any]]:
+    """(condition, its values): the fields of a document equal one of these."""
+    each_one = [" AND ".join(["json_extract(body, ?) IS ?"] * len(each)) for each in alternatives]
+    pairs = [(f'$."{field}"', wanted) for each in alternatives for field, wanted in each.items()]
+    return f"({' OR '.join(each_one)})", [value for pair in pairs for value in pair]
 
 
 def _before(at: str, age: timedelta) -> str:

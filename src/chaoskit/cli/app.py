@@ -70,6 +70,10 @@ _UsageError: Any = typer.BadParameter.__mro__[1]
 """The base of everything that Typer says of the words of a call; it exports only what lies below."""
 
 
+_PREFIX = "Value error, "
+"""What the library behind Typer puts before the words of a value that is none of those there are."""
+
+
 def _form(arguments: Sequence[str]) -> str:
     """The format for programs that the words of a call ask for, understood or not; "" for people."""
     words = " ".join(arguments).replace("=", " ").split()
@@ -107,6 +111,7 @@ class Lazily(TyperGroup):
         try:
             return super().invoke(ctx)
         except _UsageError as error:
+            error.message = error.message.replace(_PREFIX, "")
             if form:
                 from chaoskit.cli.complaints import document
                 from chaoskit.cli.render import write

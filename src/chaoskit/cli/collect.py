@@ -128,12 +128,15 @@ def _document(found: Collected) -> dict[str, Any]:
 
 
 def _table(out: Console, found: Collected) -> None:
+    from chaoskit.reports.reading import counted
+
     first, last = found.chunks[0].start, found.chunks[-1].end
     out.print(
-        f"{found.rows} lines of {len(found.signals)} signals, {first:%Y-%m-%d %H:%M} to"
+        f"{counted(found.rows, 'line')} of {counted(len(found.signals), 'signal')}, {first:%Y-%m-%d %H:%M} to"
         f" {last:%Y-%m-%d %H:%M} UTC  {found.folder}"
     )
     files = sum(bool(each.file) for each in found.chunks)
-    out.print(f"{files} files, {found.new} stretches fetched now; read by {found.mapping}")
+    fetched = f"{found.new} stretch{'' if found.new == 1 else 'es'} fetched now"
+    out.print(f"{counted(files, 'file')}, {fetched}; read by {found.mapping}")
     data, mapping = quote(str(found.folder)), quote(str(found.mapping))
     next_step(out, f"chaoskit train --data {data} --mapping {mapping}")

@@ -11,6 +11,7 @@ import typer
 from chaoskit.cli.render import columns, emit
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.errors import InvalidInput
+from chaoskit.redaction import scrubbed
 from chaoskit.settings import SECRET, Settings, written
 
 app = new_app(__doc__)
@@ -76,5 +77,5 @@ def _shown(name: str, value: object) -> object:
         return "(set)"
     if isinstance(value, str) and "://" in value and "@" in value:
         scheme, _, rest = value.partition("://")
-        return f"{scheme}://(user)@{rest.rpartition('@')[2]}"
-    return value
+        return f"{scheme}://(user)@{scrubbed(rest.rpartition('@')[2])}"
+    return scrubbed(value) if isinstance(value, str) else value

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaoskit.cli.pasting import led
 from chaoskit.cli.render import emit
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.outcome import Outcome
+from chaoskit.redaction import redacted, scrubbed
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,7 +41,7 @@ def doctor(
         "exit": outcome.exit_code,
         "checks": [each.document() for each in found],
     }
-    emit(session, "doctor", document, lambda out: _table(out, found))
+    emit(session, "doctor", redacted(document), lambda out: _table(out, found))
     raise typer.Exit(outcome.exit_code)
 
 
@@ -61,6 +63,6 @@ def _look(runtime: Runtime, namespace: str, asked: str) -> list[Check]:
 
 def _table(out: Console, found: list[Check]) -> None:
     for each in found:
-        out.print(f"{_MARKS[each.state]:<10} {each.name:<12} {each.words}", soft_wrap=True)
+        out.print(scrubbed(f"{_MARKS[each.state]:<10} {each.name:<12} {each.words}"), soft_wrap=True)
         if each.mend:
-            out.print(f"{'':<10} {'':<12} mend: {each.mend}", soft_wrap=True)
+            out.print(f"{'':<10} {'':<12} mend: {led(each.mend)}", soft_wrap=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chaoskit.cli.fitting import beside
 from chaoskit.cli.render import columns, emit, next_step, outcome_line, percent
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping, undoing
@@ -19,7 +20,7 @@ from chaoskit.files import check_writable
 from chaoskit.outcome import Outcome, gravest, of_error
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
@@ -253,14 +254,7 @@ def _table(out: Console, ran: Ran, found: Report, missed: Sequence[str], outcome
         out.print(f"  {words}", style="yellow")
     if not found.drills:
         return
-    names = sorted({*found.confusion, *(name for row in found.confusion.values() for name in row)})
-    out.print("\nwhat was injected (rows) and what it was taken for (columns)")
-    rows = [
-        (truth, *(str(found.confusion[truth].get(name, 0) or ".") for name in names))
-        for truth in names
-        if truth in found.confusion
-    ]
-    columns(out, ("", *names), rows)
+    _confusion(out, found.confusion)
     out.print()
     quality = [
         (q.issue, percent(q.precision), percent(q.recall), f"{q.f1:.2f}", str(q.drills))
@@ -277,6 +271,27 @@ def _table(out: Console, ran: Ran, found: Report, missed: Sequence[str], outcome
         *((f"recovery of {issue}", times) for issue, times in found.by_class.items()),
     ]  # fmt: skip
     columns(out, ("seconds", "median", "p90", "longest", "of"), [_span(name, times) for name, times in spans])
+
+
+def _confusion(out: Console, found: Mapping[str, Mapping[str, int]]) -> None:
+    """Who was taken for whom, as a matrix; where that is wider than the terminal, a row's counts in words."""
+    names = sorted({*found, *(name for row in found.values() for name in row)})
+    heads = ("", *names)
+    rows = [
+        (truth, *(str(found[truth].get(name, 0) or ".") for name in names))
+        for truth in names
+        if truth in found
+    ]
+    if not out.is_terminal or beside((heads, *rows), out.width, -1) == len(heads):
+        out.print("\nwhat was injected (rows) and what it was taken for (columns)")
+        columns(out, heads, rows)
+        return
+    out.print()
+    taken = [
+        (truth, ", ".join(f"{name} {times}" for name, times in found[truth].items() if times))
+        for truth, *_ in rows
+    ]
+    columns(out, ("what was injected", "what it was taken for"), taken)
 
 
 def _span(name: str, times: Times) -> tuple[str, ...]:

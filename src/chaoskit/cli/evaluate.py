@@ -46,7 +46,7 @@ def evaluate(
     that answers goes on answering, until a promotion or rollback.
     """
     from chaoskit.flows.learning import judged
-    from chaoskit.prediction import document, fallback, promoted
+    from chaoskit.prediction import document, fallback, is_portable, promoted
     from chaoskit.prediction.artifact import libraries
 
     measured.check_writable(out)
@@ -72,8 +72,15 @@ def evaluate(
         }
         measured.write(report, out, f"Model {name} on other data", command=command_, facts=libraries())
     found = {"model": name, "answers": name == answering, "report": document(report)}
+    following = _following(
+        name,
+        measured.pasted(data, mapping),
+        beats=report.beats_baselines and not calibrate,
+        answers=name == answering,
+        fits=calibrate or (report.decides and not is_portable(models / name)),
+    )
     condemned = not calibrate and report.decides and not report.beats_baselines
-    emit(session, "evaluation", found, lambda c: _table(c, name, report))
+    emit(session, "evaluation", found, lambda c: _table(c, name, report, following))
     if condemned and name == answering:
         before = fallback(models)
         instead = f"to let {before}, which did before: chaoskit models rollback" if before else _NOBODY
@@ -83,7 +90,14 @@ def evaluate(
 _NOBODY = "no model that answered before it may take its place; to let rules answer: chaoskit models retire"
 
 
-def _table(out: Console, name: str, report: Report) -> None:
+def _following(name: str, files: str, *, beats: bool, answers: bool, fits: bool) -> str:
+    """What follows from a judgement: to ask the model, let it answer, fit it to the files or read on."""
+    if beats:
+        return "chaoskit predict" if answers else f"chaoskit models promote {name}"
+    return f"chaoskit calibrate{files} --model {name}" if fits else f"chaoskit models show {name}"
+
+
+def _table(out: Console, name: str, report: Report, following: str) -> None:
     out.print(f"model {name}  says whether a workload {report.target}; {report.verdict}", style="bold")
-    measured.show(out, report)
-    next_step(out, "chaoskit calibrate --help")
+    measured.show(out, report, "in the report (--out FILE)")
+    next_step(out, following)

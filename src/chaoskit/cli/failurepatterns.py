@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 def show(session: Session, hours: float, data: list[Path] | None, mapping: Path | None) -> None:
     """What recurs in the failures of the namespace, or of the files, is on stdout."""
     found = _from_files(session, data, mapping) if data or mapping else _from_prometheus(session, hours)
-    emit(session, "failure-patterns", _document(found), lambda out: _table(out, found))
+    files = measured.pasted(data, mapping)
+    following = f"chaoskit train{files}" if files else "chaoskit generate --top 3 --out experiments"
+    emit(session, "failure-patterns", _document(found), lambda out: _table(out, found, following))
 
 
 def _from_files(session: Session, data: list[Path] | None, mapping: Path | None) -> Patterns:
@@ -51,7 +53,7 @@ def _document(found: Patterns) -> dict[str, Any]:
     }
 
 
-def _table(out: Console, found: Patterns) -> None:
+def _table(out: Console, found: Patterns, following: str) -> None:
     out.print(f"{found.failures} failures in {found.hours:g} h")
     if found.sequels:
         out.print()
@@ -87,7 +89,7 @@ def _table(out: Console, found: Patterns) -> None:
         columns(out, ("alike", "what was up", "class", "whose"), alike)
     if not (found.sequels or found.seasons):
         out.print("nothing follows, accompanies or repeats beyond chance")
-    next_step(out, "chaoskit generate --top 3 --out experiments")
+    next_step(out, following)
 
 
 def _kind(kind: tuple[str, str]) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chaoskit.cli.render import columns, emit, next_step
+from chaoskit.cli.render import columns, emit, next_step, told
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.documents import closest
 from chaoskit.errors import InvalidInput
@@ -79,9 +79,9 @@ def _list(out: Console) -> None:
 
 
 def _one(out: Console, fault: Fault) -> None:
-    out.print(f"{fault.kind}  {fault.purpose}", style="bold")
+    told(out, f"{fault.kind}  ", fault.purpose, style="bold")
     for name, value in _facts(fault):
-        out.print(f"{name:<12} {value}")
+        told(out, f"{name:<12} ", value)
     rows = [
         (p.name, p.default or ("mandatory" if p.mandatory else "-"), p.expected, p.env, _meaning(p))
         for p in fault.parameters

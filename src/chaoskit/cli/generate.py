@@ -12,7 +12,7 @@ import typer
 
 from chaoskit.cli.render import columns, emit, next_step
 from chaoskit.cli.session import Format, Session, command, new_app
-from chaoskit.cli.writing import write_made
+from chaoskit.cli.writing import STDOUT, write_made
 from chaoskit.errors import CannotStart, InvalidInput
 
 if TYPE_CHECKING:
@@ -88,19 +88,28 @@ def generate(
     """Rank experiments by probability, impact and what was not tested lately; each with its reason."""
     if bool(incident) != (source is Origin.INCIDENT):
         raise InvalidInput("--from incident and the id of a run or recovery belong together")
+    out = None if out == STDOUT else out
     if force and out is None:
         raise typer.BadParameter("--force writes over files: add --out")
+    if out is not None and out.exists() and not out.is_dir():
+        raise InvalidInput(
+            f"{out} is a file, and --out names a folder", hint=f"name {out.parent}, or a new one"
+        )
     native = kind is Kind.NATIVE
+    from chaoskit.flows.places import refuse_absent
+
+    place = ""
     with session.connected() as runtime:
         if source is Origin.INCIDENT:
             found = _reproduced(runtime, incident, top, direct=native)
         else:
             place = "" if all_namespaces else runtime.namespace
+            refuse_absent(runtime.cluster, place)
             predictions = _predictions(session, runtime, place, model) if source is Origin.PREDICTIONS else []
             found = _ranked(runtime, place, predictions, source, selector, top, direct=native)
         made = {} if native else _exported(session, runtime, found, probe_prometheus)
     if not found:
-        session.say(f"! nothing to propose: {_NOTHING[source]}")
+        session.say(f"! nothing to propose{_among(place, selector)}: {_NOTHING[source]}")
     if not out and session.output is Format.TABLE:
         sys.stdout.write("---\n".join(_texts(found, made, apart=False)))
         return
@@ -118,6 +127,11 @@ _NOTHING = {
     Origin.HISTORY: "nothing of what is here was tested before: chaoskit generate --from topology",
     Origin.INCIDENT: "no fault brings it about",
 }
+
+
+def _among(place: str, selector: str) -> str:
+    """Where nothing was found, as far as the call says it."""
+    return (f" in namespace {place}" if place else "") + (f" with labels {selector}" if selector else "")
 
 
 def _reproduced(runtime: Runtime, incident: str, top: int, *, direct: bool) -> Sequence[Proposal]:

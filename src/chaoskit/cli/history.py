@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from chaoskit.cli.render import columns, emit, next_step
+from chaoskit.cli.render import ago, columns, emit, next_step
 from chaoskit.cli.session import Session, command, new_app
+from chaoskit.clusters import called
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 
@@ -24,6 +26,11 @@ class Kind(StrEnum):
     RECOVERY = "recovery"
     PREDICTION = "prediction"
 
+
+_ID = 8
+"""The fewest letters of an id that are shown: the time, to the hundredth of a second at least."""
+_ID_OF_MANY = 12
+"""Those of a prediction: the time, and letters of chance."""
 
 _ALL: dict[str, dict[str, Any]] = {"run": {}, "recovery": {}, "prediction": {"alarmed": True}}
 """What is shown of each kind. A look predicts for every workload: the quiet ones would hide all others."""
@@ -53,7 +60,12 @@ def history(
         ),
     ] = None,
     cluster: Annotated[
-        str, typer.Option(metavar="NAME", help="Only of the cluster of that name, as records tell it.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Only of the cluster that records know by that name, uid or address, by whatever name they "
+            "know it.",
+        ),
     ] = "",
 ) -> None:
     """List past runs, recoveries and predictions, the newest first; or the weaknesses that are open."""
@@ -61,23 +73,29 @@ def history(
     if fail_above is not None and not weaknesses:
         raise typer.BadParameter("--fail-above counts weaknesses: add --weaknesses")
     start = datetime.now(UTC) - timedelta(hours=since) if since else None
-    wanted = {"namespace": session.loaded.settings.namespace, "cluster": cluster}
-    where = {name: value for name, value in wanted.items() if value}
+    namespace = session.loaded.settings.namespace
+    where = {"namespace": namespace} if namespace else {}
     if weaknesses:
-        _weaknesses(session, where, start, fail_above)
+        _weaknesses(session, where, cluster, start, fail_above)
         return
     with session.history() as store:
+        mine = called(store, cluster) if cluster else ()
         found = [
             each
             for one, only in kinds.items()
-            for each in store.find(one, where | only, since=start, limit=limit)
+            for each in store.find(one, where | only, any_of=mine, since=start, limit=limit)
         ]
         without = (
             0 if found else sum(len(store.find(one, only, fields=("id",))) for one, only in _ALL.items())
         )
     found.sort(key=lambda each: (each["at"], each["id"]), reverse=True)
     newest = found[:limit]
-    asked = where | ({} if kind is Kind.ALL else {"kind": kind.value}) | _lately(since)
+    asked = (
+        where
+        | ({"cluster": cluster} if cluster else {})
+        | ({} if kind is Kind.ALL else {"kind": kind.value})
+        | _lately(since)
+    )
     emit(session, "history", {"records": newest}, lambda out: _table(out, newest, asked, without))
 
 
@@ -85,12 +103,14 @@ def _lately(hours: float) -> dict[str, str]:
     return {"the last": f"{hours:g} h"} if hours else {}
 
 
-def _weaknesses(session: Session, where: dict[str, str], start: datetime | None, most: int | None) -> None:
+def _weaknesses(
+    session: Session, where: dict[str, str], cluster: str, start: datetime | None, most: int | None
+) -> None:
     """The open weaknesses; ends with 1 when there are more than `most`, with 4 when no run could show any."""
     from chaoskit.reports.weaknesses import judged, open_weaknesses
 
     with session.history() as store:
-        runs = store.find("run", where, since=start)
+        runs = store.find("run", where, any_of=called(store, cluster) if cluster else (), since=start)
     found, known = open_weaknesses(runs), judged(runs)
     outcome = Outcome.DONE
     if most is not None:
@@ -107,14 +127,24 @@ def _weaknesses(session: Session, where: dict[str, str], start: datetime | None,
             out.print("no open weakness" if known else "nothing to judge: no run here was judged")
             return
         placed = len({each.namespace for each in found}) > 1
-        heads = ("last found", "times", "experiment", "fault", "targets", "run", "reason")
+        times = _times(out, [each.last for each in found])
+        runs = _ids(out, [{"id": each.run, "kind": "run"} for each in found])
+        heads = (
+            "last found" if out.is_terminal else "last found (UTC)",
+            "times",
+            "experiment",
+            "fault",
+            "targets",
+            "run",
+            "reason",
+        )
         rows = [
-            (each.last[:19].replace("T", " "), str(each.times),
+            (last, str(each.times),
              f"{each.namespace}/{each.experiment}" if placed else each.experiment, each.fault,
-             ", ".join(each.targets), each.run, each.reason)
-            for each in found
+             ", ".join(each.targets), run, each.reason)
+            for last, run, each in zip(times, runs, found, strict=True)
         ]  # fmt: skip
-        columns(out, heads, rows, wrap=6)
+        columns(out, heads, rows)
         next_step(out, f"chaoskit explain {found[0].run}")
 
     emit(session, "weaknesses", document, table)
@@ -129,17 +159,56 @@ def _table(out: Any, records: list[Document], asked: dict[str, str], without: in
         out.print(f"nothing of {named}; without that {there}" if asked and without else "nothing yet")
         next_step(out, "chaoskit history" if without else "chaoskit demo", but=("namespace",))
         return
-    several = len({each["namespace"] for each in records}) > 1
-    rows = [
-        (_time(each), each["kind"], each["id"], what(each, placed=several), ended(each), why(each))
-        for each in records
-    ]
-    columns(out, ("at", "kind", "id", "what", "outcome", "reason"), rows, wrap=5)
+    listed(out, records)
     next_step(out, f"chaoskit show {records[0]['id']} --trace")
 
 
-def _time(document: Document) -> str:
-    return datetime.fromisoformat(document["at"]).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+def listed(out: Any, records: Sequence[Document]) -> None:
+    """A row for each record; on a terminal without what all have or nobody needs, whole in a pipe."""
+    several = len({each["namespace"] for each in records}) > 1
+    times, ids = _times(out, [each["at"] for each in records]), _ids(out, records)
+    rows: list[tuple[str, ...]] = [
+        (at, each["kind"], id_, what(each, placed=several), ended(each), why(each))
+        for at, id_, each in zip(times, ids, records, strict=True)
+    ]
+    heads: tuple[str, ...] = (
+        "at" if out.is_terminal else "at (UTC)",
+        "kind",
+        "id",
+        "what",
+        "outcome",
+        "reason",
+    )
+    if out.is_terminal and len({each["kind"] for each in records}) == 1:
+        heads, rows = _without_kind(heads), list(map(_without_kind, rows))
+    columns(out, heads, rows)
+
+
+def _without_kind(row: tuple[str, ...]) -> tuple[str, ...]:
+    return (row[0], *row[2:])
+
+
+def _times(out: Any, at: Sequence[str]) -> list[str]:
+    """How long ago, for a person; in a pipe when."""
+    now, moments = datetime.now(UTC), [datetime.fromisoformat(each) for each in at]
+    if out.is_terminal:
+        return [ago(each, now) for each in moments]
+    return [f"{each.astimezone(UTC):%Y-%m-%d %H:%M:%S}" for each in moments]
+
+
+def _ids(out: Any, records: Sequence[Document]) -> list[str]:
+    """As much of each id as tells it from the others, for a person; in a pipe all of it.
+
+    Predictions of one look begin alike, and those that are not shown as well.
+    """
+    whole = [each["id"] for each in records]
+    if not out.is_terminal:
+        return whole
+    enough = next(
+        size for size in range(_ID, len(max(whole, key=len)) + _ID)
+        if len({each[:size] for each in whole}) == len({*whole})
+    )  # fmt: skip
+    return [each["id"][: max(enough, _ID_OF_MANY if each["kind"] == "prediction" else 0)] for each in records]
 
 
 def what(document: Document, *, placed: bool = False) -> str:

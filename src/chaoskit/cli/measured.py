@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from chaoskit import files
+from chaoskit.cli.fitting import beside
 from chaoskit.cli.render import columns
+from chaoskit.cli.render import told as line
 from chaoskit.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -60,6 +63,13 @@ def read(
     for note in dataset.notes:
         tell(f"! {note}")
     return dataset, meaning, target
+
+
+def pasted(data: Sequence[Path] | None, mapping: Path | None) -> str:
+    """`` --data a --data b --mapping m.yaml`` for a command to paste; "" where no files were given."""
+    words = [word for each in data or () for word in ("--data", str(each))]
+    words += ["--mapping", str(mapping)] if mapping else []
+    return f" {shlex.join(words)}" if words else ""
 
 
 def moment(text: str, option: str) -> datetime:
@@ -121,39 +131,57 @@ def _told(value: Any) -> list[str]:
     return [str(value)]
 
 
-def show(out: Console, report: Report) -> None:
-    """How it was judged, and the table of the model beside the baselines."""
-    from chaoskit.prediction import notes, rows
-    from chaoskit.prediction.card import HEADINGS, caught, intervals, number, told
+def show(out: Console, report: Report, elsewhere: str) -> None:
+    """How it was judged, and the table of the model beside the baselines.
+
+    On a terminal it has the columns that fit; which others there are `elsewhere` is said.
+    """
+    from chaoskit.prediction import notes
+    from chaoskit.prediction.card import caught, due, intervals, number, told
 
     facts = ", ".join(
         f"{name.replace('_', ' ')} {_figure(value)}"
         for name, value in report.data.items()
         if isinstance(value, str | int | float) and name != "sha256"
     )
-    due = ", ".join(f"{count} {issue}" for issue, count in report.data["events"].items())
-    out.print(f"judged on {report.split}\ndata      {facts}\nfailures  {due}")
-    columns(out, HEADINGS, rows(report), wrap=5)
-    out.print(f"{intervals(report)}.")
+    line(out, "judged on ", report.split)
+    line(out, "data      ", facts)
+    line(out, "failures  ", due(report.data))
+    _figures(out, report, elsewhere)
+    line(out, "", f"{intervals(report)}.")
     limits = ", ".join(f"{each.name} {number(each.threshold)}" for each in report.members)
-    out.print(f"thresholds, for {report.false_alarms_per_day:g} false alarms per day: {limits}")
+    line(out, "", f"thresholds, for {report.false_alarms_per_day:g} false alarms per day: {limits}")
     if report.model.caught_by_fault:
-        out.print(f"caught by fault: {caught(report.model.caught_by_fault)}")
+        line(out, "caught by fault: ", caught(report.model.caught_by_fault))
     for issue, alarm in report.model.pr_auc_by_class.items():
         forest = number(report.alone.pr_auc_by_class.get(issue))
         out.print(f"PR-AUC of {issue}: {number(alarm)}, of the forest alone {forest}")
     for name, found in (("class", report.classes), ("fault", report.faults)):
         if found is not None:
-            out.print(
-                f"{told(f'{name}  per event', found)}; per sample macro-F1 {number(found.sample_macro_f1)}"
-            )
+            words = told(f"{name}  per event", found)
+            line(out, "", f"{words}; per sample macro-F1 {number(found.sample_macro_f1)}")
     for probe in report.probes:
         if probe.warning:
-            out.print(f"! {probe.name}: {probe.warning}", style="yellow")
+            line(out, "! ", f"{probe.name}: {probe.warning}", style="yellow")
     for note in notes(report):
-        out.print(f"· {note}")
+        line(out, "· ", note)
     for issue, why in report.blind.items():
-        out.print(f"· blind to {issue}: {why}")
+        line(out, "· ", f"blind to {issue}: {why}")
+
+
+_CAUGHT = 5
+"""The column that may take several lines."""
+
+
+def _figures(out: Console, report: Report, elsewhere: str) -> None:
+    from chaoskit.prediction import rows
+    from chaoskit.prediction.card import HEADINGS
+
+    found = rows(report)
+    fit = beside((HEADINGS, *found), out.width, _CAUGHT) if out.is_terminal else len(HEADINGS)
+    columns(out, HEADINGS[:fit], [row[:fit] for row in found], wrap=min(_CAUGHT, fit - 1))
+    if left := HEADINGS[fit:]:
+        line(out, "", f"{elsewhere}, or on a wider terminal: {', '.join(left)}")
 
 
 def _figure(value: object) -> str:

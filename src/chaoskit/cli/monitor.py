@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chaoskit import documents
-from chaoskit.cli.render import columns, emit, next_step
+from chaoskit.cli.render import columns, emit, next_step, told
 from chaoskit.cli.session import Format, Session, command, new_app
 from chaoskit.cli.writing import write
 from chaoskit.errors import CannotStart, InvalidInput
@@ -182,7 +182,7 @@ def _explained(out: Console, each: Finding) -> None:
     from chaoskit.signals.needs import classes_of
 
     signal = each.signal
-    out.print(f"{signal.name}  {signal.meaning}", style="bold")
+    told(out, f"{signal.name}  ", signal.meaning, style="bold")
     facts = {
         "state": _MARKS[each.state] + (f", {each.series} series" if each.there else ""),
         "every": f"{each.interval:g} s, wanted {signal.step} s"
@@ -196,11 +196,14 @@ def _explained(out: Console, each: Finding) -> None:
         "promql": signal.promql,
     }
     for name, value in facts.items():
-        out.print(f"{name:<9} {value}")
+        if name == "promql":  # to be pasted
+            out.print(f"{name:<9} {value}")
+        else:
+            told(out, f"{name:<9} ", value)
     for name, exists in each.metrics.items():
         out.print(f"{'metric':<9} {'✔ there ' if exists else '! absent'} {name}")
     for problem in each.problems:
-        out.print(f"{'problem':<9} {problem}")
+        told(out, f"{'problem':<9} ", problem)
     for loss in each.losses:
-        out.print(f"{'lost':<9} {loss.words}")
+        told(out, f"{'lost':<9} ", loss.words)
     next_step(out, "chaoskit monitor rules" if each.there else f"have Prometheus scrape {signal.origin}")

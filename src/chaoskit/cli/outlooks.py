@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from chaoskit.cli.render import ago, columns, console, emit, next_step, percent, sparkline
+from chaoskit.cli.render import ago, columns, console, emit, next_step, percent, sparkline, told
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,33 +60,37 @@ def document(outlook: Outlook, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def headline(outlook: Outlook) -> str:
-    """``model    shop-2 · trained 2d ago · fresh``: who answers, and what speaks against it."""
+def headline(outlook: Outlook, *, brief: bool = False) -> str:
+    """``model    shop-2 · trained 2d ago · fresh``: who answers, and what speaks against it.
+
+    `brief` where `show` tells all of that below.
+    """
     manner = outlook.manner
     if manner.mode == "rules":
         return "model    none is promoted: rules answer"
     trained = f" · trained {ago(manner.trained_at, outlook.at)}" if manner.trained_at else ""
-    return f"model    {manner.name}{trained} · {outlook.health.words}"
+    against = outlook.health.brief if brief and outlook.predictions else outlook.health.words
+    return f"model    {manner.name}{trained} · {against}"
 
 
-def show(out: Console, outlook: Outlook, *, advice: bool = True) -> None:
-    """The whole outlook; with `advice`, what to do next."""
+def show(out: Console, outlook: Outlook, *, advice: bool = True, files: str = "") -> None:
+    """The whole outlook; with `advice`, what to do next: there, or with the `files` that it is of."""
     table(out, outlook.predictions, advice=False, everywhere=outlook.everywhere)
     for each in outlook.silent:
-        out.print(f"! {_of_silent(each, outlook)}", style="yellow")
+        told(out, "! ", _of_silent(each, outlook), style="yellow")
     if not outlook.predictions:
         return
     for warning in (*outlook.health.stale, *outlook.health.drift, outlook.health.old):
         if warning:
-            out.print(f"! {warning}", style="yellow")
+            told(out, "! ", warning, style="yellow")
     for line in _alike(outlook):
-        out.print(line)
+        told(out, "", line)
     out.print()
     if any(each.rule for each in outlook.predictions):
-        out.print("An alarm is a rule or the forest over its threshold; the percentage is the forest's.")
-    out.print(_manner(outlook.manner))
+        told(out, "", "An alarm is a rule or the forest over its threshold; the percentage is the forest's.")
+    told(out, "", _manner(outlook.manner))
     if advice:
-        _advice(out, outlook.predictions, everywhere=outlook.everywhere)
+        _advice(out, outlook.predictions, everywhere=outlook.everywhere, files=files)
 
 
 def _of_silent(each: Silent, outlook: Outlook) -> str:
@@ -115,6 +119,8 @@ def table(
     if not found:
         out.print("no workload has signals here")
         return
+    from chaoskit.reports.reading import counted
+
     first = found[0]
     by = "rules: no model is promoted" if first.probability is None else f"model {first.model}"
     out.print(by, style="dim")
@@ -125,7 +131,8 @@ def table(
     columns(out, heads, rows, wrap=len(heads) - 1)
     if len(found) > len(shown):
         quiet = "quiet" if first.probability is None else f"under {percent(_QUIET)}"
-        out.print(f"{len(found) - len(shown)} others {quiet}")
+        too = " as well" if all(map(_quiet, shown)) else ""
+        out.print(f"{counted(len(found) - len(shown), 'other')} {quiet}{too}")
     if advice:
         _advice(out, found, everywhere=everywhere)
 
@@ -188,12 +195,14 @@ def _alike(outlook: Outlook) -> Iterator[str]:
             )
 
 
-def _advice(out: Console, found: Sequence[PredictionRecord], *, everywhere: bool) -> None:
-    place = "-A" if everywhere else f"-n {found[0].namespace}"
+def _advice(out: Console, found: Sequence[PredictionRecord], *, everywhere: bool, files: str = "") -> None:
+    place = files or (" -A" if everywhere else f" -n {found[0].namespace}")
     if found[0].probability is None:
-        next_step(out, f"chaoskit train {place}")
+        next_step(out, f"chaoskit train{place}")
+    elif files:
+        next_step(out, f"chaoskit patterns --failures{files}")
     else:
-        next_step(out, f"chaoskit generate {place} --top 3 --out experiments")
+        next_step(out, f"chaoskit generate{place} --top 3 --out experiments")
 
 
 def _named(each: PredictionRecord | Silent, outlook: Outlook) -> str:
@@ -280,7 +289,7 @@ def _redrawn(session: Session) -> Iterator[Show]:
             del outcome
             with out.capture() as drawn:
                 show(out, outlook, advice=False)
-            head = Text(f"{outlook.at:%H:%M:%S} UTC  {headline(outlook)}", style="bold")
+            head = Text(f"{outlook.at:%H:%M:%S} UTC  {headline(outlook, brief=True)}", style="bold")
             live.update(
                 Group(head, Text.from_ansi(drawn.get()), Text("Ctrl-C ends it", style="dim")), refresh=True
             )

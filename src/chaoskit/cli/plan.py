@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chaoskit.cli.render import emit, next_step, span
+from chaoskit.cli.pasting import led
+from chaoskit.cli.render import emit, next_step, span, told
 from chaoskit.cli.session import Format, Session, command, new_app
 from chaoskit.cli.validate import VariableFiles, Variables, checked
+from chaoskit.cli.writing import STDOUT
 from chaoskit.documents import dump
 from chaoskit.outcome import Outcome, gravest
 from chaoskit.redaction import redacted, scrubbed
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 app = new_app(__doc__)
 
 _WAYS = {"litmus": "Litmus", "direct": "direct: through the Kubernetes API alone"}
+_MEND = "mend"
 _MARKS = {"ok": "✔", "warning": "!", "blocked": "✖", "refused": "✖"}
 
 
@@ -60,6 +63,9 @@ def plan(
     """
     from chaoskit.experiments import planfile, rights
 
+    if out == STDOUT:
+        words = "--out - would show what is secret in the documents: name a file, or take -o json"
+        raise typer.BadParameter(words)
     documents = checked(session, files, var, var_file)
     with session.connected() as runtime:
         session.tell_of_dead(runtime)
@@ -67,12 +73,12 @@ def plan(
         plans = plans_of(runtime, documents, namespace)
         steady = [] if rbac else _steady(runtime, plans)
     if rbac:
-        bodies = rights.manifests(plans)
+        bodies = redacted(rights.manifests(plans), secrets_of(plans))
         text = "---\n".join(map(dump, bodies))
         if session.output is Format.TABLE:
             sys.stdout.write(text)
         else:
-            emit(session, "rights", {"manifests": list(bodies)}, lambda _: None)
+            emit(session, "rights", {"manifests": bodies}, lambda _: None)
         raise typer.Exit
     whole = planfile.write(kept(home, planfile.hash_of(plans)), documents, plans, namespace)
     if out is not None:
@@ -90,9 +96,14 @@ def plan(
         ],
     }
     following = f"chaoskit run --plan {shlex.quote(str(out or whole))}"
-    secrets = {secret for each in plans for secret in each.trial.secrets}
-    emit(session, "plans", redacted(document, secrets), lambda to: show(to, plans, following, steady))
+    told = redacted(document, secrets_of(plans))
+    emit(session, "plans", told, lambda to: show(to, plans, following, steady))
     raise typer.Exit(outcome.exit_code)
+
+
+def secrets_of(plans: Sequence[Plan]) -> frozenset[str]:
+    """What of their documents is hidden in all that is said of them."""
+    return frozenset(secret for each in plans for secret in each.trial.secrets)
 
 
 def kept(home: Path, name: str) -> Path:
@@ -146,20 +157,20 @@ def show(
     steady = steady or [()] * len(plans)
     for each, now in zip(plans, steady, strict=True):
         say = partial(_say, out, each.trial.secrets)
-        say(f"plan {each.hash}  {_title(each)}", style="bold")
+        say(f"plan {each.hash}  ", _title(each), style="bold")
         for fault, selection in each.selections.items():
             if not selection.missing:
                 for label, words in _hit(fault, selection):
-                    say(f"  {label:<22} {words}")
+                    say(f"  {label:<22} ", words)
         for mark, label, words in _checked(each):
-            say(f"  {mark} {label:<20} {words}")
+            say(f"  {mark} {label:<20} ", words, pasted=label == _MEND)
         for label, words in _changed(each):
-            say(f"  {label:<22} {words}")
+            say(f"  {label:<22} ", words)
         for condition in now:
             mark = "✔" if condition.judgement.held else "✖" if condition.forbids else "!"
-            say(f"  {mark} {'steady state':<20} {condition.words()}")
+            say(f"  {mark} {'steady state':<20} ", condition.words())
         for label, words in _course(each):
-            say(f"  {label:<22} {words}")
+            say(f"  {label:<22} ", words)
     if following and not any(map(ending, plans, steady)):
         next_step(out, following)
 
@@ -169,7 +180,7 @@ def _checked(plan: Plan) -> Iterator[tuple[str, str, str]]:
     for check in plan.checks:
         yield _MARKS[check.state], check.name, check.words
         if check.mend:
-            yield " ", "mend", check.mend
+            yield " ", _MEND, led(check.mend)
     for warning in plan.trial.warnings:
         yield "!", "document", str(warning)
 
@@ -193,9 +204,15 @@ def _course(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "time", f"about {lasting}, of which {chaos}; stopped after {latest}"
 
 
-def _say(out: Console, secrets: frozenset[str], text: str, style: str = "") -> None:
-    """A line without what is secret."""
-    out.print(scrubbed(text, secrets), style=style or None)
+def _say(
+    out: Console, secrets: frozenset[str], lead: str, words: str, *, style: str = "", pasted: bool = False
+) -> None:
+    """A line without what is secret; what is to be `pasted` is never broken."""
+    words = scrubbed(words, secrets)
+    if pasted:
+        out.print(f"{lead}{words}", style=style or None)
+    else:
+        told(out, scrubbed(lead, secrets), words, style=style or None)
 
 
 def _who(selection: Selection) -> str:

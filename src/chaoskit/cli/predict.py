@@ -10,9 +10,9 @@ import typer
 
 from chaoskit.cli import outlooks
 from chaoskit.cli.belonging import given, refuse_beside, refuse_no_address, refuse_without
-from chaoskit.cli.measured import moment
+from chaoskit.cli.measured import moment, pasted
 from chaoskit.cli.render import emit
-from chaoskit.cli.session import ProgressFormat, Session, command, new_app
+from chaoskit.cli.session import Format, ProgressFormat, Session, command, new_app
 from chaoskit.cli.stopping import stopping
 from chaoskit.errors import InvalidInput
 from chaoskit.files import check_writable
@@ -113,8 +113,8 @@ def predict(
     gate = Gate(fail_above, on_alarm=fail_on_alarm)
     if data or mapping:
         outlook = _from_files(session, data, mapping, model, at)
-        session.say(outlooks.headline(outlook))
-        _end(session, outlook, gate)
+        session.say(outlooks.headline(outlook, brief=session.output is Format.TABLE))
+        _end(session, outlook, gate, pasted(data, mapping))
         return
     if export is not None:
         check_writable(export)
@@ -135,7 +135,7 @@ def predict(
             raise typer.Exit(_watch(session, lookout, gate, rounds, tell).exit_code)
         outlook = lookout.look()
         tell(outlook)
-        session.say(outlooks.headline(outlook))
+        session.say(outlooks.headline(outlook, brief=session.output is Format.TABLE))
     _end(session, outlook, gate)
 
 
@@ -195,13 +195,13 @@ class Gate:
         return above or (self.on_alarm and record.alarmed)
 
 
-def _end(session: Session, outlook: Outlook, gate: Gate) -> None:
+def _end(session: Session, outlook: Outlook, gate: Gate, files: str = "") -> None:
     outcome = gate.outcome(outlook)
     emit(
         session,
         "predictions",
         outlooks.document(outlook, outcome),
-        lambda out: outlooks.show(out, outlook),
+        lambda out: outlooks.show(out, outlook, files=files),
     )
     raise typer.Exit(outcome.exit_code)
 

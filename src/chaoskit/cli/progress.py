@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _MARKS = {"begun": "●", "held": "✔", "broken": "✖", "done": "✔", "failed": "✖", "note": "·"}
 _STYLES = {"held": "green", "done": "green", "broken": "bold red", "failed": "bold red", "begun": "cyan"}
 
+_TURNS = {"undo written", "undo", "verdict"}
+"""Steps of a run after which all may be different: the fault begins, it is taken back, the run is over."""
+
 
 @contextmanager
 def showing(session: Session, secrets: Collection[str] = ()) -> Iterator[Shown]:
@@ -76,15 +79,18 @@ class _Json:
 
 
 class _Timed:
-    """Knows how long ago the first event was, and which run an event is about where there are several."""
+    """Knows how long ago a run began, and which one an event is about where there are several."""
 
     def __init__(self) -> None:
-        self._first: datetime | None = None
+        self._began: dict[str, datetime] = {}
+        self._latest: dict[str, datetime] = {}
         self._names: dict[str, str] = {}
 
     def since_start(self, event: events.Event) -> str:
-        self._first = self._first or event.at
-        return clock_time((event.at - self._first).total_seconds())
+        """By the clock of its run, as `show` tells it; never back: a slow look is told once it is there."""
+        began = self._began.setdefault(event.run, event.at)
+        latest = self._latest[event.run] = max(event.at, self._latest.get(event.run, event.at))
+        return clock_time((latest - began).total_seconds())
 
     def line(self, event: events.Event) -> str | None:
         """The event in one line, after the name of its run from the second run on."""
@@ -104,10 +110,10 @@ class _Plain(_Timed):
         self._told: dict[str, object] = {}
 
     def hear(self, event: events.Event) -> None:
-        line = self.line(event)
+        line, since = self.line(event), self.since_start(event)
         if line is None or (self._repeats(event) and not self._details):
             return
-        self._out.write(f"{self.since_start(event):>5}  {line}\n")
+        self._out.write(f"{since:>5}  {line}\n")
         self._out.flush()
 
     def _repeats(self, event: events.Event) -> bool:
@@ -172,7 +178,8 @@ class _Live(_Timed):
         super().__init__()
         self._print = print_
         self._update = update
-        self._under_way: dict[str, str] = {}
+        self._under_way: dict[tuple[str, str], str] = {}
+        self._looks: set[tuple[str, str]] = set()
 
     def hear(self, event: events.Event) -> None:
         from rich.text import Text
@@ -181,14 +188,25 @@ class _Live(_Timed):
         if line is None:
             return
         name, settled = self._place(event)
-        name += event.run
+        place = event.run, name
+        self._forget(event)
         if settled:
-            self._under_way.pop(name, None)
+            self._under_way.pop(place, None)
+        else:
+            self._under_way[place] = line
+            self._looks |= {place} if isinstance(event, events.Measured) else set()
+        under_way = "\n".join(f"       {each}" for each in self._under_way.values())
+        self._update(Text(under_way, no_wrap=True, overflow="ellipsis"))
+        if settled:  # above what is under way now
             style = _STYLES.get(event.mark, "") if isinstance(event, events.Step) else "dim"
             self._print(Text(f"{since:>5}  {line}", style=style))
-        else:
-            self._under_way[name] = line
-        self._update(Text("\n".join(f"       {each}" for each in self._under_way.values())))
+
+    def _forget(self, event: events.Event) -> None:
+        """At a turn of a run, what its conditions were says nothing any more: those looked at come again."""
+        if isinstance(event, events.Step) and event.name in _TURNS:
+            past = {place for place in self._looks if place[0] == event.run}
+            self._looks -= past
+            self._under_way = {place: line for place, line in self._under_way.items() if place not in past}
 
     @staticmethod
     def _place(event: events.Event) -> tuple[str, bool]:

@@ -17,7 +17,7 @@ from chaoskit.cli import recoveries
 from chaoskit.cli.render import emit
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import answering, stopping, undoing
-from chaoskit.errors import InvalidInput, NotFound, UnknownName, cause
+from chaoskit.errors import InvalidInput, UnknownName, cause
 from chaoskit.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from chaoskit.ports.metrics import Alert
     from chaoskit.recovery import Decision, Runbook, Sight
     from chaoskit.recovery.alerts import Unplaced
-    from chaoskit.runtime import Runtime
     from chaoskit.settings import Settings
     from chaoskit.topology import Topology
 
@@ -236,13 +235,14 @@ def _recover(session: Session, asked: Asked) -> None:
     """What is wrong now is recovered from, or shown with what would be done."""
     from chaoskit.flows import secondlook
     from chaoskit.flows.auto_recovery import AutoRecovery
+    from chaoskit.flows.places import refuse_absent
 
     books = asked.books
     with session.connected() as runtime:
         approval = asked.require_approval or runtime.settings.require_approval
         flow = AutoRecovery(runtime.world, runbooks=books, approval=approval)
         place = "" if asked.everywhere else runtime.namespace
-        _is_there(runtime, place)
+        refuse_absent(runtime.cluster, place)
         seen = flow.observe(place)
         _known(seen.topology, asked.workloads)
         eyes = _Eyes(flow, asked, place, _alerts(asked.alerts, runtime.settings))
@@ -314,18 +314,6 @@ def _alerts(where: str, settings: Settings) -> Sequence[Alert]:
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput(f"{where} cannot be read: {cause(error)}") from error
     return alertmanager.read(payload, "stdin" if where == "-" else where)
-
-
-def _is_there(runtime: Runtime, namespace: str) -> None:
-    """The namespace exists, whoever named it: a flag, a variable, the settings or the context; "" is all.
-
-    Raises:
-        NotFound: the server says that it does not.
-    """
-    from chaoskit.flows.doctor import absent
-
-    if namespace and absent(runtime.cluster, namespace):
-        raise NotFound(f"there is no namespace {namespace}", hint="-n names another")
 
 
 def _known(topology: Topology, workloads: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
+from chaoskit.cli.fitting import hanging, laid_out
 from chaoskit.cli.pasting import pasted
 from chaoskit.visible import visible
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 _STYLES = {0: "green", 1: "bold red", 3: "yellow", 4: "yellow", 5: "bold red", 7: "yellow", 8: "yellow"}
 
 _GAP = " " * 3
-_NARROWEST = 20
-"""The fewest letters in which a column that may wrap can be read."""
+_AHEAD = timedelta(minutes=1)
+"""By so much clocks may differ that go alike."""
 
 
 def emit(
@@ -49,7 +50,7 @@ def _as_yaml(document: Mapping[str, Any]) -> str:
 def console(session: Session, *, stderr: bool = False) -> Console:
     """A console on stdout or stderr; without colours where asked, in a pipe and with ``NO_COLOR``.
 
-    Lines are never cut or broken: a terminal breaks long ones itself.
+    Lines are never cut: what does not break its own to fit (`columns`, `told`), a terminal breaks.
     """
     from rich.console import Console
 
@@ -66,25 +67,24 @@ def console(session: Session, *, stderr: bool = False) -> Console:
 def columns(out: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], *, wrap: int = -1) -> None:
     """A table without lines: capitals on top, as kubectl writes it; nothing is cut.
 
-    On a terminal that is wide enough for the others, column `wrap` may take several lines; elsewhere
-    each row is one. Control characters in a cell are written out.
+    On a terminal it fits: column `wrap` takes several lines first, then stands beneath its row, then others
+    break; elsewhere each row is one line. Control characters in a cell are written out.
     """
-    from rich.table import Table
-
     cells = [[visible(cell) for cell in row] for row in ([head.upper() for head in heads], *rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    wrapped = wrap % len(heads)
-    others = sum(widths) - widths[wrapped] + len(_GAP) * (len(heads) - 1)
-    if not out.is_terminal or others + _NARROWEST > out.width:
+    if not out.is_terminal:
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         for row in cells:
             out.print(_GAP.join(map(str.ljust, row, widths)).rstrip())
         return
-    table = Table(box=None, padding=(0, len(_GAP), 0, 0), pad_edge=False, header_style="bold")
-    for index, head in enumerate(cells[0]):
-        table.add_column(head, no_wrap=index != wrapped, overflow="fold")
-    for row in cells[1:]:
-        table.add_row(*row)
-    out.print(table, soft_wrap=False)
+    for place, lines in enumerate(laid_out(cells, out.width, wrap)):
+        for line in lines:
+            out.print(line, style=None if place else "bold")
+
+
+def told(out: Console, lead: str, words: str, *, style: str | None = None) -> None:
+    """The words behind their lead; on a terminal in lines that fit and begin where the words do."""
+    for line in hanging(lead, words, out.width) if out.is_terminal else [f"{lead}{words}".rstrip()]:
+        out.print(line, style=style)
 
 
 def outcome_line(out: Console, words: str, exit_code: int, what: str) -> None:
@@ -106,8 +106,8 @@ def next_step(out: Console, command: str, *, but: Collection[str] = ()) -> None:
 
 
 def ago(at: datetime, now: datetime) -> str:
-    """``4m ago``: the span in its largest unit."""
-    return f"{span(now - at)} ago"
+    """``4m ago``: the span in its largest unit; ``4m ahead`` by a clock that runs faster than ours."""
+    return f"{span(at - now)} ahead" if at - now >= _AHEAD else f"{span(now - at)} ago"
 
 
 def span(length: timedelta) -> str:

@@ -57,6 +57,8 @@ def report(
 ) -> None:
     """Write the reports of kept records in every format asked for; as HTML on stdout when none is."""
     if verify is not None:
+        if records or bundle is not None or reports.files or reports.github:
+            raise typer.BadParameter("--verify looks at a bundle alone: leave the rest out")
         _verify(session, verify, digest)
         return
     if not records:

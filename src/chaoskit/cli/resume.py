@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from chaoskit.cli.halt import Only, chosen
+from chaoskit.cli.pasting import led
 from chaoskit.cli.render import emit
 from chaoskit.cli.session import Session, command, new_app
 
@@ -37,7 +38,7 @@ def resume(
     words = "closed   the storm breaker\n" if calm else ""
     where = f" in namespace {place}" if place else " in the cluster as a whole" if still else ""
     words += f"resumed  {' and '.join(lifted) or f'nothing was halted{where}'}"
-    words += "".join(f"\nstill    {each}; {each.lifting} lifts it" for each in still)
+    words += "".join(f"\nstill    {each}; {led(each.lifting)} lifts it" for each in still)
     document = {
         "resumed": list(lifted),
         "namespace": place,

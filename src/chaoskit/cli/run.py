@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chaoskit.cli.render import emit, next_step, outcome_line
+from chaoskit.cli.pasting import led
+from chaoskit.cli.render import emit, next_step, outcome_line, told
 from chaoskit.cli.reporting import Reports, reporting
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import Signalled, stopping, undoing
@@ -18,6 +19,7 @@ from chaoskit.cli.validate import VariableFiles, Variables, agreeing, checked
 from chaoskit.clock import interruption
 from chaoskit.errors import ChaoskitError, InvalidInput, Refused, UnknownName
 from chaoskit.outcome import Outcome, of_error
+from chaoskit.redaction import scrubbed
 from chaoskit.reports.reading import UNLOOKED, looked, scored
 from chaoskit.reports.score import JUDGED
 
@@ -344,12 +346,12 @@ def table(out: Console, records: Sequence[RunRecord]) -> None:
     for record in records:
         words = f"{record.fault} on {_whom(record, placed=placed)}"
         outcome_line(out, record.outcome.words, record.outcome.exit_code, words)
-        out.print(f"  {record.reason}")
+        told(out, "  ", scrubbed(record.reason))
         hint = record.evidence.get("hint")
         if hint and not record.undo.left:
-            out.print(f"  mend {hint}")
+            out.print(scrubbed(f"  mend {led(hint)}"))
         left = f": {', '.join(record.undo.left)}" if record.undo.left else ""
-        out.print(f"  undo {record.undo.state}{left}")
+        told(out, "  undo ", f"{record.undo.state}{left}")
         if record.score is not None and record.outcome in JUDGED:
             out.print(f"  resilience score {scored(record.document())}")
     if any(record.undo.left for record in records):

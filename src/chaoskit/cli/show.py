@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from chaoskit.cli.history import ended, what, why
-from chaoskit.cli.render import clock_time, emit, next_step, outcome_line
+from chaoskit.cli.render import clock_time, emit, next_step, outcome_line, told
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import stopping
 from chaoskit.errors import ChaoskitError, InvalidInput, NotFound, UnknownName
@@ -163,15 +163,15 @@ def _one(out: Console, document: Document) -> None:
         outcome_line(out, outcome.words, outcome.exit_code, title)
     else:
         out.print(f"{ended(document)}  {title}")
-    out.print(f"  {document['at']}  trace {document['trace_id']}", style="dim")
+    at = datetime.fromisoformat(document["at"])
+    out.print(f"  {at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC  trace {document['trace_id']}", style="dim")
     if why(document):
-        out.print(f"  {why(document)}")
+        told(out, "  ", why(document))
     _facts(out, document)
-    start = datetime.fromisoformat(document["at"])
     for moment in document.get("timeline") or ():
-        since = (datetime.fromisoformat(moment["at"]) - start).total_seconds()
-        line = f"  {clock_time(since):>5}  {moment['mark']:<7} {moment['name']:<18} {moment['detail']}"
-        out.print(line.rstrip())
+        since = (datetime.fromisoformat(moment["at"]) - at).total_seconds()
+        lead = f"  {clock_time(since):>5}  {moment['mark']:<7} {moment['name']:<18} "
+        told(out, lead, moment["detail"])
 
 
 def _facts(out: Console, document: Document) -> None:
@@ -187,7 +187,7 @@ def _facts(out: Console, document: Document) -> None:
     }
     for name, value in facts.items():
         if value:
-            out.print(f"  {name:<13} {value}")
+            told(out, f"  {name:<13} ", str(value))
 
 
 def _undo(undo: dict[str, Any]) -> str:

@@ -144,7 +144,8 @@ def train(
         }
         title = f"Model {fitted.name}"
         measured.write(fitted.report, out, title, command=command_, facts=_facts(options))
-    emit(session, "training", _plain(fitted), lambda console: _table(console, fitted, everywhere=everywhere))
+    place = " -A" if everywhere else measured.pasted(data, mapping)
+    emit(session, "training", _plain(fitted), lambda console: _table(console, fitted, place))
 
 
 def _facts(options: Options) -> dict[str, Any]:
@@ -216,21 +217,20 @@ def _plain(fitted: Fitted) -> dict[str, object]:
     }
 
 
-def _table(out: Console, fitted: Fitted, *, everywhere: bool) -> None:
+def _table(out: Console, fitted: Fitted, place: str) -> None:
     report = fitted.report
     out.print(
         f"model {fitted.name}  says whether a workload {report.target}; {report.verdict}",
         style="bold",
     )
-    measured.show(out, report)
+    measured.show(out, report, f"in its card (chaoskit models show {fitted.name})")
     if fitted.promoted:
         out.print(f"promoted  it answers from now on; card: {fitted.folder / 'card.md'}")
     else:
         out.print(f"held back  {fitted.held_back}", style="yellow")
-    next_step(out, asking(fitted.name, promoted=fitted.promoted, everywhere=everywhere))
+    next_step(out, asking(fitted.name, promoted=fitted.promoted, place=place))
 
 
-def asking(model: str, *, promoted: bool, everywhere: bool) -> str:
-    """The command that asks the model of what it learned from."""
-    place = " -A" if everywhere else ""
+def asking(model: str, *, promoted: bool, place: str) -> str:
+    """The command that asks the model of what it learned from: of that `place`, or those files."""
     return f"chaoskit predict{place}" + ("" if promoted else f" --model {model}")

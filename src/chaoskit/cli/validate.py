@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 app = new_app(__doc__)
 
-Variables = Annotated[list[str] | None, typer.Option(help="A variable of the documents, as name=value.")]
+Variables = Annotated[
+    list[str] | None, typer.Option(help="A variable that the documents use, as name=value.")
+]
 VariableFiles = Annotated[
     list[Path] | None, typer.Option(help="A YAML file of variables; --var goes before it.")
 ]
@@ -68,20 +70,27 @@ def validate(
     elif rules:
         _list_rules(session)
     else:
-        _check(session, files or [], frozenset(ignore or ()), variables(var, var_file), strict=strict)
+        _check(session, files or [], frozenset(ignore or ()), var, var_file, strict=strict)
 
 
 def _check(
-    session: Session, files: list[str], ignore: frozenset[str], given: dict[str, str] | None, *, strict: bool
+    session: Session,
+    files: list[str],
+    ignore: frozenset[str],
+    var: list[str] | None,
+    var_files: list[Path] | None,
+    *,
+    strict: bool,
 ) -> None:
-    from chaoskit.documents import refuse, survey
+    from chaoskit.documents import refuse, survey, unnamed
     from chaoskit.experiments.lint import Finding, findings, idle
     from chaoskit.experiments.trials import sifted
 
     if not files:
         raise typer.BadParameter("name files, folders, or - for standard input")
     _known(ignore)
-    read, unread = survey(files, variables=given)
+    read, unread = survey(files, variables=variables(var, var_files))
+    unread = unread or unnamed(read, _named(var))
     documents = sifted(read, files)
     if not documents:
         refuse(unread)
@@ -150,12 +159,13 @@ def checked(
     Raises:
         InvalidInput: with every problem of every document; nothing was connected for it.
     """
-    from chaoskit.documents import refuse
+    from chaoskit.documents import refuse, unnamed
     from chaoskit.experiments.trials import documents_of, trials
 
     documents = documents_of(files, variables=variables(var, var_files))
     if not documents:
         refuse([_nothing_in(each) for each in files])
+    refuse(unnamed(documents, _named(var)))
     trials(documents)
     agreeing(session, documents)
     return documents
@@ -197,6 +207,11 @@ def variables(pairs: list[str] | None, files: list[Path] | None) -> dict[str, st
             raise typer.BadParameter(f"{pair!r} is not of the form name=value")
     from_files = {name: value for path in files or () for name, value in _from_file(path).items()}
     return from_files | dict(pair.split("=", 1) for pair in pairs or ())
+
+
+def _named(pairs: list[str] | None) -> list[str]:
+    """The names of ``name=value`` pairs."""
+    return [each.partition("=")[0] for each in pairs or ()]
 
 
 def _from_file(path: Path) -> dict[str, str]:

@@ -19,6 +19,8 @@ STDOUT = Path("-")
 _MADE = "# as generated "
 """How the last line of a file begins that `write_made` wrote; then comes what the rest was."""
 _PACKED = (".tar.gz", ".tgz")
+_OTHERWISE = (".zip", ".tar", ".gz", ".bz2", ".xz", ".7z", ".zst")
+"""How archives are called that a bundle is none of."""
 
 
 def write(path: Path, content: bytes) -> None:
@@ -68,10 +70,12 @@ def write_bundle(path: Path, records: tuple[Document, ...]) -> str:
     """The records' bundle is there, packed or, where the name does not end so, as a folder; its digest.
 
     Raises:
-        InvalidInput: it cannot be written, or the folder holds something.
+        InvalidInput: it cannot be written, the folder holds something, or another archive is named.
     """
     from chaoskit.reports import bundle
 
+    if path == STDOUT or (not path.name.endswith(_PACKED) and path.suffix.lower() in _OTHERWISE):
+        raise InvalidInput(f"{path} is no place for a bundle", hint="name a .tar.gz, or a new folder")
     parts = bundle.bundle(records)
     if path.name.endswith(_PACKED):
         write(path, bundle.packed(parts))

@@ -38,6 +38,8 @@ def level(broken: Broken, line: int) -> Mistake | None:
     wanted = " or ".join(f"{each}, as line {known[each] + 1}" for each in (below, above) if each >= 0)
     if not wanted:
         return None
+    if below >= 0 and known[below] == broken.before(line) and column in dict(_levels(broken, known[below])):
+        wanted += f" (or line {known[below] + 1} by {column})"
     return Mistake(Place(line + 1, column + 1), f"indented by {_spaces(column)}", wanted)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from chaoskit.errors import Problem
-from chaoskit.redaction import HIDDEN, looks_secret, scrubbed
+from chaoskit.redaction import HIDDEN, looks_secret, scrubbed, without
 
 Step = str | int
 Location = tuple[Step, ...]
@@ -38,8 +38,8 @@ class Document:
     """One YAML document: its value, and where in which file each part of it stands.
 
     `ignored` are the rules that a comment in the file switches off, by line; `texts` are those of its texts
-    that may be documents themselves, as they were written; `secrets` the values of variables that were put
-    into the file, and whose names call them secret.
+    that may be documents themselves, as they were written; `variables` the names of those that its file
+    speaks of; `secrets` the values that were put there and whose names call them secret.
     """
 
     path: str
@@ -49,6 +49,7 @@ class Document:
     ignored: Mapping[int, frozenset[str]] = field(default_factory=dict, repr=False)
     texts: Mapping[Location, Source] = field(default_factory=dict, repr=False)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    variables: frozenset[str] = frozenset()
 
     @property
     def kind(self) -> str:
@@ -95,7 +96,7 @@ class Document:
         if not key and self._is_secret(location):
             found = found if found in _TELLS_NOTHING else HIDDEN
             expected = scrubbed(expected, _leaves(self.at(location)))
-        found, expected, hint = (printable(_without(text, self.secrets)) for text in (found, expected, hint))
+        found, expected, hint = (printable(without(text, self.secrets)) for text in (found, expected, hint))
         return Problem(self.path, spelled(location), found, expected, line, column, hint, rule)
 
     def _is_secret(self, location: Location) -> bool:
@@ -121,6 +122,7 @@ class Document:
                 self.ignored,
                 texts.get(index, {}),
                 self.secrets,
+                self.variables,
             )
             for index, value in enumerate(inner)
             if value is not None
@@ -129,11 +131,6 @@ class Document:
 
 _TELLS_NOTHING = frozenset({"missing", "unknown", "empty"})
 """What may be said of a secret value: that it is not there."""
-
-
-def _without(text: str, secrets: Iterable[str]) -> str:
-    """The text as it is but for these."""
-    return scrubbed(text, secrets) if any(each in text for each in secrets) else text
 
 
 def _leaves(value: object) -> Iterator[str]:

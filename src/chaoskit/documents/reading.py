@@ -147,12 +147,22 @@ def parse(
 def _parsed(text: str, path: str, variables: Mapping[str, str] | None) -> Iterator[Document]:
     """Each document that can be read; in the end every problem of the others is raised."""
     secrets = frozenset[str]()
+    used = frozenset(each["name"] for each in _VARIABLE.finditer(text) if not each["escape"])
     if variables is not None:
-        used = {each["name"] for each in _VARIABLE.finditer(text)}
         secrets = secret_variables({name: value for name, value in variables.items() if name in used})
         text = _filled(text, path, variables)
     for each in pieces(text, path, filled=variables is not None, written=masked(text, secrets)):
-        yield replace(each, secrets=secrets)
+        yield replace(each, secrets=secrets, variables=used)
+
+
+def unnamed(documents: Iterable[Document], given: Iterable[str]) -> tuple[Problem, ...]:
+    """A problem for each variable given by hand that no file of these documents speaks of: it is misspelt."""
+    used = {name for each in documents for name in each.variables}
+    return tuple(
+        Problem("--var", name, "unknown", "a variable that a document uses", hint=closest(name, used))
+        for name in given
+        if name not in used
+    )
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:

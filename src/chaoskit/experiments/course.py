@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from chaoskit import clusters
 from chaoskit.acts.trail import Trail
 from chaoskit.experiments import verdict
 from chaoskit.experiments.evidence import Evidence
@@ -14,6 +15,7 @@ from chaoskit.experiments.terminal import Observed
 from chaoskit.experiments.trials import Trial
 from chaoskit.experiments.verdict import Judged
 from chaoskit.journal import Journal
+from chaoskit.ports.cluster import Identity
 from chaoskit.records import RunRecord, Undo
 from chaoskit.steadystate.looks import Observation
 
@@ -42,7 +44,7 @@ class Course:
 
 
 def recorded(
-    journal: Journal, trial: Trial, course: Course, seen: list[Observation], judged: Judged, cluster: str
+    journal: Journal, trial: Trial, course: Course, seen: list[Observation], judged: Judged, where: Identity
 ) -> RunRecord:
     """The record of the run as it has ended now."""
     made = course.plan
@@ -52,7 +54,7 @@ def recorded(
         trace_id=journal.trace_id,
         name=trial.name,
         namespace=trial.namespace,
-        cluster=cluster,
+        **clusters.fields(where),
         fault=",".join(trial.asked),
         outcome=judged.outcome,
         reason=judged.reason,

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
+from chaoskit import clusters
 from chaoskit.acts.heart import Pulse
 from chaoskit.clock import refuse_when_stopped
 from chaoskit.errors import ChaoskitError, TakenOver
@@ -45,8 +46,8 @@ class Parts:
 
     def record(self, judged: Judged) -> RunRecord:
         """The record of the run as far as it has come."""
-        name = self.sources.cluster.name
-        return recorded(self.journal, self.trial, self.course, self.monitor.seen, judged, name)
+        where = clusters.known(self.sources.cluster)
+        return recorded(self.journal, self.trial, self.course, self.monitor.seen, judged, where)
 
 
 class Injecting:

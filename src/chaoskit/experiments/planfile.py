@@ -65,15 +65,16 @@ def read(path: Path) -> PlanFile:
     Raises:
         InvalidInput: it is none.
     """
-    hint = "chaoskit plan FILES --out FILE"
+    hint = "chaoskit plan FILES --out PLAN writes one; chaoskit run FILES needs none"
     try:
         return _understood(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise InvalidInput(f"{path} is no plan: {cause(error)}", hint=hint) from error
     except ValueError as error:
         raise InvalidInput(f"{path} is no plan: it is not JSON", hint=hint) from error
-    except (KeyError, TypeError) as error:
-        raise InvalidInput(f"{path} is no plan: {error!r}", hint=hint) from error
+    except (KeyError, TypeError, AttributeError) as error:
+        words = "it is not as chaoskit plan writes it"
+        raise InvalidInput(f"{path} is no plan: {words}", hint=hint) from error
 
 
 def _understood(whole: dict[str, Any]) -> PlanFile:

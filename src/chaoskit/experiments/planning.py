@@ -11,7 +11,7 @@ from typing import Any
 from chaoskit import kube
 from chaoskit.clock import Clock, WallClock
 from chaoskit.errors import CannotStart, Forbidden, InvalidInput, Refused
-from chaoskit.experiments import impact, litmus
+from chaoskit.experiments import checks, impact, litmus
 from chaoskit.experiments.checks import Check
 from chaoskit.experiments.direct.faults import DIRECT, EVERY
 from chaoskit.experiments.direct.preparing import directly
@@ -195,7 +195,7 @@ def plan(
 
     `known` is the cluster as an earlier plan knew it, whose maker may read more of it, or less: its hash is
     made with that, unless it was another one.
-    Where the targets' namespace is protected, that is their only check.
+    Where the targets' namespace is protected, or not there, that is their only check.
 
     Raises:
         Refused: pods, workloads, services or disruption budgets of the targets' namespace cannot be read.
@@ -205,8 +205,8 @@ def plan(
     prepared = _prepared(trial, cluster, clock or WallClock(), metrics)
     after = impact.afterwards(prepared.selections, prepared.topologies, trial.namespace)
     where = _which(cluster.identity(), known)
-    if protected := _protected(prepared, governor):
-        return Plan(trial, prepared, (protected,), _hash(trial, prepared, where), after, where)
+    if alone := _protected(prepared, governor) or _nowhere(trial, prepared, cluster):
+        return Plan(trial, prepared, (alone,), _hash(trial, prepared, where), after, where)
     found = (
         *prepared.checks,
         *impact.checks(trial, after),
@@ -319,6 +319,15 @@ def _protected(prepared: Prepared, governor: Governor | None) -> Check | None:
             )
     except Refused as error:
         return _refusal(error)
+    return None
+
+
+def _nowhere(trial: Trial, prepared: Prepared, cluster: Cluster) -> Check | None:
+    """That a namespace in which nothing is found is not there, said alone: all else follows from it."""
+    missed = [each.namespaces for each in prepared.selections.values() if each.missing]
+    for place in dict.fromkeys(place for places in missed for place in (trial.namespace, *places)):
+        if checks.found(cluster, kube.NAMESPACE, "", place) is None and not trial.brings("Namespace", place):
+            return Check("namespace", "blocked", f"there is no namespace {place}", "-n names another")
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from chaoskit import kube
@@ -14,6 +14,7 @@ from chaoskit.experiments.planning import Plan
 from chaoskit.experiments.spec import Experiment
 from chaoskit.experiments.trials import Trial
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+from chaoskit.redaction import compared
 
 RUN = "000000"
 """Stands where the id of a run will be."""
@@ -71,18 +72,22 @@ def _tried(body: Object, cluster: Cluster) -> Sent:
     return Sent(body)
 
 
-def difference(bodies: Iterable[Object], cluster: Cluster) -> str:
-    """A unified diff from what is in the cluster now to these objects; "" when there is none."""
-    return "".join(_difference(body, cluster) for body in bodies)
+def difference(bodies: Iterable[Object], cluster: Cluster, secrets: Collection[str] = ()) -> str:
+    """A unified diff from what is in the cluster now to these objects; "" when there is none.
+
+    What is secret in them, by name or among `secrets`, is hidden; where it changes, that can be seen.
+    """
+    return "".join(_difference(body, cluster, secrets) for body in bodies)
 
 
-def _difference(body: Object, cluster: Cluster) -> str:
+def _difference(body: Object, cluster: Cluster, secrets: Collection[str]) -> str:
     ref = kube.ref_of(body)
     there = kube.found(cluster, ref)
-    present = "" if there is None else dump(_wanted(there))
+    now, run = compared({} if there is None else _wanted(there), _wanted(body), secrets)
+    present = "" if there is None else dump(now)
     name = f"{ref} in {ref.namespace}" if ref.namespace else str(ref)
     lines = difflib.unified_diff(
-        present.splitlines(keepends=True), dump(_wanted(body)).splitlines(keepends=True),
+        present.splitlines(keepends=True), dump(run).splitlines(keepends=True),
         f"{name} (now)" if present else "/dev/null", f"{name} (run)",
     )  # fmt: skip
     return "".join(lines)

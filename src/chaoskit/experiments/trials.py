@@ -14,7 +14,7 @@ from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.spec import KIND, Experiment, experiment_of
 from chaoskit.ports.cluster import Object
-from chaoskit.redaction import secrets_of
+from chaoskit.redaction import secrets_in
 from chaoskit.steadystate.conditions import Condition
 
 
@@ -73,7 +73,7 @@ class Trial:
     @property
     def secrets(self) -> frozenset[str]:
         """What of it nobody is to read in outputs, reports and history, wherever it stands there."""
-        return self.hidden | secrets_of((self.document, *self.beside))
+        return self.hidden.union(secrets_in((self.document, *self.beside)))
 
     @property
     def experiments(self) -> tuple[Mapping[str, Any], ...]:

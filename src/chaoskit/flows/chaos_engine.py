@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
@@ -24,11 +25,12 @@ from chaoskit.flows import learning
 from chaoskit.flows.completing import completed, placed, unbegun, versions_of
 from chaoskit.flows.foreseeing import Lookout, Outlook
 from chaoskit.flows.learning import Fitted
+from chaoskit.flows.places import refuse_absent
 from chaoskit.flows.rescuing import keeper
 from chaoskit.flows.world import World
 from chaoskit.ports.store import Document
 from chaoskit.records import PredictionRecord, RunRecord
-from chaoskit.sharing import Ages, Moment, SharedCluster, SharedMetrics
+from chaoskit.sharing import Ages, Moment, SharedCluster, SharedMetrics, seldom_collected
 
 if TYPE_CHECKING:
     from chaoskit.experiments import Trial
@@ -155,8 +157,10 @@ class AIChaosEngine:
 
         Raises:
             InvalidInput: the selector is none.
+            NotFound: there is no such namespace.
         """
         world = self._world
+        refuse_absent(world.cluster, namespace)
         seen = topology.snapshot(world.cluster, namespace, settings=True)
         return propose(
             predictions,
@@ -260,7 +264,7 @@ class AIChaosEngine:
         if parallel > 1:
             world = _shared(world)
         one = AIChaosEngine(world)
-        with Heart(world.cluster, world.clock) as heart:
+        with Heart(world.cluster, world.clock) as heart, _crowded(parallel):
 
             def run_one(place: int, trial: Trial) -> RunRecord:
                 wanted = expected[place] if expected else ""
@@ -333,6 +337,10 @@ class AIChaosEngine:
     def _versions(self) -> Mapping[str, str]:
         """Asked once for all runs: it costs a list of every deployment."""
         return versions_of(self._world.cluster)
+
+
+def _crowded(parallel: int) -> AbstractContextManager[None]:
+    return seldom_collected() if parallel > 1 else nullcontext()
 
 
 def _shared(world: World) -> World:

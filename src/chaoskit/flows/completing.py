@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from chaoskit import clusters
 from chaoskit.errors import ChaoskitError
 from chaoskit.events import ignore
 from chaoskit.experiments import Trial, checks
@@ -50,7 +51,7 @@ def placed(record: RunRecord, trial: Trial) -> RunRecord:
 def unbegun(trial: Trial, world: World, reason: str) -> RunRecord:
     """The record of a trial whose turn never came."""
     journal, judged = Journal(world.clock, ignore), Judged(Outcome.NOT_BEGUN, reason)
-    made = recorded(journal, trial, Course(), [], judged, world.cluster.name)
+    made = recorded(journal, trial, Course(), [], judged, clusters.known(world.cluster))
     return placed(made, trial)
 
 

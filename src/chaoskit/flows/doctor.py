@@ -9,10 +9,11 @@ from pathlib import Path
 from chaoskit import kube
 from chaoskit.acts.accounts import accounts
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, NotFound
+from chaoskit.errors import ChaoskitError
 from chaoskit.experiments import checks
 from chaoskit.experiments.checks import Check, State
 from chaoskit.flows.deaths import seem_dead, words
+from chaoskit.flows.places import absent
 from chaoskit.ports.cluster import Access, Cluster, ObjectRef
 from chaoskit.ports.metrics import MetricsSource, Signal
 from chaoskit.ports.store import Store
@@ -91,17 +92,6 @@ def _permitted(
 
 def _place(namespace: str) -> str:
     return f"namespace {namespace}" if namespace else "all namespaces"
-
-
-def absent(found: Cluster, namespace: str) -> bool:
-    """Whether the server says that there is no such namespace; one that may not be read may be there."""
-    try:
-        found.get(ObjectRef(kube.NAMESPACE, "", namespace))
-    except NotFound:
-        return True
-    except ChaoskitError:
-        return False
-    return False
 
 
 def dead(found: Cluster, clock: Clock, namespace: str) -> Iterator[Check]:

@@ -12,8 +12,10 @@ from chaoskit import prediction, signals
 from chaoskit.errors import CannotStart, NoSamples, NotFound, Unavailable
 from chaoskit.events import Doubted, Event, Foreseen, Listener, Looked, Unwatched, Warned, ignore
 from chaoskit.flows import learning
+from chaoskit.flows.beside import soon
 from chaoskit.flows.wanted import Who, due, known_replicas, replicas
 from chaoskit.flows.world import World
+from chaoskit.ports.cluster import Identity
 from chaoskit.ports.notifier import Raised
 from chaoskit.records import PredictionRecord
 
@@ -210,12 +212,21 @@ class Lookout:
         self._following = self._following or Following(AGAIN + 1)
         try:
             return learning.answer(
-                window, self.model, now=now, cluster=self.world.cluster.name, following=self._following
+                window,
+                self.model,
+                now=now,
+                cluster=self._here(),
+                following=self._following,
             )
         except NoSamples:
             if not self._looked:
                 raise
             return ()
+
+    def _here(self) -> Identity:
+        """Which cluster it is; by its name where the server does not say at once: no alarm waits for it."""
+        cluster = self.world.cluster
+        return soon(cluster.identity) or Identity(cluster.name, "", "")
 
     def _collected(self, start: datetime, end: datetime) -> Dataset:
         """What was measured then; where samples have stopped for all who should have some, nothing."""

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chaoskit import prediction
+from chaoskit import clusters, prediction
 from chaoskit.errors import Conflict, InvalidInput, NotFound, Refused, UnknownName
 from chaoskit.events import Listener, ignore
 from chaoskit.flows.world import World
+from chaoskit.ports.cluster import Identity
 from chaoskit.records import LabelRecord, PredictionRecord, RecoveryRecord, RunRecord
 
 if TYPE_CHECKING:
@@ -260,7 +261,7 @@ def answer(
     model: tuple[str, Model] | None,
     *,
     now: datetime,
-    cluster: str = "",
+    cluster: Identity = clusters.NOWHERE,
     following: Following | None = None,
 ) -> tuple[PredictionRecord, ...]:
     """What the model says of each workload, riskiest first; without one, what plain rules say.

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chaoskit import kube
+from chaoskit import clusters, kube
 from chaoskit.acts import rescue as rescuing
 from chaoskit.acts.accounts import Account
 from chaoskit.acts.rescue import Keep, Rescued
@@ -88,7 +88,8 @@ def _record(world: World, rescued: Rescued) -> RunRecord | RecoveryRecord:
     plan = _evidence(account)
     return RecoveryRecord(
         id=account.id, at=account.began or now, trace_id=account.trace_id, issue=account.what,
-        target=_targets(account)[0], namespace=account.ref.namespace, cluster=world.cluster.name,
+        target=_targets(account)[0], namespace=account.ref.namespace,
+        **clusters.fields(clusters.known(world.cluster)),
         outcome=rescued.outcome, reason=account.reason, ended_at=now, timeline=timeline, undo=rescued.undo,
         symptoms=tuple(plan["issue"]["symptoms"]) if plan else (), plan=plan,
         steps=tuple(_steps(rescued, plan, now)), rescued=True,
@@ -140,7 +141,8 @@ def _run(world: World, rescued: Rescued, timeline: tuple[Moment, ...]) -> RunRec
     injected = _injected(account, timeline)
     return RunRecord(
         id=account.id, at=account.began or now, trace_id=account.trace_id, name=account.name,
-        namespace=account.ref.namespace, cluster=world.cluster.name, fault=account.what,
+        namespace=account.ref.namespace, fault=account.what,
+        **clusters.fields(clusters.known(world.cluster)),
         outcome=rescued.outcome, reason=account.reason, ended_at=now, experiment=_experiment(account),
         targets=_targets(account), felt=_felt(account), timeline=timeline, undo=rescued.undo, rescued=True,
         injected_at=None if injected is None else injected.at,

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from chaoskit import clusters
 from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, ChaoskitError
 from chaoskit.events import Listener, Warned
@@ -53,8 +54,8 @@ class World:
         fields: Collection[str] = (),
     ) -> tuple[Document, ...]:
         """What the store keeps of this cluster, newest first; another cluster may share the store."""
-        mine = {"cluster": self.cluster.name, **(where or {})}
-        return self.store.find(kind, mine, since=since, limit=limit, fields=fields)
+        mine = clusters.wheres(clusters.known(self.cluster))
+        return self.store.find(kind, where, any_of=mine, since=since, limit=limit, fields=fields)
 
     @property
     def measured(self) -> MetricsSource:

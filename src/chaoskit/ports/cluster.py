@@ -116,7 +116,12 @@ class Identity:
         return self.uid or self.address
 
     def same(self, other: Identity) -> bool:
-        """Whether they are one cluster: by uid where both are known, else by address."""
+        """Whether they are one cluster: by uid where both are known, else by address.
+
+        By name, as a person knows them, where nothing else is known of one of them.
+        """
+        if not (self.key and other.key):
+            return self.name == other.name
         return self.uid == other.uid if self.uid and other.uid else self.address == other.address
 
     def document(self) -> dict[str, str]:

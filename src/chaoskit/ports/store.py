@@ -41,13 +41,15 @@ class Store(Protocol):
         kind: str = "",
         where: Mapping[str, Any] | None = None,
         *,
+        any_of: Collection[Mapping[str, Any]] = (),
         since: datetime | None = None,
         limit: int = 0,
         fields: Collection[str] = (),
     ) -> tuple[Document, ...]:
         """Those whose top-level fields equal `where`, newest first; kind "" means all, limit 0 no limit.
 
-        With `fields` only these are read of each document; what it lacks is None.
+        With `any_of` they equal one of these as well; a field that is not there equals None. With
+        `fields` only these are read of each document; what it lacks is None.
         """
         ...
 

@@ -210,16 +210,27 @@ def calibrate(scores: Scores, labelled: Labelled, events_seen: int) -> Calibrati
     known = ~np.isnan(score) & (y >= 0)
     score, y = score[known], y[known]
     if not 0 < (y == 1).sum() < len(y):
-        raise errors.NoBaseline(
-            "all failures lie in one stretch of time: none is left to calibrate with",
-            hint="collect a longer time",
-        )
+        raise _one_kind(labelled)
     if events_seen >= ISOTONIC_EVENTS:
         least, most = 1 / (len(y) + 2), 1 - 1 / (int((y == 1).sum()) + 2)
         steps = IsotonicRegression(y_min=least, y_max=most, out_of_bounds="clip").fit(score, y)
         return Steps(tuple(steps.X_thresholds_.tolist()), tuple(steps.y_thresholds_.tolist()))
     curve = LogisticRegression(C=1.0).fit(_logit(score), y)
     return Curve(float(curve.coef_[0, 0]), float(curve.intercept_[0]))
+
+
+def _one_kind(labelled: Labelled) -> errors.NoBaseline:
+    """Why failures or health have no score out of fold: of what there is less, none teaches in some part."""
+    failing, healthy = (sum(int((truth.y == of).sum()) for truth in labelled.truths) for of in (1, 0))
+    if healthy < failing:
+        return errors.NoBaseline(
+            "nearly all of the time is failures: no healthy time is left to calibrate with",
+            hint="collect a longer time; do the events end where they should?",
+        )
+    return errors.NoBaseline(
+        "all failures lie in one stretch of time: none is left to calibrate with",
+        hint="collect a longer time",
+    )
 
 
 def _logit(scores: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -52,6 +52,26 @@ def caught(of: Mapping[str, tuple[int, int]]) -> str:
     return ", ".join(f"{issue} {hit}/{due}" for issue, (hit, due) in of.items())
 
 
+def due(data: Mapping[str, Any], name: str = "events") -> str:
+    """``4 network (errors over 5 %)``: how many failures of each class there were, and who tells of them.
+
+    `name` is ``of_events`` for those of all the data, not just what was judged; "" without any.
+    """
+    sources = data.get(f"{name}_from", {})  # cards of before have none
+    return ", ".join(
+        f"{count} {issue}{_sources(sources.get(issue, {}))}" for issue, count in data[name].items()
+    )
+
+
+def _sources(of: Mapping[str, int]) -> str:
+    """`` (events.csv)``; of several how many each, `` (3 events.csv, 1 restarts)``; "" where nobody says."""
+    if not any(of):
+        return ""
+    if len(of) == 1:
+        return f" ({next(iter(of))})"
+    return " (" + ", ".join(f"{count} {source or 'others'}" for source, count in of.items()) + ")"
+
+
 def between(interval: Interval | None, *, percent: bool = False) -> str:
     """`` (0.12 to 0.34)``, "" without one."""
     if interval is None or math.isnan(interval.low):

@@ -17,6 +17,7 @@ from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.judging import Judging
 from chaoskit.prediction.labels import Event, Labelled
+from chaoskit.prediction.plausible import unchanging
 from chaoskit.prediction.remaining import Left
 from chaoskit.prediction.report import AT_LEAST_HOURS, ENOUGH, Kept, Line, Report
 from chaoskit.prediction.search import Trial
@@ -122,6 +123,7 @@ def build(
     made = witnesses.fit(table, split.early, options, half[0] if half else None) if thorough else None
     judged = Judging(table, split.late, model, fitted, made, half[1] if half else None)
     words, notes = split.words(holdout, table, options.folds), split.notes(found.trials)
+    notes += unchanging(labelled.dataset.blocks)
     report = judged.out_of_fold(options, words, notes) if split.out_of_fold else judged.report(words, notes)
     report = replace(report, trials=found.trials)
     if refit and not split.out_of_fold:

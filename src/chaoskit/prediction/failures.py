@@ -39,6 +39,19 @@ class Objectives:
     pool_errors: float = 0.1
     latency_p95: float = math.inf
 
+    @property
+    def words(self) -> Mapping[str, str]:
+        """Each sign of a failure in words, those that tell more of its class first."""
+        return {
+            "oom": "OOM kills",
+            "pool errors": "pool errors",
+            "crash loop": "crash loops",
+            "restart": "restarts",
+            "not ready": "not ready",
+            "errors": f"errors over {100 * self.error_ratio:.3g} %",
+            "slow": f"p95 over {self.latency_p95:.3g} s",
+        }
+
 
 Signs = Mapping[str, NDArray[np.bool_]]
 """Where each sign of a failure is there."""
@@ -47,8 +60,8 @@ Signs = Mapping[str, NDArray[np.bool_]]
 def from_history(dataset: Dataset, objectives: Objectives) -> list[LabelRecord]:
     """The failures of each pod that its signals show: restarts, OOM kills, crash loops, not ready, errors.
 
-    A gap hides when a container was restarted: it is unknown, and after more than a quarter of an hour
-    without a sample nobody knows when the failure was.
+    The source of each is in words what showed it. A gap hides when a container was restarted: it is unknown,
+    and after more than a quarter of an hour without a sample nobody knows when the failure was.
     """
     return [
         record
@@ -84,7 +97,11 @@ class _History:
         for first, last in _stretches(failing, self._samples(SETTLING)):
             shown = {name for name, where in signs.items() if where[first : last + 1].any()}
             end = max(block.at(last - 1), block.at(first - 1) + AT_LEAST)
-            yield self._record("failure", block.at(first - 1), end, _issue(shown, self.series, first))
+            issue = _issue(shown, self.series, first)
+            source = next(words for sign, words in self.objectives.words.items() if sign in shown)
+            if issue == ERRORS:
+                source += " without another cause"
+            yield self._record("failure", block.at(first - 1), end, issue, source)
         yield from self._hidden()
 
     def _signs(self) -> Signs:
@@ -114,11 +131,13 @@ class _History:
                 else:
                     yield self._record("censored", before, after, "")
 
-    def _record(self, meaning: str, start: datetime, end: datetime, issue: str) -> LabelRecord:
+    def _record(
+        self, meaning: str, start: datetime, end: datetime, issue: str, source: str = "history"
+    ) -> LabelRecord:
         at = start + timedelta(seconds=self.block.step)
         return LabelRecord(
             id=new_id(at), at=at, trace_id="", target=self.row.pod, namespace=self.row.namespace,
-            meaning=meaning, issue=issue, start=start, end=end, source="history", run=self.block.run,
+            meaning=meaning, issue=issue, start=start, end=end, source=source, run=self.block.run,
         )  # fmt: skip
 
     def _over(self, name: str, limit: float) -> Array:

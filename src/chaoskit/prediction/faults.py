@@ -16,7 +16,8 @@ from chaoskit.prediction.forest import fit as grown
 BESIDE = frozenset({"cpu-saturation"})
 """Of these classes memory that came at once tells whose doing it is: a process beside the one that serves
 brings some of its own, code that merely burns CPU does not. Among all that tells the class that one mark is
-lost when a fault was seen twice or thrice, so it has a forest of its own, and both have one voice.
+lost when a fault was seen twice or thrice, so it has a forest of its own, and both have one voice. Where no
+memory is measured that one has none: what is missing did not stay as it was.
 
 Where the load was injected into the container, as in the data that taught this, that process is the
 injector's: a neighbour that takes CPU and no memory would pass for the pod's own code."""
@@ -52,18 +53,28 @@ class Faults:
             if issue in self.only:
                 found[:, names == self.only[issue]] += share
                 continue
-            forests = self.within[issue]
-            for columns, forest in forests:
-                said = forest.predict_proba(rows[:, columns])
-                found[:, np.searchsorted(names, forest.classes_)] += share * said / len(forests)
+            said, voices = np.zeros_like(found), np.zeros((len(rows), 1))
+            for columns, forest in self.within[issue]:
+                speaks = _known(rows[:, columns])
+                if speaks.any():
+                    of = np.searchsorted(names, forest.classes_)
+                    said[np.ix_(speaks, of)] += forest.predict_proba(rows[speaks, columns])
+                    voices[speaks] += 1
+            found += share * said / voices
         return found
+
+
+def _known(rows: Floats) -> NDArray[np.bool_]:
+    """Which rows have any value: only the memory's may have none."""
+    return np.asarray(~np.isnan(rows).all(axis=1))
 
 
 def fit(issues: Any, rows: Floats, of: Sequence[tuple[int, str, str]], options: Options) -> Faults | None:
     """What tells the faults of these samples, with the forest of their classes; None where no fault is told.
 
     `of` has each sample's event, class and fault. Within a class every fault counts alike, and of a fault
-    every event: two of one are not outvoted by eight of another.
+    every event: two of one are not outvoted by eight of another. Memory tells faults apart where it was
+    measured in each of them.
     """
     number, issue, fault = (np.array(each) for each in zip(*of, strict=True))
     if len(np.unique(fault)) < 2:
@@ -76,12 +87,20 @@ def fit(issues: Any, rows: Floats, of: Sequence[tuple[int, str, str]], options: 
         if len(names := np.unique(fault[mine]).tolist()) == 1:
             only[name] = names[0]
             continue
-        even, views = alike(number[mine], fault[mine]), [slice(0, told)]
+        views = [(slice(0, told), mine)]
         if name in BESIDE and told < rows.shape[1]:
-            views.append(slice(told, rows.shape[1]))
+            memory = slice(told, rows.shape[1])
+            views.append((memory, mine & _known(rows[:, memory])))
         within[name] = tuple(
-            (view, grown(Lesson(rows[mine, view], fault[mine], even, rows[:0, view]), options))
-            for view in views
+            (
+                view,
+                grown(
+                    Lesson(rows[has, view], fault[has], alike(number[has], fault[has]), rows[:0, view]),
+                    options,
+                ),
+            )
+            for view, has in views
+            if len(np.unique(fault[has])) == len(names)
         )
     return Faults(issues, within, only)
 

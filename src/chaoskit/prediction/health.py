@@ -55,6 +55,13 @@ class Health:
         """``fresh``, or what speaks against it."""
         return "; ".join([*self.stale, *self.drift, *filter(None, [self.old])]) or "fresh"
 
+    @property
+    def brief(self) -> str:
+        """``fresh``, or how many signals are against it: ``1 signal stale or absent; 2 signals drifted``."""
+        told = ((len(self.stale), "stale or absent"), (len(self.drift), "drifted"))
+        counts = [f"{number} signal{'s' if number > 1 else ''} {how}" for number, how in told if number]
+        return "; ".join([*counts, *filter(None, [self.old])]) or "fresh"
+
 
 def ranges(dataset: Dataset) -> Ranges:
     """Between which values each gauge and ratio lay, outliers apart; signals without samples are left out."""

@@ -18,6 +18,7 @@ from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.foresight import forecasts
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.joined import ALARM, FOREST, Join
+from chaoskit.prediction.labels import Event
 from chaoskit.prediction.report import FalseAlarm, Line, Member, Occurrence, Report
 from chaoskit.prediction.table import Table
 from chaoskit.prediction.training import Model, digest
@@ -289,7 +290,7 @@ class Judging:
                 {(row.namespace, row.workload) for block in dataset.blocks for row in block.rows}
             ),
             "hours": round(self.judge.hours, 1),
-            "events": dict(sorted(Counter(event.issue for event in self.judge.due).items())),
+            **_counts("events", self.judge.due),
             **({"ramps": ramps} if ramps else {}),
             "prevalence": float((self.asked.y == 1).mean()),
             "missing_share": dataset.missing_share,
@@ -299,8 +300,20 @@ class Judging:
             "recipe": self.table.spec.recipe,
             "sha256": digest(dataset),
             "of_hours": round(dataset.hours, 1),
-            "of_events": dict(sorted(Counter(event.issue for event in self.table.labelled.events).items())),
+            **_counts("of_events", self.table.labelled.events),
         }
+
+
+def _counts(name: str, of: Sequence[Event]) -> dict[str, Any]:
+    """How many events of each class under this name, and under ``NAME_from`` how many of them from where."""
+    told: dict[str, Counter[str]] = {}
+    for event in of:
+        told.setdefault(event.issue, Counter())[event.source] += 1
+    issues = sorted(told)
+    return {
+        name: {issue: told[issue].total() for issue in issues},
+        f"{name}_from": {issue: dict(told[issue].most_common()) for issue in issues},
+    }
 
 
 def _words_of_moved(parts: Sequence[Part]) -> str:

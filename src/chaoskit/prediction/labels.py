@@ -83,7 +83,8 @@ class Event:
     """One failure: its block, the rows that it hit, when (first and last index) and its class.
 
     A `ramp` goes wrong from `start` to its failure at `end`: it leaves a lead. What was `injected` by an
-    experiment has no beginning before it, of whatever class it is.
+    experiment has no beginning before it, of whatever class it is. `source` says who tells of it: a file,
+    chaoskit's own experiments, or what in the signals shows it.
     """
 
     block: int
@@ -98,6 +99,11 @@ class Event:
     fault: str = ""
     ramp: bool = False
     injected: bool = False
+    source: str = ""
+
+
+EXPERIMENTS = "experiments"
+"""The source of what chaoskit's own runs tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +184,7 @@ def _events(index: int, block: Block, failures: Iterable[LabelRecord]) -> Iterat
                 index, rows, first, last, record.issue or "other", record.start, record.end,
                 block.rows[rows[0]].workload, block.rows[rows[0]].namespace, record.fault,
                 record.meaning == "ramp", record.meaning == "chaos",
+                EXPERIMENTS if record.trace_id else record.source,
             )  # fmt: skip
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
-from chaoskit.prediction.card import HEADINGS, caught, intervals, number, rows, told
+from chaoskit.prediction.card import HEADINGS, caught, due, intervals, number, rows, told
 from chaoskit.prediction.foresight import reason
 from chaoskit.prediction.joined import LEAST
 from chaoskit.prediction.report import ClassReport, Line, Member, Report
@@ -39,12 +39,12 @@ def _data(report: Report) -> str:
         ("split", report.split),
         (
             "judged",
-            f"{data['rows']} samples, {data['pods']} pods, {data['hours']} h, {_count(data['events'])}",
+            f"{data['rows']} samples, {data['pods']} pods, {data['hours']} h, {due(data) or 'no events'}",
         ),
-        ("all data", f"{data['of_hours']} h, {_count(data['of_events'])}"),
+        ("all data", f"{data['of_hours']} h, {due(data, 'of_events') or 'no events'}"),
         ("failing samples", f"{data['prevalence']:.3%}"),
         ("missing values", f"{data['missing_share']:.2%}"),
-        ("features", f"{data['features']} ({data['recipe']} recipe) from {data['signals']} signals"),
+        ("features", f"{data['features']} ({data['recipe']} recipe) from {_signals(data['signals'])}"),
         ("step", f"{data['step_seconds']} s"),
         ("budget", f"{report.false_alarms_per_day:g} false alarms per day in the whole cluster"),
         ("alarm", f"held for {report.confirm} samples" if report.confirm > 1 else "at the first sample"),
@@ -59,10 +59,6 @@ def notes(report: Report) -> tuple[str, ...]:
         return report.notes
     kept = f"{report.kept.words}; its budget: {report.kept.false_alarms_per_day:g} false alarms per day"
     return (kept, *report.notes)
-
-
-def _count(of: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {issue}" for issue, count in of.items()) or "no events"
 
 
 def _tried(report: Report) -> str:
@@ -198,3 +194,7 @@ def _foresight(report: Report) -> str:
 def _table(headings: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     made = [headings, ["---"] * len(headings), *lines]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in made)
+
+
+def _signals(number: int) -> str:
+    return f"{number} signal{'' if number == 1 else 's'}"

@@ -110,6 +110,24 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(every[:SHOWN]) + more
 
 
+def unmeasured(columns: Mapping[str, Sequence[str]], blocks: Sequence[Block]) -> list[str]:
+    """In words, which signals have no sample at all; their columns by name, in the order of the arrays."""
+    return [
+        f"{name} has no sample in the data: nothing is in {_some(of)}, or it is not there"
+        for index, (name, of) in enumerate(columns.items())
+        if all(np.isnan(block.values[:, index]).all() for block in blocks)
+    ]
+
+
+def unchanging(blocks: Sequence[Block]) -> list[str]:
+    """In words, that no signal of any pod ever changes; nothing where one does, or there is no sample."""
+    spans = [np.fmax.reduce(b.values, axis=2) - np.fmin.reduce(b.values, axis=2) for b in blocks]
+    known = np.concatenate([span[~np.isnan(span)] for span in spans])
+    if not len(known) or known.any():
+        return []
+    return ["no signal of any pod ever changes: there is nothing to learn from"]
+
+
 def extremes(signals: Sequence[Signal], blocks: Sequence[Block]) -> list[str]:
     """In words, which ratios are far over 1, and which signals are below 0 that never are."""
     found = []

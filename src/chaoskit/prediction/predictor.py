@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from chaoskit import errors
+from chaoskit import clusters, errors
+from chaoskit.ports.cluster import Identity
 from chaoskit.prediction import features
 from chaoskit.prediction.dataset import Block, Dataset, present
 from chaoskit.prediction.explanation import explained, issues_of, spoken
@@ -35,7 +36,7 @@ def predict(
     *,
     now: datetime,
     name: str = "",
-    cluster: str = "",
+    cluster: Identity = clusters.NOWHERE,
     trace_ids: Sequence[str] = (),
     compute: Compute = features.compute,
 ) -> tuple[PredictionRecord, ...]:
@@ -67,7 +68,7 @@ def predict(
                 trace_id=next(traces, identity),
                 target=risk.who.workload,
                 namespace=risk.who.namespace,
-                cluster=cluster,
+                **clusters.fields(cluster),
                 model=name,
                 mode=model.target.mode,
                 horizon_minutes=model.target.lead.total_seconds() / 60,

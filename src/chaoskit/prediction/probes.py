@@ -18,6 +18,9 @@ from chaoskit.prediction.witnesses import Witnesses
 
 BEFORE_SECONDS = 900
 
+EARLIER = "or the failures show before their labels begin: label them from there, or as ramps"
+"""The other cause of what is known before anything happens, and what to do about it."""
+
 TELLING = 0.25
 """So much more than chance a class may be told before the event, by chance, of a few dozen events."""
 
@@ -41,7 +44,7 @@ def probe(
     if before := _before(table, judge, scores):
         found.append(before)
     if told is not None and told.before_accuracy is not None:
-        warning = "the class is known before anything happens: the sessions differ, not the failures"
+        warning = f"the class is known before anything happens: the sessions differ, {EARLIER}"
         known = told.before_accuracy > told.chance + TELLING
         found.append(
             Probe("class before", "accuracy", told.before_accuracy, told.chance, warning if known else "")
@@ -113,7 +116,7 @@ def _before(table: Table, judge: Judge, scores: Scores) -> Probe | None:
     if not 0 < mark.sum() < len(mark):
         return None
     score = float(roc_auc_score(mark, np.concatenate(guess)))
-    warning = "the model knows the victim before anything happens: identity or session leaks"
+    warning = f"the model knows the victim before anything happens: identity or session leaks, {EARLIER}"
     return Probe("healthy part only", "ROC-AUC", score, 0.5, warning if score > 0.7 else "")
 
 

@@ -133,7 +133,8 @@ class Look:
             return self._memory()
         if signal.kind == "counter":
             more = self.more(name, PACE_MINUTES)
-            return f"{more:.0f} {signal.name} in {PACE_MINUTES} min" if more > 0 else ""
+            called = "restart" if name == "restarts" and round(more) == 1 else name
+            return f"{more:.0f} {called} in {PACE_MINUTES} min" if more > 0 else ""
         if signal.kind == "flag":
             bad = self.now(name) == (0 if name == "ready" else 1)
             return _FLAGS.get(name, signal.meaning) if bad else ""

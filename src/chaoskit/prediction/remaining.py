@@ -83,7 +83,10 @@ class Left:
                 f"none of the data's failures ({events}) is left to catch{self.learned}",
                 hint=_LATER,
             )
-        raise errors.NoBaseline(f"the data has no failure to catch{self.learned}", hint="give an events file")
+        raise errors.NoBaseline(
+            f"the data has no failure to catch{self.learned}: no event names one, no signal shows one",
+            hint="give data of a time in which something failed; or name what did in the events file",
+        )
 
     def check_fresh(self, advice: str = "") -> None:
         """There is one that set no threshold; `NoBaseline`, with what else to do, if not."""

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from chaoskit import clusters
+from chaoskit.ports.cluster import Identity
 from chaoskit.prediction.dataset import Dataset, departed
 from chaoskit.prediction.reasons import PACE_MINUTES, Look, duration
 from chaoskit.records import PredictionRecord, new_id
@@ -89,7 +91,7 @@ def _service(look: Look) -> Iterator[Finding]:
 
 
 def by_rules(
-    window: Dataset, now: datetime, *, cluster: str = "", trace_id: str = ""
+    window: Dataset, now: datetime, *, cluster: Identity = clusters.NOWHERE, trace_id: str = ""
 ) -> tuple[PredictionRecord, ...]:
     """One record per workload from fixed rules, gravest first; `probability` is None: rules have none."""
     block = window.blocks[-1]
@@ -114,7 +116,7 @@ def _gravest(of: tuple[Finding, ...]) -> float:
 
 
 def _record(
-    namespace: str, workload: str, of: tuple[Finding, ...], now: datetime, cluster: str, trace_id: str
+    namespace: str, workload: str, of: tuple[Finding, ...], now: datetime, cluster: Identity, trace_id: str
 ) -> PredictionRecord:
     identity = new_id(now)
     return PredictionRecord(
@@ -123,7 +125,7 @@ def _record(
         trace_id=trace_id or identity,
         target=workload,
         namespace=namespace,
-        cluster=cluster,
+        **clusters.fields(cluster),
         model=NAME,
         mode="rules",
         horizon_minutes=HORIZON_MINUTES,

@@ -115,17 +115,19 @@ class Table:
         """What the fault within a class is told by: the same, then the memory that came at once.
 
         Of each share of memory in use, in percent, how far it is above its least of the last five minutes;
-        0 where one is missing. No column without such a signal.
+        NaN where it is missing, or was in all of them: nobody knows if it rose. No column without such a
+        signal.
         """
         dataset = self.labelled.dataset
         shares = [each.name for each in self.spec.signals if each.kind == "ratio"]
         mine = [dataset.names.index(name) for name in shares if family(name) == "memory"]
-        now = least = self.values(samples)[:, mine].astype(np.float64)
+        now = self.values(samples)[:, mine].astype(np.float64)
+        least = np.full_like(now, np.nan)
         for back in range(1, 1 + round(RISING.total_seconds() / dataset.step)):
-            before = replace(samples, moment=np.maximum(samples.moment - back, 0))
-            least = np.fmin(least, self.values(before)[:, mine])
-        with np.errstate(invalid="ignore"):
-            came = np.nan_to_num(100 * (now - least), posinf=0.0, neginf=0.0).astype(np.float32)
+            known = samples.moment >= back
+            before = self.values(replace(samples, moment=np.maximum(samples.moment - back, 0)))[:, mine]
+            least = np.fmin(least, np.where(known[:, None], before, np.nan))
+        came = (100 * np.maximum(now - least, 0)).astype(np.float32)
         return np.concatenate([self.told_by(samples), came], axis=1)
 
     def spread(self, samples: Samples, values: NDArray[np.floating]) -> list[Floats]:

@@ -17,7 +17,7 @@ from chaoskit.prediction import mapping as mappings
 from chaoskit.prediction import sheets
 from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, Values, single
 from chaoskit.prediction.labelfiles import read_labels
-from chaoskit.prediction.plausible import check_events, extremes, once, zones
+from chaoskit.prediction.plausible import check_events, extremes, once, unmeasured, zones
 from chaoskit.prediction.sheets import Cells, Sheet
 from chaoskit.prediction.values import A_TIME, Clocks, moment, number, pod_name, text, zoned
 
@@ -50,7 +50,9 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping) -> Dataset:
     written = files(paths, [mapping.events.file], required=False) if mapping.events else []
     labels, doubled = once(read_labels(written, mapping, clocks))
     signals = mapping.catalogue()
+    columns = {name: [f"column {each}" for each in of.columns] for name, of in mapping.signals.items()}
     notes = (*zones(clocks), *doubled, *check_events(labels, blocks), *extremes(signals, blocks))
+    notes += tuple(unmeasured(columns, blocks))
     return Dataset(signals, mapping.step, blocks, labels, mapping.blind, notes)
 
 

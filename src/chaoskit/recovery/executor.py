@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from chaoskit import clusters
 from chaoskit.acts import halt
 from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
@@ -314,7 +315,7 @@ class _Recovery:
             issue=self.issue.kind,
             target=str(self.issue.target),
             namespace=self.issue.target.namespace,
-            cluster=self.reach.cluster.name,
+            **clusters.fields(clusters.known(self.reach.cluster)),
             outcome=outcome,
             reason=reason,
             ended_at=self.reach.clock.now(),

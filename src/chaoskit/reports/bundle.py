@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chaoskit import documents
-from chaoskit.errors import InvalidInput, cause
+from chaoskit.errors import InvalidInput
 from chaoskit.ports.store import Document
 from chaoskit.reports.formats import FORMATS, encoded
 from chaoskit.reports.reading import Reported, in_order
@@ -68,7 +68,8 @@ def unpacked(archive: bytes) -> dict[str, bytes]:
         with tarfile.open(fileobj=io.BytesIO(plain), mode="r:") as opened:
             return dict(_members(opened))
     except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
-        raise InvalidInput(f"this is no bundle: {cause(error)}") from error
+        hint = "chaoskit report ID --bundle PATH makes one"
+        raise InvalidInput("this is no bundle: it is no .tar.gz, or a damaged one", hint=hint) from error
 
 
 def _members(opened: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from chaoskit import clusters
 from chaoskit.ports.store import Document
 from chaoskit.reports.axes import shown
 from chaoskit.reports.cases import cases
@@ -32,6 +33,7 @@ def differences(one: Document, other: Document) -> tuple[Difference, ...]:
         *_between("times", _times(one), _times(other)),
         *_between("verdicts", _states(one), _states(other)),
         *_between("worst values", _worst(one), _worst(other)),
+        *_between("targets", *_clusters(one, other)),
         *_between("targets", _targets(one), _targets(other)),
         *_between("document", _leaves(one.get("experiment")), _leaves(other.get("experiment"))),
         *_between("versions", one.get("versions") or {}, other.get("versions") or {}),
@@ -87,11 +89,19 @@ def _seen(course: Course) -> str:
     return value + (f", broken for {span(seconds)}" if seconds else "")
 
 
+def _clusters(one: Document, other: Document) -> tuple[dict[str, str], dict[str, str]]:
+    """The cluster of each, by what tells two of one name apart; nothing where it is one of two names."""
+    if clusters.same(one, other):
+        return {}, {}
+    here, there = clusters.of(one), clusters.of(other)
+    told = (lambda each: f"{each.name} ({each.key})") if here.name == there.name else (lambda each: each.name)
+    return {"cluster": told(here)}, {"cluster": told(there)}
+
+
 def _targets(run: Document) -> dict[str, str]:
     plan = (run.get("evidence") or {}).get("plan") or {}
     place = place_of(run)
     return {
-        "cluster": str(run.get("cluster") or ""),
         "namespace": run["namespace"],
         "targets": ", ".join(whom(run)),
         "file": place[0] if place else "",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
+from chaoskit import clusters
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 from chaoskit.reports.conditions import stayed_broken
@@ -135,15 +136,16 @@ def _before(run: Document, history: Iterable[Document]) -> Iterator[Document]:
         if (
             each["kind"] == "run"
             and (each["at"], each["id"]) < (run["at"], run["id"])
-            and _where(each) == _where(run)
+            and _what(each) == _what(run)
+            and clusters.same(each, run)
             and outcome_of(each) in PROVED
             and each.get("seconds_broken") is not None
         ):
             yield each
 
 
-def _where(run: Document) -> tuple[object, ...]:
-    return (run.get("cluster"), run["namespace"], run["name"], run["fault"], tuple(sorted(whom(run))))
+def _what(run: Document) -> tuple[object, ...]:
+    return (run["namespace"], run["name"], run["fault"], tuple(sorted(whom(run))))
 
 
 def _how(run: Document) -> dict[str, object]:

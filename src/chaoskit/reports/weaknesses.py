@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from chaoskit import clusters
+from chaoskit.ports.cluster import Identity
 from chaoskit.ports.store import Document
 from chaoskit.reports.cases import cases
 from chaoskit.reports.reading import in_order, whom
 
-Identity = tuple[str, str, str, str, tuple[str, ...]]
+What = tuple[str, str, str, tuple[str, ...]]
+"""Namespace, experiment, fault and targets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weakness:
-    """An experiment's fault under which its targets broke: first and last when, how often, what was seen."""
+    """An experiment's fault under which its targets broke: first and last when, how often, what was seen.
+
+    `cluster` is called as in the `run`, the last that found it; `which` is it as the run knew it that knew
+    most of it.
+    """
 
     cluster: str
+    which: Identity
     namespace: str
     experiment: str
     fault: str
@@ -29,8 +37,10 @@ class Weakness:
     reason: str
 
     def document(self) -> dict[str, Any]:
-        """The weakness as JSON; `run` is the last that found it."""
-        return {**asdict(self), "targets": list(self.targets)}
+        """The weakness as JSON."""
+        plain = {**asdict(self), "cluster_uid": self.which.uid or None, "targets": list(self.targets)}
+        del plain["which"]
+        return plain
 
 
 def open_weaknesses(runs: Iterable[Document]) -> tuple[Weakness, ...]:
@@ -38,15 +48,19 @@ def open_weaknesses(runs: Iterable[Document]) -> tuple[Weakness, ...]:
 
     A run that was refused, went wrong or had no baseline says nothing either way.
     """
-    found: dict[Identity, Weakness] = {}
+    found: dict[What, list[Weakness]] = {}
     for run in in_order(runs):
+        here = clusters.of(run)
         for case in cases(run):
-            key = (run.get("cluster", ""), run["namespace"], run["name"], case.name, tuple(sorted(whom(run))))
-            if case.state == "pass":
-                found.pop(key, None)
-            elif case.state == "failure":
-                found[key] = _seen(found.get(key), key, run, case.words)
-    return tuple(sorted(found.values(), key=lambda each: (each.last, each.run), reverse=True))
+            what = (run["namespace"], run["name"], case.name, tuple(sorted(whom(run))))
+            known = found.get(what, [])
+            mine = [each for each in known if each.which.same(here)]
+            if case.state in {"pass", "failure"}:
+                found[what] = [each for each in known if each not in mine]
+            if case.state == "failure":
+                found[what].append(_seen(mine, what, run, case.words))
+    every = (each for several in found.values() for each in several)
+    return tuple(sorted(every, key=lambda each: (each.last, each.run), reverse=True))
 
 
 def judged(runs: Iterable[Document]) -> bool:
@@ -54,6 +68,12 @@ def judged(runs: Iterable[Document]) -> bool:
     return any(case.state in {"pass", "failure"} for run in runs for case in cases(run))
 
 
-def _seen(before: Weakness | None, key: Identity, run: Document, reason: str) -> Weakness:
-    first, times = (before.first, before.times) if before is not None else (run["at"], 0)
-    return Weakness(*key, first=first, last=run["at"], times=times + 1, run=run["id"], reason=reason)
+def _seen(before: Sequence[Weakness], what: What, run: Document, reason: str) -> Weakness:
+    here = clusters.of(run)
+    known = (here, *(each.which for each in before))
+    first = min((each.first for each in before), default=run["at"])
+    times = sum(each.times for each in before) + 1
+    which = max(known, key=lambda each: (bool(each.uid), bool(each.address)))
+    return Weakness(
+        here.name, which, *what, first=first, last=run["at"], times=times, run=run["id"], reason=reason
+    )

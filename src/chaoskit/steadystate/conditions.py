@@ -206,7 +206,7 @@ class Condition(Written):
             return self.name
         if self.prometheus is not None:
             whose = f" of {self.prometheus.workload}" if self.prometheus.workload else ""
-            return (self.prometheus.signal or self.prometheus.query) + whose
+            return (self.prometheus.signal or scrubbed(self.prometheus.query)) + whose
         if self.kubernetes is not None:
             return f"{self.kubernetes.workload} {self.kubernetes.condition or 'ready'}"
         if self.http is not None:

@@ -86,4 +86,7 @@ class History:
 
 
 def _spelled(days: float) -> str:
-    return f"{days:.0f} d" if days >= 1 else f"{days * 24:.0f} h"
+    """``3 d``, ``5 h``, ``1 min`` at least."""
+    if days >= 1:
+        return f"{days:.0f} d"
+    return f"{days * 24:.0f} h" if days * 24 >= 1 else f"{max(1.0, days * 24 * 60):.0f} min"

@@ -113,10 +113,8 @@ def _workflow(document: Document) -> Iterator[Finding]:
     valid: list[Document] = []
     broken: list[Document] = []
     for each in documents:
-        said = tuple(templates.excused(each, _found(each, company=True)))
+        said = tuple(templates.excused(_found(each, company=True)))
         yield from (one for one in said if one.problem.rule not in _OF_RUN | {"foreign"})
         (broken if _grave(said) else valid).append(each)
-    between: Iterable[Finding] = together(valid, broken=broken)
-    for each in documents:
-        between = templates.excused(each, between)
+    between = templates.excused(together(valid, broken=broken))
     yield from (one for one in between if one.problem.rule not in _OF_RUN)

@@ -15,6 +15,7 @@ from chaoskit.experiments.lint.shapes import ANYTHING, ENGINE, check
 _EXPERIMENTS: Location = ("spec", "experiments")
 _WHOLE = document_of(spec=ENGINE, status=ANYTHING)
 
+VERSIONS = ("litmuschaos.io/v1alpha1",)
 LONGEST = 40
 """Characters of a name of which Litmus can make its own."""
 
@@ -23,11 +24,23 @@ def engine(document: Document) -> tuple[Finding, ...]:
     """Everything that is wrong or a trap in a ChaosEngine document."""
     look = Look(document)
     return once((
-        *head(look, ("litmuschaos.io/v1alpha1",), longest=63),
-        *_name(look),
+        *head(look, VERSIONS, longest=63),
         *strays(look, _WHOLE),
-        *_content(look),
+        *check(look, ("spec",), ENGINE),
+        *traps(look),
     ))  # fmt: skip
+
+
+def traps(look: Look) -> Iterator[Finding]:
+    """What is wrong, or a trap, in an engine whose head and fields are as they must be."""
+    yield from _name(look)
+    if look.at(("spec",)) is None:
+        yield look.say("experiments", ("spec",), "a mapping")
+        return
+    yield from _spec(look)
+    yield from selection.of_engine(look)
+    yield from pods.of_engine(look)
+    yield from _experiments(look)
 
 
 def _name(look: Look) -> Iterator[Finding]:
@@ -37,17 +50,6 @@ def _name(look: Look) -> Iterator[Finding]:
     elif not name and len(prefix) > LONGEST - ADDED:
         wanted = f"at most {LONGEST - ADDED} characters, to which {ADDED} are added"
         yield look.say("name-long", ("metadata", "generateName"), wanted)
-
-
-def _content(look: Look) -> Iterator[Finding]:
-    if look.at(("spec",)) is None:
-        yield look.say("experiments", ("spec",), "a mapping")
-        return
-    yield from check(look, ("spec",), ENGINE)
-    yield from _spec(look)
-    yield from selection.of_engine(look)
-    yield from pods.of_engine(look)
-    yield from _experiments(look)
 
 
 def _spec(look: Look) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""How names must be written that a server makes something of: namespaces, accounts."""
+"""How names must be written that a server makes something of: namespaces, accounts, labels, images."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ LABEL = Form(
 SUBDOMAIN = Form(
     re.compile(r"(?=.{1,253}\Z)[a-z0-9]([-a-z0-9.]*[a-z0-9])?", re.ASCII),
     "a DNS name: at most 253 small letters, digits, - and .",
+)
+
+ITSELF = Form(
+    re.compile(r"(?:(?!\{\{.*?\}\})[\s\S])*"),
+    "the value itself, which no {{…}} can be",
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from chaoskit.documents import Document, nearest, shown
 from chaoskit.experiments.lint.access import RBAC, SHAPES
-from chaoskit.experiments.lint.rules import Finding, Look
+from chaoskit.experiments.lint.rules import Finding, Look, filled
 from chaoskit.experiments.lint.shapes import MISSPELT
 from chaoskit.experiments.spec import API_VERSION, KIND
 
@@ -79,12 +79,13 @@ def stranger(document: Document) -> Finding:
         place = ("apiVersion",)
         version = shown(document.api_version) if document.at(place) is not None else "missing"
         told = document.problem(place, version, API_VERSION, rule="api-version")
-        return Finding("error", told)
+        return Finding("error", told, filled=filled(document, place))
     found = _words(document) if document.kind else "missing"
     wanted = f"{KIND} ({API_VERSION}), ChaosEngine, or what belongs beside one"
     meant = _meant(document)
     hint = f"did you mean {meant}?" if meant else ""
-    return Finding("error", document.problem(("kind",), found, wanted, rule="kind", hint=hint))
+    told = document.problem(("kind",), found, wanted, rule="kind", hint=hint)
+    return Finding("error", told, filled=filled(document, ("kind",)))
 
 
 def _group(document: Document) -> str:

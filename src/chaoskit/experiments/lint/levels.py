@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from chaoskit.documents import Location, nearest, spelled
+from chaoskit.documents import Location, nearest
 from chaoskit.experiments.lint.rules import Finding, Look
 
 if TYPE_CHECKING:
@@ -27,7 +27,40 @@ _TELLING = frozenset({
 """Names that say by themselves what they are for, besides those of several words."""
 
 
-def unknown(
+def unknowns(
+    look: Look, names: Collection[str], here: Level, above: tuple[Level, ...], likeness: float
+) -> Iterator[Finding]:
+    """Findings about the fields of a mapping that it does not know; what a bare one lost is told with it."""
+    location, shape = here
+    homes = ((name, _held(look, (*location, name), names, above)) for name in names)
+    unheld = {name: home for name, home in homes if home is not None}
+    for name in names:
+        if name in unheld:
+            yield _misplaced(look, (*location, name), unheld[name][0])
+        elif not any(name in known.fields for _, known in unheld.values()):
+            yield _unknown(look, (*location, name), shape, above, likeness)
+
+
+def _held(look: Look, location: Location, beside: Collection[str], above: tuple[Level, ...]) -> Level | None:
+    """Where a bare key belongs, further out, when what it would hold stands beside it; None otherwise."""
+    name = str(location[-1])
+    homes = [
+        ((*place, name), known.fields[name])
+        for place, known in reversed(above)
+        if name in known.fields and look.at((*place, name)) is None
+    ]
+    lost = {each for each in beside if look.at((*location[:-1], each)) not in (None, "", {}, [])}
+    held = (home for home in homes if look.bare(location) and lost & home[1].fields.keys())
+    return next(held, None)
+
+
+def _misplaced(look: Look, location: Location, meant: Location) -> Finding:
+    wanted = f"it under {look.spelled(meant[:-1])}" if meant[1:] else "it at the document's root"
+    found = "at the wrong level"
+    return look.say("field-misplaced", location, wanted, found=found, key=True, meant=meant)
+
+
+def _unknown(
     look: Look, location: Location, shape: Shape, above: tuple[Level, ...], likeness: float
 ) -> Finding:
     """A field that the shape does not know: one of old, of another level, misspelt, or nothing like that.
@@ -41,9 +74,7 @@ def unknown(
     lost = look.at(location) not in (None, "", {}, [])
     meant = _home(look, location, shape, above) if lost else None
     if meant is not None:
-        wanted = f"it under {spelled(meant[:-1])}" if meant[1:] else "it at the document's root"
-        found = "at the wrong level"
-        return look.say("field-misplaced", location, wanted, found=found, key=True, meant=meant)
+        return _misplaced(look, location, meant)
     near = nearest(str(location[-1]), shape.fields, likeness=likeness)
     misspelt = bool(near) and lost
     return look.say(
@@ -70,14 +101,9 @@ def _home(look: Look, location: Location, shape: Shape, above: tuple[Level, ...]
         inner = known.fields.get(name)
         if inner is None or not inner.fits(look.at(location)) or look.at((*place, name)) is not None:
             continue
-        if _telling(name) or look.mapping(place) or _bare(look, place):
+        if _telling(name) or look.mapping(place) or look.bare(place):
             return (*place, name)
     return None
-
-
-def _bare(look: Look, place: Location) -> bool:
-    """Whether a key stands there that has nothing below it."""
-    return place in look.document.keys and look.at(place) is None
 
 
 def _telling(name: str) -> bool:
@@ -99,8 +125,8 @@ def _near(look: Look, here: Level, above: tuple[Level, ...], *, far: bool) -> It
 def _inside(look: Look, place: Location, shape: Shape) -> Iterator[Level]:
     """The mappings directly in a level; of a list that has none, the first that it would have."""
     for name, each in shape.fields.items():
-        if each.fields:
+        if each.fields and (not each.rare or look.bare((*place, name))):
             yield (*place, name), each
         elif each.kind is list and each.values is not None and each.values.fields:
-            count = min(_MOST, max(1, len(look.items((*place, name)))))
+            count = min(_MOST, max(0 if each.values.rare else 1, len(look.items((*place, name)))))
             yield from (((*place, name, index), each.values) for index in range(count))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from chaoskit.documents import Location
-from chaoskit.experiments.lint.levels import unknown
+from chaoskit.experiments.lint.levels import unknowns
 from chaoskit.experiments.lint.rules import Finding, Look
 from chaoskit.experiments.lint.shapes import ANYTHING, MISSPELT, NAMESPACE, TEXT, TEXTS, Shape, check, struct
 
@@ -47,12 +47,11 @@ def document_of(**fields: Shape) -> Shape:
 def strays(look: Look, whole: Shape) -> Iterator[Finding]:
     """Keys of the root and of its metadata that such an object does not have."""
     root: Location = ()
-    for name in look.mapping(root):
-        if name not in whole.fields:
-            yield unknown(look, (name,), whole, (), MISSPELT)
-    for name in look.mapping(("metadata",)):
-        if name not in _METADATA.fields and name not in _SERVED:
-            yield unknown(look, ("metadata", name), _METADATA, ((root, whole),), MISSPELT)
+    others = [name for name in look.mapping(root) if name not in whole.fields]
+    yield from unknowns(look, others, (root, whole), (), MISSPELT)
+    known = _METADATA.fields.keys() | _SERVED
+    named = [name for name in look.mapping(("metadata",)) if name not in known]
+    yield from unknowns(look, named, (("metadata",), _METADATA), ((root, whole),), MISSPELT)
 
 
 def _named(look: Look, longest: int) -> Iterator[Finding]:

@@ -128,7 +128,7 @@ def _command(look: Look, inputs: Location) -> Iterator[Finding]:
     source = look.at((*inputs, "source"))
     if isinstance(source, str):
         yield look.say("litmus-2x", (*inputs, "source"), "nothing for inline, or an image")
-    elif source is not None and look.at((*inputs, "source", "image")) in (None, "", "inline"):
+    elif isinstance(source, dict) and look.at((*inputs, "source", "image")) in (None, "", "inline"):
         yield look.say("probe-inline", (*inputs, "source"), "no source, or one with an image")
     yield from of_source(look, (*inputs, "source"))
 

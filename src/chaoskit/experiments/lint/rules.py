@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from chaoskit.documents import Document, Location, closest, shown
+from chaoskit.documents import TEMPLATE, Document, Location, closest, shown, spelled
 from chaoskit.errors import Problem
 
 Level = Literal["error", "warning"]
@@ -152,12 +152,14 @@ IGNORE = "chaoskit.io/ignore"
 class Finding:
     """A problem and how grave it is; `ignored` where its document says that it does not matter.
 
-    `wants` is where something is missed; `meant` is where what was found was meant to be.
+    `filled` is where a value stands that somebody fills in before, and which it is about; `wants` is where
+    something is missed; `meant` is where what was found was meant to be.
     """
 
     level: Level
     problem: Problem
     ignored: bool = False
+    filled: Location | None = None
     wants: Location | None = None
     meant: Location | None = None
 
@@ -180,33 +182,54 @@ def _ways(location: Location) -> set[Location]:
 
 
 _ABSENT = frozenset({"missing", "empty"})
+_SPEC: Location = ("spec",)
+
+
+def filled(document: Document, location: Location) -> Location | None:
+    """Where there, or on the way there, a text stands that somebody fills in; None when none does."""
+    ways = (location[:depth] for depth in range(1, len(location) + 1))
+    texts = ((way, document.at(way)) for way in ways)
+    return next((way for way, text in texts if isinstance(text, str) and TEMPLATE.search(text)), None)
 
 
 class Look:
-    """A look at one document: what is where, and how a finding there is told."""
+    """A look at one document: what is where, and how a finding there is told.
 
-    def __init__(self, document: Document) -> None:
+    Its ``spec`` is what stands at `spec` in the document: an engine may be the template of something else.
+    Only findings are told of the document's own locations.
+    """
+
+    def __init__(self, document: Document, *, spec: Location = _SPEC) -> None:
         self.document = document
+        self._spec = spec
         self._off = frozenset(re.split(r"[,\s]+", self.text(("metadata", "annotations", IGNORE))))
 
     def at(self, location: Location) -> Any:
         """The value there, or None."""
-        return self.document.at(location)
+        return self.document.at(self._own(location))
 
     def mapping(self, location: Location) -> Mapping[str, Any]:
         """The mapping there; an empty one when there is something else or nothing."""
-        found = self.document.at(location)
+        found = self.at(location)
         return found if isinstance(found, Mapping) else {}
 
     def items(self, location: Location) -> Sequence[Any]:
         """The list there; an empty one when there is something else or nothing."""
-        found = self.document.at(location)
+        found = self.at(location)
         return found if isinstance(found, list) else ()
 
     def text(self, location: Location) -> str:
         """The text there; "" when there is something else or nothing."""
-        found = self.document.at(location)
+        found = self.at(location)
         return found if isinstance(found, str) else ""
+
+    def bare(self, location: Location) -> bool:
+        """Whether a key stands there that has nothing below it."""
+        return self._own(location) in self.document.keys and self.at(location) is None
+
+    def spelled(self, location: Location) -> str:
+        """The location as the document's own."""
+        return spelled(self._own(location))
 
     def say(
         self,
@@ -225,17 +248,28 @@ class Look:
         What is missing or empty there is missed, unless `wants` says what.
         """
         level, why = RULES[rule]
-        value = self.document.at(location)
+        own, value = self._own(location), self.at(location)
         found = found or ("missing" if value is None else shown(value))
-        told = self.document.problem(location, found, expected, hint=hint or why, rule=rule, key=key)
+        told = self.document.problem(own, found, expected, hint=hint or why, rule=rule, key=key)
         off = self._off | self.document.ignored.get(told.line, frozenset())
         if found in _ABSENT and not key:
             wants = wants or location
-        return Finding(level, told, ignored=level == "warning" and rule in off, wants=wants, meant=meant)
+        return Finding(
+            level,
+            told,
+            ignored=level == "warning" and rule in off,
+            filled=None if key else filled(self.document, own),
+            wants=wants and self._own(wants),
+            meant=meant and self._own(meant),
+        )
 
     def choice(self, rule: str, location: Location, options: Iterable[str]) -> Iterator[Finding]:
         """A finding when something else stands there than one of these."""
-        value, known = self.document.at(location), tuple(options)
+        value, known = self.at(location), tuple(options)
         if value not in (None, "") and (not isinstance(value, str) or value not in known):
             hint = closest(value, known) if isinstance(value, str) else ""
             yield self.say(rule, location, "one of " + ", ".join(known), hint=hint)
+
+    def _own(self, location: Location) -> Location:
+        """The location in the document."""
+        return (*self._spec, *location[1:]) if location[:1] == _SPEC else location

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chaoskit.documents import Location
-from chaoskit.experiments.lint.forms import LABEL, SUBDOMAIN, Form, formed
-from chaoskit.experiments.lint.levels import Level, unknown
+from chaoskit.experiments.lint.forms import ITSELF, LABEL, SUBDOMAIN, Form, formed
+from chaoskit.experiments.lint.levels import Level, unknowns
 from chaoskit.experiments.lint.rules import Finding, Look
 
 MISSPELT = 0.8
@@ -23,7 +23,8 @@ class Shape:
     by the rule `missed`, where empty ones count as missing unless they may be `hollow`; nor may an empty text
     be one of `choices` otherwise. `rule` is for what has another form or is none of `choices`, with a `hint`;
     `form` is for names. `former` are fields of Litmus 1.x with what is written instead; what is `unread`
-    changes nothing.
+    changes nothing. What slipped out of its mapping was in a `rare` one only where that stands bare,
+    or in an item of a list that stands.
     """
 
     kind: type[Any] | tuple[type[Any], ...]
@@ -39,6 +40,7 @@ class Shape:
     hint: str = ""
     former: Mapping[str, str] = field(default_factory=dict)
     unread: bool = False
+    rare: bool = False
 
     def fits(self, value: Any) -> bool:
         """Whether the value is of the kind; true and false are no numbers."""
@@ -53,6 +55,7 @@ NUMBER = Shape(int, "a whole number")
 FLAG = Shape(bool, "true or false")
 LENGTH = Shape((str, int, float), "a duration with a unit, such as 5s")
 NAMESPACE, ACCOUNT = replace(TEXT, form=LABEL), replace(TEXT, form=SUBDOMAIN)
+_PLAIN = replace(TEXT, form=ITSELF)
 MAPPING = Shape(dict, "a mapping")
 TEXTS = Shape(dict, "a mapping of texts", values=TEXT)
 
@@ -80,7 +83,43 @@ def since(shape: Shape, /, **former: str) -> Shape:
 _UNREAD = replace(TEXTS, unread=True)
 _VOLUMES = many(struct("name mountPath", name=TEXT, mountPath=TEXT))
 _CONFIGURATIONS = many(struct("name mountPath", name=TEXT, mountPath=TEXT, data=_UNREAD))
-ENV = many(struct("name", "env-text", name=replace(TEXT, rule="env-text"), value=ANYTHING, valueFrom=MAPPING))
+_AMOUNTS = Shape(dict, "a mapping of amounts", values=Shape((str, int, float), "an amount such as 500m"))
+_RESOURCES = struct(limits=_AMOUNTS, requests=_AMOUNTS, claims=many(MAPPING))
+_TOLERATION = replace(
+    struct(
+        key=TEXT, value=TEXT, tolerationSeconds=NUMBER,
+        operator=replace(one_of("toleration", "Exists", "Equal", "Lt", "Gt"), hollow=True),
+        effect=replace(one_of("toleration", "NoSchedule", "PreferNoSchedule", "NoExecute"), hollow=True),
+    ),
+    rare=True,
+)  # fmt: skip
+_KEYED = struct("name key", "env-from", name=TEXT, key=replace(TEXT, words="one of its keys"), optional=FLAG)
+VALUE_FROM = struct(
+    secretKeyRef=_KEYED,
+    configMapKeyRef=_KEYED,
+    fieldRef=struct("fieldPath", "env-from", apiVersion=TEXT, fieldPath=TEXT),
+    resourceFieldRef=struct(
+        "resource", "env-from", containerName=TEXT, resource=TEXT, divisor=Shape((str, int), "an amount")
+    ),
+    fileKeyRef=MAPPING,
+)
+_NAMED = replace(TEXT, rule="env-text")
+_ENV = many(struct("name", "env-text", name=_NAMED, value=ANYTHING, valueFrom=VALUE_FROM))
+_WRITTEN = replace(TEXT, rule="env-text", words="text in quotes")
+_HOST_FILE = struct(
+    "name mountPath nodePath", "definition", name=TEXT, mountPath=TEXT, nodePath=TEXT, type=TEXT
+)
+_PULLED = replace(one_of("type", "Always", "IfNotPresent", "Never"), hollow=True)
+_SOURCE = Shape(
+    (dict, str), "a mapping", rare=True, fields={
+        "image": TEXT, "hostNetwork": FLAG, "inheritInputs": FLAG, "args": many(TEXT), "labels": TEXTS,
+        "env": many(struct("name", "env-text", name=TEXT, value=_WRITTEN, valueFrom=VALUE_FROM)),
+        "annotations": TEXTS, "command": many(TEXT), "imagePullPolicy": _PULLED, "privileged": FLAG,
+        "nodeSelector": TEXTS, "tolerations": many(_TOLERATION), "volumes": many(MAPPING),
+        "volumeMount": many(MAPPING), "imagePullSecrets": many(MAPPING),
+    },
+)  # fmt: skip
+"""The pod of a cmdProbe; a text in Litmus 2.x."""
 
 _COMPARATOR = struct(
     "criteria value", "probe-field", type=ANYTHING, criteria=TEXT, value=replace(TEXT, hollow=True)
@@ -105,7 +144,7 @@ _PROBES: Mapping[str, Shape] = {
         ),
     ),
     "cmdProbe/inputs": struct(
-        "command comparator", "probe-field", command=TEXT, comparator=_COMPARATOR, source=ANYTHING
+        "command comparator", "probe-field", command=TEXT, comparator=_COMPARATOR, source=_SOURCE
     ),
     "promProbe/inputs": struct(
         "endpoint comparator", "probe-field", endpoint=TEXT, query=TEXT, queryPath=TEXT,
@@ -127,41 +166,41 @@ _PROBE = struct(
 KINDS = ("deployment", "statefulset", "daemonset", "deploymentconfig", "rollout")
 _KIND = one_of("app-kind", *KINDS)
 _POD_PARTS = {
-    "nodeSelector": TEXTS, "tolerations": many(MAPPING), "resources": MAPPING, "configMaps": _CONFIGURATIONS,
-    "secrets": _VOLUMES,
+    "nodeSelector": TEXTS, "tolerations": many(_TOLERATION), "resources": _RESOURCES,
+    "configMaps": _CONFIGURATIONS, "secrets": _VOLUMES,
 }  # fmt: skip
 _RUNNER = since(
     struct(
-        image=TEXT, type=one_of("type", "go"), imagePullPolicy=TEXT, imagePullSecrets=many(MAPPING),
+        image=_PLAIN, type=one_of("type", "go"), imagePullPolicy=_PULLED, imagePullSecrets=many(MAPPING),
         args=many(TEXT), command=many(TEXT), runnerAnnotations=TEXTS, runnerLabels=TEXTS, **_POD_PARTS,
     ),
     configmaps="configMaps", runnerannotation="runnerAnnotations", runnerAnnotation="runnerAnnotations",
 )  # fmt: skip
 _COMPONENTS = since(
     struct(
-        statusCheckTimeouts=struct(delay=NUMBER, timeout=NUMBER), experimentImage=TEXT,
-        experimentImagePullSecrets=many(MAPPING), env=ENV, experimentAnnotations=TEXTS, **_POD_PARTS,
+        statusCheckTimeouts=struct(delay=NUMBER, timeout=NUMBER), experimentImage=_PLAIN,
+        experimentImagePullSecrets=many(MAPPING), env=_ENV, experimentAnnotations=TEXTS, **_POD_PARTS,
     ),
     configmaps="configMaps",
 )  # fmt: skip
 
 ENGINE = struct(
     engineState=one_of("engine-state", "active", "stop"),
-    appinfo=struct(appns=NAMESPACE, applabel=TEXT, appkind=replace(_KIND, hollow=True)),
+    appinfo=struct(appns=NAMESPACE, applabel=_PLAIN, appkind=replace(_KIND, hollow=True)),
     selectors=struct(
         workloads=many(
             struct(
-                "kind namespace", "selectors", kind=_KIND, namespace=NAMESPACE, names=TEXT, labels=TEXT,
+                "kind namespace", "selectors", kind=_KIND, namespace=NAMESPACE, names=_PLAIN, labels=_PLAIN,
                 labelMatchMode=TEXT,
             )
         ),
-        pods=many(struct("names namespace", "selectors", namespace=NAMESPACE, names=TEXT)),
+        pods=many(struct("names namespace", "selectors", namespace=NAMESPACE, names=_PLAIN)),
     ),
     chaosServiceAccount=ACCOUNT,
     components=struct(runner=_RUNNER, sidecar=many(MAPPING)),
     experiments=many(
         struct(
-            "name", "experiments", name=TEXT,
+            "name", "experiments", name=_PLAIN,
             spec=struct(
                 probe=many(_PROBE), rank=NUMBER,
                 components=replace(_COMPONENTS, hint="a list of ENV, as in Litmus 1.0, belongs under env"),
@@ -182,16 +221,16 @@ POLICY = struct(
     "verbs", "rights-shape", apiGroups=many(TEXT), resources=many(TEXT), verbs=many(TEXT),
     resourceNames=many(TEXT), nonResourceURLs=many(TEXT),
 )  # fmt: skip
-_PULLED = replace(one_of("type", "Always", "IfNotPresent", "Never"), hollow=True)
 DEFINITION = struct(
     "definition", "definition",
     definition=since(struct(
         "image command args", "definition", scope=one_of("type", "Namespaced", "Cluster"),
-        permissions=many(POLICY), image=TEXT, imagePullPolicy=_PULLED,
+        permissions=many(POLICY), image=_PLAIN, imagePullPolicy=_PULLED,
         command=replace(many(TEXT), words='a list such as ["/bin/bash"]'),
         args=replace(many(TEXT), words='a list such as ["-c", "./experiments -name pod-delete"]'),
-        env=ENV, labels=TEXTS, configMaps=_CONFIGURATIONS, secrets=_VOLUMES,
-        hostFileVolumes=many(MAPPING), securityContext=MAPPING, hostPID=FLAG, experimentAnnotations=_UNREAD,
+        env=_ENV, labels=TEXTS, configMaps=_CONFIGURATIONS, secrets=_VOLUMES,
+        hostFileVolumes=many(_HOST_FILE), securityContext=MAPPING, hostPID=FLAG,
+        experimentAnnotations=_UNREAD,
     ), configmaps="configMaps"),
 )  # fmt: skip
 """``spec`` of a ChaosExperiment."""
@@ -241,8 +280,9 @@ def _fields(look: Look, location: Location, shape: Shape, above: tuple[Level, ..
             yield from check(look, (*location, name), shape.fields[name], around)
         elif shape.values is not None:
             yield from _present(look, (*location, name), shape.values, around)
-        elif shape.fields:
-            yield unknown(look, (*location, name), shape, above, MISSPELT)
+    if shape.fields and shape.values is None:
+        strange = [name for name in value if name not in shape.fields]
+        yield from unknowns(look, strange, (location, shape), above, MISSPELT)
 
 
 def _missed(value: Any, wanted: Shape) -> bool:

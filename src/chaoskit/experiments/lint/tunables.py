@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from chaoskit.documents import Location, shown
 from chaoskit.experiments.faults import CATALOGUE, Fault, Parameter
 from chaoskit.experiments.lint import unread
+from chaoskit.experiments.lint.forms import ITSELF, formed
 from chaoskit.experiments.lint.rules import Finding, Look
 
 _RESERVED = re.compile(
@@ -145,6 +146,8 @@ def _scope(look: Look, fault: Fault, given: Settings, around: Location) -> Itera
 def images(look: Look, given: list[Setting]) -> Iterator[Finding]:
     """Findings about images of go-runner."""
     for setting in given:
+        if setting.env == "LIB_IMAGE":
+            yield from formed(look, setting.where, ITSELF)
         name, _, tag = setting.value.rpartition("/")[2].partition(":")
         if "@" in setting.value:
             continue

@@ -1,0 +1,64 @@
+"""Which cluster a record is of: its name is for people, what tells it from others is its identity.
+
+Records of versions that kept the name alone are of the cluster that is called so, as they were then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from chaoskit.errors import ChaoskitError
+from chaoskit.ports.cluster import Cluster, Identity
+from chaoskit.ports.store import Store
+
+NOWHERE = Identity("", "", "")
+"""No cluster: of what was foreseen in files."""
+
+FIELDS = ("cluster", "cluster_uid", "cluster_address")
+"""Fields of a record that say which cluster it is of."""
+
+Where = Mapping[str, Any]
+
+
+def known(cluster: Cluster) -> Identity:
+    """Which cluster it is, by its name alone where it cannot be asked now; asked once in a connection."""
+    try:
+        return cluster.identity()
+    except ChaoskitError:
+        return Identity(cluster.name, "", "")
+
+
+def fields(which: Identity) -> dict[str, Any]:
+    """The fields of a record of that cluster; of one that is known by its name alone the others are None."""
+    values = (which.uid, which.address) if which.key else (None, None)
+    return dict(zip(FIELDS, (which.name, *values), strict=True))
+
+
+def of(record: Mapping[str, Any]) -> Identity:
+    """The cluster that a kept record is of."""
+    name, uid, address = (str(record.get(each) or "") for each in FIELDS)
+    return Identity(name, uid, address)
+
+
+def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two kept records are of one cluster (`Identity.same`)."""
+    return of(one).same(of(other))
+
+
+def wheres(which: Identity) -> tuple[Where, ...]:
+    """What the fields of a record must be for it to be of the `same` cluster; one of these is enough."""
+    name, uid, address = FIELDS
+    if not which.key:
+        return ({name: which.name},)
+    by_name = {address: None, name: which.name}
+    if not which.uid:
+        return ({address: which.address}, by_name)
+    return ({uid: which.uid}, {uid: "", address: which.address}, by_name)
+
+
+def called(store: Store, word: str) -> tuple[Where, ...]:
+    """As `wheres`, of every cluster that records know by this name, uid or address."""
+    found = {of(each) for field in FIELDS for each in store.find(where={field: word}, fields=FIELDS)}
+    every = [{FIELDS[0]: word}, *(each for which in found for each in wheres(which))]
+    return tuple({tuple(each.items()): each for each in every}.values())
