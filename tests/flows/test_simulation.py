@@ -146,25 +146,10 @@ def test_a_clock_begins_now_where_the_last_one_is_behind_or_unreadable(tmp_path:
     noted = tmp_path / "sim.clock"
     noted.write_text(text)
     now = datetime(2026, 3, 1, tzinfo=UTC)
-    past = timedelta(hours=6)
-    assert beginning(noted, now, past) == now
-    assert beginning(tmp_path / "none", now, past) == now
+    assert beginning(noted, now) == now
+    assert beginning(tmp_path / "none", now) == now
     noted.write_text("2026-03-01T00:00:01+00:00")
-    assert beginning(noted, now, timedelta(0)) == now + timedelta(seconds=1)
-
-
-@pytest.mark.parametrize(
-    ("ended", "begins"),
-    [("2026-02-28T17:00:00+00:00", 0), ("2026-02-28T23:00:00+00:00", 5), ("2026-03-01T02:00:00+00:00", 8)],
-)
-def test_the_past_of_one_begins_no_earlier_than_the_last_one_ended(
-    tmp_path: Path, ended: str, begins: int
-) -> None:
-    """Runs of the last are no labels of it: they never happened there."""
-    noted = tmp_path / "sim.clock"
-    noted.write_text(ended)
-    now = datetime(2026, 3, 1, tzinfo=UTC)
-    assert beginning(noted, now, timedelta(hours=6)) == now + timedelta(hours=begins)
+    assert beginning(noted, now) == now + timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def up(
 ) -> None:
     """Start it, or find it running; print the path of its kubeconfig, alone, on stdout.
 
-    Its past begins no earlier than the last one ended, its clock so much ahead: the history stays in order.
+    Its clock goes on where the last one's ended, if that ran ahead: so the history stays in order.
     """
     asked = {"speed": speed, "seed": seed, "story": story, "history": history, "pods": pods}
     wanted: dict[str, Any] = _USUAL | {name: each for name, each in asked.items() if each is not None}

@@ -4,8 +4,8 @@ Whoever starts a simulator takes the lock of its folder and hands it on: the sim
 it lives, the kernel frees it whatever ends it. So a folder has one simulator, and the number that its
 status file names is its own, never that of a stranger who was given the same number since.
 
-Beside the folder lies what the last one's clock showed when it ended: the past of the next begins no earlier.
-So what is kept of one is older than what is kept of the next, and than all that the metrics of that tell.
+Beside the folder lies what the last one's clock showed when it ended: the next begins there, if that is later
+than now. So what is kept of one is older than what is kept of the next.
 """
 
 from __future__ import annotations
@@ -95,9 +95,9 @@ def up(
 ) -> Simulation:
     """A simulator runs, detached from this process; one that ran already, or starts, is left as it is.
 
-    `speed` is how many times faster than the wall its time flows, `history` how many hours of past it is
-    given first. Its clock begins now, or as much later as that past needs to begin when the last one of this
-    folder ended. With `pods` its shop is a drawn one of that many.
+    Its clock begins now, or where the last one's of this folder ended, whatever is later. `speed` is how many
+    times faster than the wall its time flows, `history` how many hours of past it is given first. With `pods`
+    its shop is a drawn one of that many.
 
     Raises:
         UnknownName: there is no such story; those that there are stand in the message.

@@ -30,15 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     for number in _ENDING:
         signal.signal(number, _end)
-    now, history = datetime.now(UTC), timedelta(hours=given.history)
+    now = datetime.now(UTC)
     cluster = SimulatedCluster(
         seed=given.seed,
         rate=given.speed,
-        start=beginning(given.clock, now, history) if given.clock else now,
+        start=beginning(given.clock, now) if given.clock else now,
         shop=given.shop,
         story=None if given.story == QUIET else given.story,
         port=given.port,
-        history=history,
+        history=timedelta(hours=given.history),
         pods=given.pods,
     )
     try:
@@ -62,13 +62,10 @@ def _live(given: argparse.Namespace, cluster: SimulatedCluster) -> NoReturn:
             (given.state / name).unlink(missing_ok=True)
 
 
-def beginning(noted: Path, now: datetime, history: timedelta) -> datetime:
-    """`now`, or so much later that its `history` begins at the time noted there, unreadable ones aside.
-
-    Else runs of the last one would lie in the past of this one, in which they never happened.
-    """
+def beginning(noted: Path, now: datetime) -> datetime:
+    """`now`, or the time that is noted there if that is later; what cannot be read says nothing."""
     try:
-        return max(now, datetime.fromisoformat(noted.read_text(encoding="utf-8")) + history)
+        return max(now, datetime.fromisoformat(noted.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):  # none, no time, or one without a zone
         return now
 
@@ -106,9 +103,7 @@ def _end(*_: object) -> NoReturn:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m chaoskit.simulator", description=__doc__)
     parser.add_argument("--state", type=Path, required=True, help="folder for kubeconfig and status")
-    parser.add_argument(
-        "--clock", type=Path, help="file for its time; its past begins no earlier than what is there"
-    )
+    parser.add_argument("--clock", type=Path, help="file for its time; begins no earlier than what is there")
     parser.add_argument("--speed", type=float, default=1.0, help="simulated seconds per second")
     parser.add_argument("--seed", type=int, default=7, help="the same seed, the same cluster")
     parser.add_argument("--story", type=_story, default=QUIET, help="what goes wrong")
