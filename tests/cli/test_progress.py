@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
+from tests.commandline import Terminal
 
 from chaoskit import events
 from chaoskit.cli.progress import _Json, _Live, _live, _Plain, line_of
@@ -163,8 +164,9 @@ def test_as_json_nothing_of_an_event_is_lost() -> None:
 def test_whoever_asks_amid_a_live_display_has_the_terminal_for_himself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    settings, mine = load_settings({}, environment={}), sys.stderr
+    mine = Terminal()
+    monkeypatch.setattr(sys, "stderr", mine)
+    settings = load_settings({}, environment={})
     session = Session(settings, Format.TABLE, ProgressFormat.AUTO, False, False, False)
     with _live(session) as (hear, aside):
         hear(events.Step(START, "undo", "done", "confirmed"))
