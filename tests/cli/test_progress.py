@@ -144,6 +144,13 @@ def test_the_clock_is_that_of_the_run_from_its_beginning() -> None:
     assert _clocks(step(90, "rescue"), begun, step(127, "undo", run="a")) == ["0:00", "0:27"]
 
 
+def test_what_belongs_to_no_run_is_told_by_the_clock_of_the_one_heard_last() -> None:
+    begun, other = events.Begun(at(100), "web", run="a"), step(110, "undo written", "b")
+    stopping = events.Step(at(122), "stopping", "note")
+    assert _clocks(begun, stopping, step(121, "undo", "a")) == ["0:22", "0:22"]
+    assert _clocks(begun, other, stopping, step(125, "undo", "a")) == ["0:00", "0:12", "0:25"]
+
+
 def test_lines_come_in_order_however_late_a_look_is_back() -> None:
     assert _clocks(step(0, "x"), step(12, "y"), measured(11, False)) == ["0:00", "0:12", "0:12"]
 

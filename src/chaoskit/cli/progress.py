@@ -85,11 +85,17 @@ class _Timed:
         self._began: dict[str, datetime] = {}
         self._latest: dict[str, datetime] = {}
         self._names: dict[str, str] = {}
+        self._heard = ""
+        """The run that told something last; none, as long as no run has."""
 
     def since_start(self, event: events.Event) -> str:
-        """By the clock of its run, as `show` tells it; never back: a slow look is told once it is there."""
-        began = self._began.setdefault(event.run, event.at)
-        latest = self._latest[event.run] = max(event.at, self._latest.get(event.run, event.at))
+        """By the clock of its run, as `show` tells it; never back: a slow look is told once it is there.
+
+        What belongs to no run is told by the clock of the one heard last: it comes amid that.
+        """
+        run = self._heard = event.run or self._heard
+        began = self._began.setdefault(run, event.at)
+        latest = self._latest[run] = max(event.at, self._latest.get(run, event.at))
         return clock_time((latest - began).total_seconds())
 
     def line(self, event: events.Event) -> str | None:
