@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from urllib.parse import quote, quote_plus
 
 import pytest
 
-from chaoskit.redaction import compared, redacted, scrubbed, secrets_in
+from chaoskit.redaction import compared, redacted, scrubbed, secrets_in, spared, without
 
 
 def test_what_looks_secret_is_hidden_and_nothing_else() -> None:
@@ -168,3 +169,18 @@ def test_where_secrets_stand_in_text_there_is_none(text: str, shown: str) -> Non
 )
 def test_what_is_no_secret_is_left(text: str) -> None:
     assert scrubbed(text) == text
+
+
+@pytest.mark.parametrize(
+    "secret", ["it's 'mine'", 'a "b" c', 'it\'s "both"', "back\\slash", "two\nlines", "tab\t→"]
+)
+@pytest.mark.parametrize("beside", ["", "'", '"', "'\""])
+def test_a_secret_is_found_in_the_words_of_a_bug(secret: str, beside: str) -> None:
+    said = repr(KeyError(f"{beside} of {secret} is {beside}"))
+    assert re.fullmatch(r".{10,14} of \(hidden\) is .{2,6}", without(said, {secret}))
+
+
+def test_what_is_spared_a_secret_is_otherwise_as_it_was() -> None:
+    plain = {"password": "other words", "n": 123456, "in": [("x 123456",), None, True]}
+    told = {"password": "other words", "n": 123456, "in": [["x (hidden)"], None, True]}
+    assert spared(plain, {"123456"}) == told

@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import takewhile
 from typing import Any
@@ -81,10 +81,14 @@ def _forms(values: frozenset[str]) -> tuple[str, ...]:
 
 
 def _encoded(value: str) -> Iterator[str]:
-    """The secret as URLs, JSON and base64 write it; in base64 only where it is long enough to be known."""
+    """The secret as URLs, JSON, Python and base64 write it; in base64 only where it is long enough."""
     yield from (quote(value, safe="", errors="replace"), quote(value, errors="replace"))
     yield quote_plus(value, errors="replace")
     yield from (json.dumps(value, ensure_ascii=ascii_)[1:-1] for ascii_ in (True, False))
+    yield from (
+        repr(value)[1:-1],
+        repr(f"{value}\"'")[1:-4],
+    )  # a bug's words; beside both quotes one is escaped
     if len(value) >= SHORTEST:
         for form in _in_base64(value.encode("utf-8", errors="replace")):
             yield from (form, form.translate(_URL_SAFE))
@@ -130,6 +134,15 @@ def is_address(url: str) -> bool:
 def redacted(value: Any, secrets: Iterable[str] = ()) -> Any:
     """The same JSON, scrubbed, of these `secrets` too; what its names hide is hidden in every text of it."""
     return _without(value, frozenset(secrets) | frozenset(secrets_in(value)))
+
+
+def spared(value: Any, secrets: Collection[str]) -> Any:
+    """The same JSON without these `secrets` in its texts; nothing is hidden for its name or place."""
+    if isinstance(value, str):
+        return without(value, secrets)
+    if isinstance(value, Mapping):
+        return {key: spared(each, secrets) for key, each in value.items()}
+    return [spared(each, secrets) for each in value] if isinstance(value, list | tuple) else value
 
 
 def compared(now: Any, then: Any, secrets: Iterable[str] = ()) -> tuple[Any, Any]:

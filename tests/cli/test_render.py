@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+import yaml
 from rich.console import Console
+from tests.commandline import CommandLine
 
-from chaoskit.cli import plan, run
+from chaoskit.cli import plan, run, secrecy
 from chaoskit.cli.fitting import laid_out
-from chaoskit.cli.render import ago, clock_time, columns, percent, span, sparkline, told
+from chaoskit.cli.render import (
+    ago,
+    clock_time,
+    columns,
+    console,
+    next_step,
+    outcome_line,
+    percent,
+    span,
+    sparkline,
+    told,
+    write,
+)
 from chaoskit.outcome import Outcome
 from chaoskit.records import RunRecord, Undo
+
+if TYPE_CHECKING:
+    from chaoskit.cli.session import Session
 
 NAN = float("nan")
 
@@ -142,11 +161,57 @@ def test_on_a_terminal_words_go_on_beneath_themselves(terminal: bool, lines: lis
 def test_of_a_plan_only_what_is_to_be_pasted_is_not_broken(pasted: bool, lines: int) -> None:
     out = io.StringIO()
     console = Console(file=out, width=40, force_terminal=True, color_system=None, soft_wrap=True)
-    plan._say(
-        console, frozenset({"hunter2secret"}), "  mend   ", "word " * 15 + "hunter2secret", pasted=pasted
-    )
+    plan._say(console, "  mend   ", "word " * 15, pasted=pasted)
     assert len(out.getvalue().splitlines()) == lines
-    assert "hunter2secret" not in out.getvalue()
+
+
+@pytest.fixture
+def secret() -> Iterator[str]:
+    """What this call was given with ``--var password=``."""
+    secrecy.learn_variables({"password": "hunter2secret"})
+    yield "hunter2secret"
+    secrecy.forget()
+
+
+def test_what_is_secret_is_hidden_before_a_line_is_broken_or_a_cell_is_laid_out(secret: str) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=24, force_terminal=True, color_system=None, soft_wrap=True)
+    told(console, "  undo   ", f"it was {secret} before")
+    columns(console, ("name", "why"), [(secret, f"it was {secret} before")])
+    assert "hunt" not in out.getvalue()
+    assert out.getvalue().count("(hidden)") == 3
+
+
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_programs_read_the_same_keys_and_numbers_whatever_is_secret(
+    secret: str, form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secrecy.learn_variables({"token": "123456", "api_key": "schema"})
+    write(form, "x", {"at": 0.123456, "says": [f"x {secret} " * 9, {"of": "123456"}]})
+    whole = yaml.safe_load(capsys.readouterr().out)
+    assert whole == {
+        "schema": "chaoskit.io/x/v1",
+        "at": 0.123456,
+        "says": ["x (hidden) " * 9, {"of": "(hidden)"}],
+    }
+
+
+def test_all_that_goes_to_a_console_is_without_what_is_secret(
+    secret: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = console(cast("Session", SimpleNamespace(no_color=True)))
+    out.print(f"it was {secret}")
+    outcome_line(out, "passed", 0, secret)
+    next_step(out, f"chaoskit show {secret}")
+    assert capsys.readouterr().out.splitlines() == [
+        "it was (hidden)",
+        "passed  (hidden)  exit 0",
+        "next  chaoskit show (hidden)",
+    ]
+
+
+def test_what_one_call_was_given_is_nothing_to_the_next(stranger: CommandLine, secret: str) -> None:
+    assert secret in stranger("explain", secret).err
 
 
 def _runs(outcome: Outcome, undo: Undo, **more: Any) -> list[str]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -17,12 +18,18 @@ import yaml
 from tests.cli.made import experiment
 from tests.commandline import CommandLine, Ended, Watched, read_until
 from tests.reports.made import weak
+from tests.servers import pace, until
+from tests.wire import Answer, scripted
 
 from chaoskit import kube
+from chaoskit.adapters import kubernetes
 from chaoskit.adapters.sqlite import SqliteStore
+from chaoskit.clock import WallClock
+from chaoskit.ports.cluster import ObjectRef
 from chaoskit.reports import github
 from chaoskit.reports.formats import FORMATS, render
 from chaoskit.reports.reading import Reported
+from chaoskit.simulator.cluster import SimulatedCluster
 
 Write = Callable[[str, str], Path]
 
@@ -467,6 +474,97 @@ def test_the_words_of_a_bug_and_its_traceback(stranger: CommandLine, write: Writ
     assert done.returncode == 70
     assert "ValueError: https://(hidden)@shop" in done.stderr
     assert list(_songs(stranger.home, Ended(70, done.stdout, done.stderr))) == []
+
+
+BREAKING = """
+import importlib, sys
+trials = importlib.import_module("chaoskit.experiments.trials")
+def broken(documents, _): raise KeyError(f"what is \'here\': {[each.value for each in documents]}")
+trials.sifted = broken
+from chaoskit.cli.app import main
+sys.exit(main(sys.argv[1:]))
+"""
+"""Every command breaks as soon as it has parsed its documents, and quotes them."""
+
+BUGGED: tuple[tuple[str, ...], ...] = (
+    ("validate", "-o", "yaml"),
+    ("plan",),
+    ("run", "--dry-run", "client"),
+    ("run", "--yes", "--progress", "json", "-o", "json", *REPORTS),
+)
+
+
+@pytest.mark.parametrize("words", BUGGED, ids=lambda words: " ".join(words[:3]))
+def test_a_bug_quotes_nothing_of_variables_and_documents(
+    stranger: CommandLine, write: Write, words: tuple[str, ...]
+) -> None:
+    env = [{"name": "API_TOKEN", "value": f"it's {ODD}"}, {"name": "MODE", "value": "x ${password} ${token}"}]
+    file = write("x.yaml", yaml.safe_dump_all([SECRET, _engine(components={"env": env})]))
+    values = write("values.yaml", yaml.safe_dump({"token": f"{CANARY}-2\n"}))
+    given = (*words, str(file), "--var", f"password={CANARY}", "--var-file", str(values))
+    done = subprocess.run(
+        [sys.executable, "-c", BREAKING, *given],
+        env=stranger.environment, cwd=stranger.home, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    ended = Ended(done.returncode, done.stdout, done.stderr)
+    assert ended.code == 70, ended.err
+    (traceback,) = stranger.home.glob("chaoskit-bug-*.txt")
+    assert "in broken" in traceback.read_text(encoding="utf-8")
+    assert all("x (hidden) (hidden)" in each for each in (ended.err, traceback.read_text(encoding="utf-8")))
+    assert list(_songs(stranger.home, ended, inputs=(file, values))) == []
+
+
+def _unpullable(simulated: SimulatedCluster, kubeconfig: Path) -> None:
+    """A deployment is in the shop whose image never existed, and whose pods are given the canary."""
+    cluster = kubernetes.connect(kubeconfig, None, clock=WallClock())
+    try:
+        body = cluster.get(ObjectRef(kube.DEPLOYMENT, "shop", "cart"))
+        spec = body["spec"]
+        spec["selector"] = {"matchLabels": {"app": "nopull"}}
+        spec["template"]["metadata"]["labels"] = {"app": "nopull"}
+        (container, *_) = spec["template"]["spec"]["containers"]
+        container["image"] = "registry.invalid/team/none:1"
+        container["env"] = [{"name": "DB_PASSWORD", "value": CANARY}]
+        meta = {"name": "nopull", "namespace": "shop", "annotations": {"token": CANARY}}
+        cluster.create({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec})
+    finally:
+        cluster.close()
+
+
+@pytest.mark.parametrize("progress", ["plain", "json"])
+def test_a_controllers_own_log_and_what_a_webhook_is_sent(
+    tmp_path: Path, write: Write, progress: str
+) -> None:
+    """It does a run that was handed over; of a recovery a webhook tells, that fails at first."""
+    ready = {"name": "${password}", "kubernetes": {"workload": "deployment/search"}, "mode": "edges"}
+    file = write("x.yaml", experiment("x", target="search", hypothesis="${password}", steadyState=[ready],
+                                      parameters={"DB_PASSWORD": f"{CANARY}2"}))  # fmt: skip
+    with (
+        scripted(lambda _: Answer(200, b"ok")) as wire,
+        SimulatedCluster(seed=7, rate=pace(20), history=timedelta(minutes=1)) as simulated,
+    ):
+        wire.will(Answer(500, b"no"))
+        config = simulated.kubeconfig(tmp_path / "kubeconfig")
+        (tmp_path / "elsewhere").mkdir()
+        keeper = CommandLine(tmp_path / "elsewhere", config, {"CHAOSKIT_WEBHOOK": f"{wire.url}/{CANARY}"})
+        with keeper.start("controller", "-n", "shop", "-v", "--progress", progress) as process:
+            said = read_until(process, "serving")
+            handed = CommandLine(tmp_path, config)(
+                "run", file, "--var", f"password={ODD}", "--yes", "--detach", "-o", "json"
+            )
+            assert handed.code == 0, handed.err
+            said += read_until(process, "and the steady state held")
+            _unpullable(simulated, config)
+            until(lambda: any("nopull" in each.body for each in wire.asked), 120, "nobody was told of it")
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=60)
+    log = Ended(process.returncode, out, said + err)
+    sent = [f"{each.headers} {each.body}" for each in wire.asked]
+    assert {each.path for each in wire.asked} == {f"/{CANARY}"}
+    assert "(hidden)" in log.err
+    assert "nopull" in log.err
+    assert _sings("".join(sent)) == ""
+    assert list(_songs(tmp_path, handed, log, inputs=(file, config))) == []
 
 
 def test_the_log_of_a_target_pod_is_only_where_readme_says(stranger: CommandLine) -> None:

@@ -18,13 +18,14 @@ from chaoskit.acts import handover
 from chaoskit.acts.accounts import Account, accounts
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
+from chaoskit.documents import parse
 from chaoskit.errors import Forbidden, Unavailable
 from chaoskit.events import Ended, Event, Unwatched, Warned
-from chaoskit.experiments import trial_of
+from chaoskit.experiments import trial_of, trials
 from chaoskit.flows import detached
 from chaoskit.flows.controller import Duty
 from chaoskit.flows.hands import MOST, WORKERS
-from chaoskit.ports.cluster import Change, Identity, Kind, Object, ObjectRef
+from chaoskit.ports.cluster import Change, Identity, Kind, Listing, Object, ObjectRef
 
 DEAD = "chaoskit-dead"
 AWAY = Unavailable("no answer", service="kubernetes")
@@ -459,3 +460,20 @@ def test_a_flood_of_changes_keeps_no_controller_from_its_end(tmp_path: Path) -> 
     kept.run(["runs"])
     assert len(kept.told("left alone")) == 1
     kept.store.close()
+
+
+def test_a_bug_in_a_run_that_was_handed_over_quotes_nothing_that_its_document_hides(kept: Kept) -> None:
+    text = experiment("odd", hypothesis="${password}", parameters={"API_TOKEN": "tr0ub4dor"})
+    (trial,) = trials(parse(text, "x.yaml", variables={"password": "hunter2secret"}))
+    handed(kept, "odd", detached.packed(trial, "", kept.cluster.identity()))
+
+    def odd(kind: Kind, *words: Any, **more: Any) -> Listing:
+        if kind == kube.POD:
+            raise KeyError("echo hunter2secret tr0ub4dor there")
+        return listed(kind, *words, **more)
+
+    listed = kept.cluster.list
+    kept.cluster.list = odd  # type: ignore[method-assign]
+    kept.until = lambda event: isinstance(event, Warned) and "a bug" in event.message
+    kept.run(["runs"])
+    assert kept.told("a bug in chaoskit: KeyError('echo (hidden) (hidden) there')")

@@ -11,6 +11,7 @@ from typing import Any, cast
 import typer
 from typer.core import TyperGroup
 
+from chaoskit.cli import secrecy
 from chaoskit.cli.leaving import reader_may_leave
 from chaoskit.cli.stopping import Signalled, ending_on_signals
 from chaoskit.errors import ChaoskitError, InvalidInput
@@ -111,7 +112,7 @@ class Lazily(TyperGroup):
         try:
             return super().invoke(ctx)
         except _UsageError as error:
-            error.message = error.message.replace(_PREFIX, "")
+            error.message = secrecy.unsaid(error.message.replace(_PREFIX, ""))
             if form:
                 from chaoskit.cli.complaints import document
                 from chaoskit.cli.render import write
@@ -160,6 +161,7 @@ def root(
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command line; the exit code of its outcome. Errors are told on stderr."""
+    secrecy.forget()
     with reader_may_leave() as lost:
         code = _ended(arguments)
     if lost:

@@ -9,9 +9,10 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from chaoskit.cli.secrecy import hidden
 from chaoskit.errors import ChaoskitError, Interrupted, InvalidInput, Problem, Refused
 from chaoskit.outcome import of_error
-from chaoskit.redaction import HIDDEN, looks_secret, redacted, scrubbed
+from chaoskit.redaction import HIDDEN, looks_secret
 from chaoskit.settings import RULE
 
 _INDENT = " " * 9
@@ -21,7 +22,7 @@ WIDEST = 120
 
 def words(error: ChaoskitError) -> str:
     """The error as a person reads it, each line ended; three lines, or one block per problem."""
-    return scrubbed(_words(error))
+    return str(hidden(_words(error)))
 
 
 def _words(error: ChaoskitError) -> str:
@@ -47,8 +48,7 @@ def document(error: BaseException) -> dict[str, Any]:
         told |= {"guard": error.guard, "limit": error.limit, "until": error.until}
     if isinstance(error, InvalidInput):
         told["problems"] = [dataclasses.asdict(each) for each in error.problems]
-    hidden: dict[str, Any] = redacted(told)
-    return hidden
+    return dict(hidden(told))
 
 
 def _title(error: ChaoskitError) -> str:
@@ -87,7 +87,7 @@ def bug(error: BaseException) -> str:
     """Says that it is a bug and where the traceback lies: in a new file that only the user can read."""
     number, name = tempfile.mkstemp(prefix="chaoskit-bug-", suffix=".txt")
     with os.fdopen(number, "w", encoding="utf-8") as file:
-        file.write(scrubbed("".join(traceback.format_exception(error))))
+        file.write(hidden("".join(traceback.format_exception(error))))
     missing = "an import failed" if isinstance(error, ImportError) else "this is a bug in chaoskit"
-    says = scrubbed(f"error    {missing}: {type(error).__name__}: {error}")
+    says = hidden(f"error    {missing}: {type(error).__name__}: {error}")
     return f"{says}\n{_INDENT}the traceback lies in {name}\n"

@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from chaoskit.cli.render import emit
+from chaoskit.cli.secrecy import hidden
 from chaoskit.outcome import Outcome, gravest
-from chaoskit.redaction import redacted, scrubbed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,7 @@ def offline(documents: Sequence[Document]) -> None:
 
     texts: list[str] = []
     for trial in trials(documents):
-        sent = [dump(redacted(body, trial.secrets)) for body in rehearsal.offline(trial)]
+        sent = [dump(hidden(body)) for body in rehearsal.offline(trial)]
         texts += sent or [f"# {trial.name} changes what it finds in the cluster: --dry-run server shows it\n"]
     sys.stdout.write("---\n".join(texts))
 
@@ -38,16 +38,14 @@ def show_difference(session: Session, plans: Sequence[Plan], cluster: Cluster) -
     from chaoskit.experiments import rehearsal
 
     for each in plans:
-        secrets = each.trial.secrets
         for words in each.prepared.changes:
-            session.say(scrubbed(f"~ {words}", secrets))
-        if found := rehearsal.difference(rehearsal.objects(each), cluster, secrets):
+            session.say(hidden(f"~ {words}"))
+        if found := rehearsal.difference(each, cluster):
             session.say(found.rstrip())
 
 
 def tried(session: Session, plans: Sequence[Plan], cluster: Cluster) -> int:
     """The exit code of what checks and server say to the plans; nothing was kept."""
-    from chaoskit.cli.plan import secrets_of
     from chaoskit.experiments import rehearsal
 
     sent = [each for plan in plans for each in rehearsal.tried(plan, cluster)]
@@ -60,16 +58,15 @@ def tried(session: Session, plans: Sequence[Plan], cluster: Cluster) -> int:
         "plans": [each.document() for each in plans],
         "objects": [{"object": each.body, "complaint": each.complaint} for each in sent],
     }
-    secrets = secrets_of(plans)
-    emit(session, "dry-run", redacted(document, secrets), lambda out: _table(out, plans, sent, secrets))
+    emit(session, "dry-run", hidden(document), lambda out: _table(out, plans, sent))
     return outcome.exit_code
 
 
-def _table(out: Console, plans: Sequence[Plan], sent: Sequence[Sent], secrets: frozenset[str]) -> None:
+def _table(out: Console, plans: Sequence[Plan], sent: Sequence[Sent]) -> None:
     from chaoskit import kube
     from chaoskit.cli.plan import show
 
     show(out, plans, "")
     for each in sent:
         words = f"{'✖' if each.complaint else '✔'} {kube.ref_of(each.body)} {each.complaint}"
-        out.print(scrubbed(words.rstrip(), secrets))
+        out.print(hidden(words.rstrip()))

@@ -13,12 +13,12 @@ import typer
 
 from chaoskit.cli.pasting import led
 from chaoskit.cli.render import emit, next_step, span, told
+from chaoskit.cli.secrecy import hidden
 from chaoskit.cli.session import Format, Session, command, new_app
 from chaoskit.cli.validate import VariableFiles, Variables, checked
 from chaoskit.cli.writing import STDOUT
 from chaoskit.documents import dump
 from chaoskit.outcome import Outcome, gravest
-from chaoskit.redaction import redacted, scrubbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -73,7 +73,7 @@ def plan(
         plans = plans_of(runtime, documents, namespace)
         steady = [] if rbac else _steady(runtime, plans)
     if rbac:
-        bodies = redacted(rights.manifests(plans), secrets_of(plans))
+        bodies = hidden(rights.manifests(plans))
         text = "---\n".join(map(dump, bodies))
         if session.output is Format.TABLE:
             sys.stdout.write(text)
@@ -96,14 +96,8 @@ def plan(
         ],
     }
     following = f"chaoskit run --plan {shlex.quote(str(out or whole))}"
-    told = redacted(document, secrets_of(plans))
-    emit(session, "plans", told, lambda to: show(to, plans, following, steady))
+    emit(session, "plans", hidden(document), lambda to: show(to, plans, following, steady))
     raise typer.Exit(outcome.exit_code)
-
-
-def secrets_of(plans: Sequence[Plan]) -> frozenset[str]:
-    """What of their documents is hidden in all that is said of them."""
-    return frozenset(secret for each in plans for secret in each.trial.secrets)
 
 
 def kept(home: Path, name: str) -> Path:
@@ -156,7 +150,7 @@ def show(
     """Each plan as a block, with its steady state as it is now; the last line is the command that follows."""
     steady = steady or [()] * len(plans)
     for each, now in zip(plans, steady, strict=True):
-        say = partial(_say, out, each.trial.secrets)
+        say = partial(_say, out)
         say(f"plan {each.hash}  ", _title(each), style="bold")
         for fault, selection in each.selections.items():
             if not selection.missing:
@@ -204,15 +198,13 @@ def _course(plan: Plan) -> Iterator[tuple[str, str]]:
     yield "time", f"about {lasting}, of which {chaos}; stopped after {latest}"
 
 
-def _say(
-    out: Console, secrets: frozenset[str], lead: str, words: str, *, style: str = "", pasted: bool = False
-) -> None:
+def _say(out: Console, lead: str, words: str, *, style: str = "", pasted: bool = False) -> None:
     """A line without what is secret; what is to be `pasted` is never broken."""
-    words = scrubbed(words, secrets)
+    words = hidden(words)
     if pasted:
         out.print(f"{lead}{words}", style=style or None)
     else:
-        told(out, scrubbed(lead, secrets), words, style=style or None)
+        told(out, hidden(lead), words, style=style or None)
 
 
 def _who(selection: Selection) -> str:

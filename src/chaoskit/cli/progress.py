@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from functools import partial
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from chaoskit import events
 from chaoskit.cli.render import clock_time, console
+from chaoskit.cli.secrecy import known
 from chaoskit.cli.session import ProgressFormat
 
 if TYPE_CHECKING:
@@ -29,10 +30,10 @@ _TURNS = {"undo written", "undo", "verdict"}
 
 
 @contextmanager
-def showing(session: Session, secrets: Collection[str] = ()) -> Iterator[Shown]:
-    """A listener that shows events on stderr as the session wants it, without these `secrets`."""
+def showing(session: Session) -> Iterator[Shown]:
+    """A listener that shows events on stderr as the session wants it, without what is secret in them."""
     with _showing(session) as (hear, aside):
-        yield Shown(lambda event: hear(events.hiding(event, secrets)), aside)
+        yield Shown(lambda event: hear(events.hiding(event, known())), aside)
 
 
 Aside = Callable[[], AbstractContextManager[object]]

@@ -7,14 +7,15 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import isnan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from chaoskit.cli.fitting import hanging, laid_out
 from chaoskit.cli.pasting import pasted
+from chaoskit.cli.secrecy import unsaid
 from chaoskit.visible import visible
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderHook
 
     from chaoskit.cli.session import Session
 
@@ -37,7 +38,7 @@ def emit(
 
 def write(form: str, schema: str, document: Mapping[str, Any]) -> None:
     """The document is on stdout as ``yaml`` or ``json``; `schema` is its name, as in ``run``."""
-    whole = {"schema": f"chaoskit.io/{schema}/v1", **document}
+    whole = {"schema": f"chaoskit.io/{schema}/v1", **unsaid(document)}
     sys.stdout.write(_as_yaml(whole) if form == "yaml" else json.dumps(whole, indent=2) + "\n")
 
 
@@ -57,7 +58,7 @@ def console(session: Session, *, stderr: bool = False) -> Console:
 
     forced = Console(stderr=stderr)  # a terminal in a pipe too, where colours are forced
     colours: Any = forced.color_system
-    return Console(
+    out = Console(
         stderr=stderr,
         force_terminal=None if forced.file.isatty() else False,
         color_system=colours,
@@ -67,6 +68,19 @@ def console(session: Session, *, stderr: bool = False) -> Console:
         markup=False,
         emoji=False,
     )
+    out.push_render_hook(cast("RenderHook", _Discreet()))
+    return out
+
+
+class _Discreet:
+    """What a console does last before it prints: nobody reads what is known as secret."""
+
+    def process_renderables(self, renderables: list[Any]) -> list[Any]:
+        """The texts among them without it; a table in rich's own words would have to hide its cells."""
+        for each in renderables:
+            if hasattr(each, "plain"):
+                each.plain = unsaid(each.plain)
+        return renderables
 
 
 def columns(out: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], *, wrap: int = -1) -> None:
@@ -75,7 +89,7 @@ def columns(out: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], *
     On a terminal it fits: column `wrap` takes several lines first, then stands beneath its row, then others
     break; elsewhere each row is one line. Control characters in a cell are written out.
     """
-    cells = [[visible(cell) for cell in row] for row in ([head.upper() for head in heads], *rows)]
+    cells = [[visible(unsaid(cell)) for cell in row] for row in ([head.upper() for head in heads], *rows)]
     if not out.is_terminal:
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         for row in cells:
@@ -88,6 +102,7 @@ def columns(out: Console, heads: Sequence[str], rows: Sequence[Sequence[str]], *
 
 def told(out: Console, lead: str, words: str, *, style: str | None = None) -> None:
     """The words behind their lead; on a terminal in lines that fit and begin where the words do."""
+    lead, words = unsaid(lead), unsaid(words)
     for line in hanging(lead, words, out.width) if out.is_terminal else [f"{lead}{words}".rstrip()]:
         out.print(line, style=style)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chaoskit.cli import secrecy
 from chaoskit.cli.pasting import led
 from chaoskit.cli.render import emit, next_step, outcome_line, told
 from chaoskit.cli.reporting import Reports, reporting
@@ -174,6 +175,7 @@ def _given(
         if not documents:
             raise
         return _Given(documents, plan=plan)
+    secrecy.learn(kept.documents)
     agreeing(session, kept.documents)
     return _Given(documents or kept.documents, kept.namespace, kept.hash, kept.hashes, kept.cluster)
 
@@ -236,8 +238,7 @@ def _run_all(
 ) -> Sequence[RunRecord]:
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
-    secrets = frozenset(secret for each in trials for secret in each.secrets)
-    with session.listening(secrets) as listen, undoing(listen, runtime.clock) as stop:
+    with session.listening() as listen, undoing(listen, runtime.clock) as stop:
         records = AIChaosEngine(runtime.world).run_all(
             trials,
             parallel=parallel,

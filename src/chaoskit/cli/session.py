@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chaoskit.cli.pasting import led_by, pasted
+from chaoskit.cli.secrecy import unsaid
 from chaoskit.cli.stopping import Signalled, within
 
 if TYPE_CHECKING:
@@ -184,15 +185,15 @@ class Session:
     def say(self, line: str) -> None:
         """A line on stderr, unless quiet."""
         if not self.quiet:
-            sys.stderr.write(line + "\n")
+            sys.stderr.write(unsaid(line) + "\n")
             sys.stderr.flush()
 
     @contextmanager
-    def listening(self, secrets: Collection[str] = ()) -> Iterator[Shown]:
-        """A listener that shows what it hears on stderr in the format asked for, without these `secrets`."""
+    def listening(self) -> Iterator[Shown]:
+        """A listener that shows what it hears on stderr in the format asked for."""
         from chaoskit.cli.progress import showing
 
-        with showing(self, secrets) as listener:
+        with showing(self) as listener:
             yield listener
 
     def ask(self, question: str, *, yes: bool) -> None:

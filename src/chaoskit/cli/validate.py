@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaoskit.cli import secrecy
 from chaoskit.cli.complaints import problem_words
 from chaoskit.cli.render import columns, emit
 from chaoskit.cli.session import Session, command, new_app
@@ -25,8 +26,16 @@ if TYPE_CHECKING:
 
 app = new_app(__doc__)
 
+
+def _learned(pairs: list[str] | None) -> list[str] | None:
+    """The pairs; what is secret in them is known before anything is done."""
+    secrecy.learn_variables(dict(each.split("=", 1) for each in pairs or () if "=" in each))
+    return pairs
+
+
 Variables = Annotated[
-    list[str] | None, typer.Option(help="A variable that the documents use, as name=value.")
+    list[str] | None,
+    typer.Option(help="A variable that the documents use, as name=value.", callback=_learned),
 ]
 VariableFiles = Annotated[
     list[Path] | None, typer.Option(help="A YAML file of variables; --var goes before it.")
@@ -90,6 +99,7 @@ def _check(
         raise typer.BadParameter("name files, folders, or - for standard input")
     _known(ignore)
     read, unread = survey(files, variables=variables(var, var_files))
+    secrecy.learn(read)
     unread = unread or unnamed(read, _named(var))
     documents = sifted(read, files)
     if not documents:
@@ -159,10 +169,12 @@ def checked(
     Raises:
         InvalidInput: with every problem of every document; nothing was connected for it.
     """
-    from chaoskit.documents import refuse, unnamed
-    from chaoskit.experiments.trials import documents_of, trials
+    from chaoskit.documents import refuse, survey, unnamed
+    from chaoskit.experiments.trials import trials, usable
 
-    documents = documents_of(files, variables=variables(var, var_files))
+    read, unread = survey(files, variables=variables(var, var_files))
+    secrecy.learn(read)
+    documents = usable(read, unread, files)
     if not documents:
         refuse([_nothing_in(each) for each in files])
     refuse(unnamed(documents, _named(var)))
@@ -206,6 +218,7 @@ def variables(pairs: list[str] | None, files: list[Path] | None) -> dict[str, st
         if "=" not in pair:
             raise typer.BadParameter(f"{pair!r} is not of the form name=value")
     from_files = {name: value for path in files or () for name, value in _from_file(path).items()}
+    secrecy.learn_variables(from_files)
     return from_files | dict(pair.split("=", 1) for pair in pairs or ())
 
 

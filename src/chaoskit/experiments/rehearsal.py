@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from chaoskit import kube
@@ -72,12 +72,12 @@ def _tried(body: Object, cluster: Cluster) -> Sent:
     return Sent(body)
 
 
-def difference(bodies: Iterable[Object], cluster: Cluster, secrets: Collection[str] = ()) -> str:
-    """A unified diff from what is in the cluster now to these objects; "" when there is none.
+def difference(plan: Plan, cluster: Cluster) -> str:
+    """A unified diff from what is in the cluster now to the plan's objects; "" when there is none.
 
-    What is secret in them, by name or among `secrets`, is hidden; where it changes, that can be seen.
+    What is secret in them is hidden; where it changes, that can be seen.
     """
-    return "".join(_difference(body, cluster, secrets) for body in bodies)
+    return "".join(_difference(body, cluster, plan.trial.secrets) for body in objects(plan))
 
 
 def _difference(body: Object, cluster: Cluster, secrets: Collection[str]) -> str:

@@ -14,7 +14,7 @@ from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.spec import KIND, Experiment, experiment_of
 from chaoskit.ports.cluster import Object
-from chaoskit.redaction import secrets_in
+from chaoskit.redaction import scrubbed, secrets_in
 from chaoskit.steadystate.conditions import Condition
 
 
@@ -109,17 +109,19 @@ def load(
     Raises:
         InvalidInput: with every problem of every document; with `strict`, warnings are problems too.
     """
-    return trials(documents_of(paths, variables=variables), namespace=namespace, strict=strict)
-
-
-def documents_of(paths: Iterable[str], *, variables: Mapping[str, str] | None = None) -> tuple[Document, ...]:
-    """Every document of these files, folders and ``-``.
-
-    Raises:
-        InvalidInput: one cannot be read; what is wrong in the others is told with it.
-    """
     paths = tuple(paths)
     read, unread = survey(paths, variables=variables)
+    return trials(usable(read, unread, paths), namespace=namespace, strict=strict)
+
+
+def usable(
+    read: Iterable[Document], unread: Sequence[Problem], paths: Collection[str]
+) -> tuple[Document, ...]:
+    """Of what was `read` of these files, folders and ``-``, the documents.
+
+    Raises:
+        InvalidInput: one is `unread`; what is wrong in the others is told with it.
+    """
     documents = sifted(read, paths)
     if unread:
         refuse([*unread, *(one.problem for one in lint.findings(documents) if one.level == "error")])
@@ -167,10 +169,12 @@ def trial_of(body: Mapping[str, Any], path: str = "", hidden: Iterable[str] = ()
     Raises:
         InvalidInput: it is none, or not any more, whatever else it may be.
     """
+    secrets = frozenset(hidden)
     try:
-        (trial,) = trials([Document(path, dict(body), {}, {}, secrets=frozenset(hidden))])
+        (trial,) = trials([Document(path, dict(body), {}, {}, secrets=secrets)])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InvalidInput(f"that is no experiment: {error!r}") from error
+        words = scrubbed(f"that is no experiment: {error!r}", secrets.union(secrets_in(body)))
+        raise InvalidInput(words) from error
     return trial
 
 

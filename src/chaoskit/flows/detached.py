@@ -22,6 +22,7 @@ from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome, of_error
 from chaoskit.ports.cluster import Cluster, Identity
 from chaoskit.records import RunRecord, new_id
+from chaoskit.redaction import redacted
 
 PATIENCE = 10.0
 """Seconds in which a controller takes up what waits for it, or accepts it; otherwise there is none."""
@@ -104,7 +105,7 @@ def take_up(
 
     Raises:
         Conflict: somebody else took it.
-        Exception: a bug; the run has ended with it, and does not come again.
+        Exception: a bug, which quotes no secret of the run's; it has ended with it, and does not come again.
     """
     ledger = Ledger.take_over(world.cluster, world.clock, account)
     with heart.attending(ledger):
@@ -130,15 +131,19 @@ def _done(
     except ChaoskitError as error:
         _closed(ledger, error, world.clock.now(), listen)
         return None
-    record = AIChaosEngine(replace(world, commands=None)).run(
-        trial,
-        expected_hash=expected,
-        known=known,
-        ledger=ledger,
-        heart=heart,
-        listen=listen,
-        stop=stop,
-    )
+    try:
+        record = AIChaosEngine(replace(world, commands=None)).run(
+            trial,
+            expected_hash=expected,
+            known=known,
+            ledger=ledger,
+            heart=heart,
+            listen=listen,
+            stop=stop,
+        )
+    except Exception as bug:  # a controller tells what it says to whoever reads its log
+        bug.args = tuple(redacted(bug.args, trial.secrets))
+        raise
     if ledger.account.state == "handed":  # it came to an end before it came to its targets
         with suppress(NotFound):
             ledger.close(record.outcome, keep=handover.KEEP, reason=record.reason)

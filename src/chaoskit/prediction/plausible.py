@@ -89,8 +89,9 @@ def _useless(
         return None
     names = _some([each.target or "(no name)" for each in named])
     known = _some([row.pod for block in blocks for row in block.rows])
+    who = f"none of the {len(named)} events names anybody" if len(named) > 1 else "1 event names nobody"
     return errors.InvalidInput(
-        f"none of the {_events(len(named))} names anybody in the data: {names}",
+        f"{who} in the data: {names}",
         hint=f"pods there are called {known}; a target is a pod, a workload, kind/workload or {ALL}",
     )
 
@@ -108,9 +109,10 @@ def _inside(each: LabelRecord, block: Block) -> bool:
 
 def _elsewhen(told: Sequence[LabelRecord], blocks: Sequence[Block]) -> errors.InvalidInput:
     first, start, end = min(each.start for each in told), blocks[0].start, blocks[-1].end
+    many = f"none of the {len(told)} events lies within the data: the first is at"
+    which = many if len(told) > 1 else "the one event does not lie within the data: it is at"
     return errors.InvalidInput(
-        f"none of the {len(told)} events lies within the data: the first is at"
-        f" {first:%Y-%m-%d %H:%M} UTC, the data runs from {start:%Y-%m-%d %H:%M}"
+        f"{which} {first:%Y-%m-%d %H:%M} UTC, the data runs from {start:%Y-%m-%d %H:%M}"
         f" to {end:%Y-%m-%d %H:%M} UTC",
         hint="are the two files' times of one zone? times without a zone count as UTC",
     )
