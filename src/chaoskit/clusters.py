@@ -5,7 +5,7 @@ Records of versions that kept the name alone are of the cluster that is called s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chaoskit.errors import ChaoskitError
@@ -44,6 +44,20 @@ def of(record: Mapping[str, Any]) -> Identity:
 def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two kept records are of one cluster (`Identity.same`)."""
     return of(one).same(of(other))
+
+
+def told_apart(every: Iterable[Identity]) -> dict[Identity, str]:
+    """For each what is alike for those of one cluster, by all that these know.
+
+    One that says too little, so that it fits several clusters that are not one another, is alone: nobody
+    knows whose it is.
+    """
+    whole = {*every}
+    found = {each: each.uid for each in whole if each.uid}
+    for which in sorted(whole - {*found}, key=lambda each: bool(each.address), reverse=True):
+        fits = {whose for other, whose in found.items() if other.same(which)}
+        found[which] = fits.pop() if len(fits) == 1 else str(which)
+    return found
 
 
 def wheres(which: Identity) -> tuple[Where, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -46,21 +46,21 @@ class Weakness:
 def open_weaknesses(runs: Iterable[Document]) -> tuple[Weakness, ...]:
     """Those found in these runs and not passed since, the newest first.
 
-    A run that was refused, went wrong or had no baseline says nothing either way.
+    A run that was refused, went wrong or had no baseline says nothing either way; one of which nobody knows
+    on which of several clusters it was says nothing of what was found on any of them.
     """
-    found: dict[What, list[Weakness]] = {}
-    for run in in_order(runs):
-        here = clusters.of(run)
+    ordered = in_order(runs)
+    whose = clusters.told_apart(map(clusters.of, ordered))
+    found: dict[tuple[str, What], Weakness] = {}
+    for run in ordered:
         for case in cases(run):
             what = (run["namespace"], run["name"], case.name, tuple(sorted(whom(run))))
-            known = found.get(what, [])
-            mine = [each for each in known if each.which.same(here)]
-            if case.state in {"pass", "failure"}:
-                found[what] = [each for each in known if each not in mine]
-            if case.state == "failure":
-                found[what].append(_seen(mine, what, run, case.words))
-    every = (each for several in found.values() for each in several)
-    return tuple(sorted(every, key=lambda each: (each.last, each.run), reverse=True))
+            mine = whose[clusters.of(run)], what
+            if case.state == "pass":
+                found.pop(mine, None)
+            elif case.state == "failure":
+                found[mine] = _seen(found.get(mine), what, run, case.words)
+    return tuple(sorted(found.values(), key=lambda each: (each.last, each.run), reverse=True))
 
 
 def judged(runs: Iterable[Document]) -> bool:
@@ -68,12 +68,12 @@ def judged(runs: Iterable[Document]) -> bool:
     return any(case.state in {"pass", "failure"} for run in runs for case in cases(run))
 
 
-def _seen(before: Sequence[Weakness], what: What, run: Document, reason: str) -> Weakness:
-    here = clusters.of(run)
-    known = (here, *(each.which for each in before))
-    first = min((each.first for each in before), default=run["at"])
-    times = sum(each.times for each in before) + 1
-    which = max(known, key=lambda each: (bool(each.uid), bool(each.address)))
+def _seen(before: Weakness | None, what: What, run: Document, reason: str) -> Weakness:
+    which, first, times = clusters.of(run), run["at"], 1
+    name = which.name
+    if before is not None:
+        which = max(which, before.which, key=lambda each: (bool(each.uid), bool(each.address)))
+        first, times = before.first, before.times + 1
     return Weakness(
-        here.name, which, *what, first=first, last=run["at"], times=times, run=run["id"], reason=reason
+        name, which, *what, first=first, last=run["at"], times=times, run=run["id"], reason=reason
     )
