@@ -67,8 +67,8 @@ def wheres(which: Identity) -> tuple[Where, ...]:
         return ({name: which.name},)
     by_name = {address: None, name: which.name}
     if not which.uid:
-        return ({address: which.address}, by_name)
-    return ({uid: which.uid}, {uid: "", address: which.address}, by_name)
+        return ({address: which.address, name: which.name}, by_name)
+    return ({uid: which.uid}, {uid: "", address: which.address, name: which.name}, by_name)
 
 
 def called(store: Store, word: str) -> tuple[Where, ...]:

@@ -307,6 +307,9 @@ WHO = {
     "another from inside": Identity("in-cluster", "u2", INSIDE),
     "prod to who may read little": Identity("prod", "", "https://prod:6443"),
     "inside to who may read little": Identity("in-cluster", "", INSIDE),
+    "another by the same proxy": Identity("stage", "", "https://prod:6443"),
+    "the same in a port of this machine": Identity("tunnel", "u1", "https://127.0.0.1:6443"),
+    "another in that port": Identity("kind", "", "https://127.0.0.1:6443"),
     "prod of an old version": Identity("prod", "", ""),
     "inside of an old version": Identity("in-cluster", "", ""),
     "elsewhere": Identity("staging", "u3", "https://staging:6443"),
@@ -337,9 +340,12 @@ def test_the_records_of_one_cluster_are_found_whatever_it_was_called(store: Stor
         ("another from inside", {"prod", "the same from inside", "prod to who may read little"}),
         ("prod of an old version", {"the same from inside", "another from inside"}),
         ("inside to who may read little", {"prod", "prod of an old version"}),
+        ("prod", {"another by the same proxy", "another in that port"}),
+        ("prod to who may read little", {"another by the same proxy"}),
+        ("another in that port", {"the same in a port of this machine"}),
     ],
 )
-def test_two_clusters_of_one_name_are_two(store: Store, here: str, not_of: set[str]) -> None:
+def test_two_clusters_of_one_name_or_one_address_are_two(store: Store, here: str, not_of: set[str]) -> None:
     found = {each["id"] for each in several(store).find(any_of=clusters.wheres(WHO[here]))}
     assert here in found
     assert found.isdisjoint({*not_of, "elsewhere"})
@@ -358,9 +364,9 @@ def test_a_cluster_is_called_by_name_uid_or_address_and_found_under_its_other_na
 def test_alternatives_are_beside_everything_else_that_is_asked_for(store: Store) -> None:
     here = clusters.wheres(WHO["prod"])
     found = several(store).find("run", {"trace_id": "t1"}, any_of=here, limit=2, fields=("id",))
-    assert found == ({"id": "prod to who may read little"}, {"id": "the same from inside"})
+    assert found == ({"id": "the same in a port of this machine"}, {"id": "prod to who may read little"})
     assert store.find("run", {"trace_id": "t2"}, any_of=here) == ()
-    assert store.find("run", any_of=here, since=T0 + timedelta(minutes=4)) == ()
+    assert store.find("run", any_of=here, since=T0 + timedelta(minutes=7)) == ()
 
 
 def test_old_is_what_is_old_by_the_newest_of_the_same_cluster_by_whatever_name(tmp_path: Path) -> None:

@@ -53,12 +53,15 @@ def _of(name: str, uid: str | None = None, address: str | None = None) -> dict[s
 PROD = _of("prod", "u1", "https://prod")
 INSIDE = _of("in-cluster", "u1", "https://10.96.0.1")
 OTHER = _of("in-cluster", "u2", "https://10.96.0.1")
-LITTLE = _of("laptop", "", "https://prod")
+LITTLE = _of("prod", "", "https://prod")
 """Of who may not read kube-system."""
+PROXIED = _of("staging", "", "https://prod")
+"""Of the like, behind one proxy for both."""
 OLD = {"cluster": "prod"}
 
 ONE = [(PROD, INSIDE), (PROD, LITTLE), (LITTLE, PROD), (PROD, OLD), (OLD, PROD), (INSIDE, PROD)]
 TWO = [(INSIDE, OTHER), (OTHER, PROD), (OLD, INSIDE), (INSIDE, LITTLE), (OTHER, OLD)]
+TWO += [(LITTLE, PROXIED), (PROXIED, LITTLE), (PROD, PROXIED), (PROXIED, PROD)]
 
 
 @pytest.mark.parametrize(("one", "other"), ONE)
