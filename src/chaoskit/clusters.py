@@ -73,6 +73,6 @@ def wheres(which: Identity) -> tuple[Where, ...]:
 
 def called(store: Store, word: str) -> tuple[Where, ...]:
     """As `wheres`, of every cluster that records know by this name, uid or address."""
-    found = {of(each) for field in FIELDS for each in store.find(where={field: word}, fields=FIELDS)}
+    found = {*map(of, store.find(any_of=[{field: word} for field in FIELDS], fields=FIELDS))}
     every = [{FIELDS[0]: word}, *(each for which in found for each in wheres(which))]
     return tuple({tuple(each.items()): each for each in every}.values())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -38,7 +39,8 @@ class Weakness:
 
     def document(self) -> dict[str, Any]:
         """The weakness as JSON."""
-        plain = {**asdict(self), "cluster_uid": self.which.uid or None, "targets": list(self.targets)}
+        where = {"cluster_uid": self.which.uid or None, "cluster_address": self.which.address or None}
+        plain = {**asdict(self), **where, "targets": list(self.targets)}
         del plain["which"]
         return plain
 
@@ -61,6 +63,20 @@ def open_weaknesses(runs: Iterable[Document]) -> tuple[Weakness, ...]:
             elif case.state == "failure":
                 found[mine] = _seen(found.get(mine), what, run, case.words)
     return tuple(sorted(found.values(), key=lambda each: (each.last, each.run), reverse=True))
+
+
+def whereabouts(found: Sequence[Weakness]) -> list[str]:
+    """How the cluster of each is called, with what tells it from others of that name; [] where it is one."""
+    whose = clusters.told_apart(each.which for each in found)
+    named = Counter(name for name, _ in {(each.cluster, whose[each.which]) for each in found})
+    if len({*whose.values()}) < 2:
+        return []
+    return [
+        f"{each.cluster} ({each.which.uid[:8] or each.which.address or 'uid unknown'})"
+        if named[each.cluster] > 1
+        else each.cluster
+        for each in found
+    ]
 
 
 def judged(runs: Iterable[Document]) -> bool:
