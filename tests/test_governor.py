@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -401,6 +402,7 @@ def with_cart(*bodies: Object) -> Desk:
         engine(selectors={"workloads": [{"kind": "deployment", "namespace": "shop", "names": "db,cart"}]}),
         engine(selectors={"workloads": [{"kind": "deployment", "namespace": "shop", "labels": "app=cart"}]}),
         engine(selectors={"pods": [{"namespace": "shop", "names": "cart-1"}]}),
+        {key: value for key, value in engine().items() if key != "spec"},
     ],
 )
 @pytest.mark.parametrize(("act", "guard"), [("chaos", "busy"), ("recovery", "interlock")])
@@ -425,6 +427,7 @@ def test_nobody_acts_on_what_an_engine_of_others_works_on(body: Object, act: Act
         engine(selectors={"workloads": [{"kind": "deployment", "namespace": "shop", "names": "db"}]}),
         engine(selectors={"pods": [{"namespace": "shop", "names": "db-1"}]}),
         engine(place="litmus"),
+        {key: value for key, value in engine(place="litmus").items() if key != "spec"},
     ],
 )
 @pytest.mark.parametrize("act", ["chaos", "recovery"])
@@ -432,8 +435,41 @@ def test_an_engine_that_ended_or_works_elsewhere_is_in_nobodys_way(body: Object,
     with_cart(body).admit(act)
 
 
+@pytest.mark.parametrize(
+    ("spec", "hit"),
+    [
+        ({"selectors": {"pods": [{"namespace": "shop", "names": "cart-1"}]}}, True),
+        ({"selectors": {"pods": [{"namespace": "shop", "names": "cart-2"}]}}, False),
+        ({"appinfo": {"applabel": "app=cart"}}, True),
+        ({"appinfo": {"applabel": "app=db"}}, False),
+        ({}, True),
+        ({"appinfo": {"applabel": "app=cart", "appkind": "deployment"}}, False),
+    ],
+)
+@pytest.mark.parametrize("owner", ["", "Job", "Replicated"])
+def test_pods_without_a_workload_are_asked_about_too(spec: dict[str, Any], hit: bool, owner: str) -> None:
+    desk = with_cart(engine(place="shop", **spec))
+    pod = ObjectRef(kube.POD, "shop", "cart-1")
+    target = ObjectRef(Kind("batch", owner, "x"), "shop", "nightly") if owner else pod
+    controlled = {"apiVersion": "batch/v1", "kind": owner, "name": "nightly", "controller": True}
+    desk.cluster.patch(pod, {"metadata": {"ownerReferences": [controlled] if owner else []}})
+    for act in ("chaos", "recovery"):
+        with contextlib.nullcontext() if not hit else pytest.raises(Refused, match=f"works on {target}"):
+            desk.governor.admit(act, (target,), "shop", at_once=1, hits=())
+
+
+def test_what_has_no_pods_is_in_no_engines_way() -> None:
+    desk = with_cart(
+        engine(), engine(appinfo={"applabel": "cart"}) | {"metadata": {"name": "b", "namespace": "shop"}}
+    )
+    near = (ObjectRef(kube.SERVICE, "shop", "cart"), ObjectRef(kube.NODE, "", "cart"))
+    desk.governor.admit("recovery", near, "shop", at_once=1, hits=())
+    assert desk.refused("recovery").guard == "interlock"
+
+
 def test_a_runs_own_engine_is_known_by_its_ledger_and_one_that_it_makes_anew_by_its_name() -> None:
     desk = with_cart(engine(run="r1", **AT_CART))
+    desk.begun(id_="r1", target=OTHER)
     desk.admit("chaos")
     assert "chaoskit abort r1" in desk.refused("recovery").hint
     named = ObjectRef(kube.CHAOS_ENGINE, "shop", "theirs")
@@ -442,9 +478,43 @@ def test_a_runs_own_engine_is_known_by_its_ledger_and_one_that_it_makes_anew_by_
     assert desk.refused("chaos", engine=replace(named, namespace="lab")).guard == "busy"
 
 
+def test_the_label_of_a_run_alone_hides_no_engine() -> None:
+    """A copy of a former run's engine has it as well."""
+    desk = with_cart(engine("initialized", place="litmus", run="r1", **AT_CART))
+    refused = desk.refused("chaos")
+    assert refused.guard == "busy"
+    assert "kubectl patch chaosengine theirs -n litmus " in refused.hint
+    ledger = desk.begun(id_="r1", target=OTHER)
+    desk.admit("chaos")
+    ledger.close(Outcome.PASSED, keep=60)
+    assert desk.refused("chaos").guard == "busy"
+
+
+def test_a_run_whose_ledger_may_not_be_read_is_known_by_its_engine() -> None:
+    body = engine("initialized", place="litmus", run="r1", **AT_CART)
+    desk = with_cart(body)
+    Ledger.open(
+        desk.cluster, desk.clock, id="r1", act="chaos", namespace="litmus", targets=(OTHER,), trace_id="t"
+    )
+    desk.admit("chaos")
+    desk.cluster.hidden = {("leases", "")}
+    assert desk.refused("chaos").guard == "busy"
+
+
 def test_who_may_not_see_engines_everywhere_sees_those_beside_the_targets() -> None:
     desk = with_cart(engine(**AT_CART))
     desk.cluster.hidden = {("chaosengines", "")}
     assert desk.refused("chaos").guard == "busy"
+    assert (
+        _told(desk, "chaos")
+        == _told(desk, "recovery")
+        == ["a chaos engine in other namespaces would not be seen"]
+    )
+    assert desk.governor.blind("recovery", (CART,), "shop", drill=True) == ()
     desk.cluster.hidden |= {("chaosengines", "shop")}
     desk.admit("chaos")
+    assert _told(desk, "chaos")[1:] == ["a chaos engine in namespace shop would not be seen"]
+
+
+def _told(desk: Desk, act: Act) -> list[str]:
+    return [words.partition(":")[0] for words in desk.governor.blind(act, (CART,), "shop")]

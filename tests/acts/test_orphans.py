@@ -57,6 +57,12 @@ def test_a_working_engine_and_one_that_a_ledger_owes_have_no_orphans() -> None:
     assert orphans(cluster, clock, (owed,)) == ()
 
 
+def test_an_engine_without_a_spec_which_a_server_takes_is_looked_at_as_any_other() -> None:
+    body = chaos_engine("completed")
+    del body["spec"]
+    assert found(FakeCluster(body, pod("helper"))) == [("pod helper still runs",)]
+
+
 def test_finished_pods_of_an_engine_that_is_over_are_none() -> None:
     assert found(FakeCluster(chaos_engine("completed"), pod("runner", "Succeeded"))) == []
 

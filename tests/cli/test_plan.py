@@ -123,12 +123,14 @@ def test_the_least_rights_of_a_plan_are_printed_as_yaml(chaoskit: CommandLine, w
         if body["metadata"]["name"] == "chaoskit-run"
         for rule in body.get("rules", ())
     ]
-    engines = next(rule for rule in rules if rule["resources"] == ["chaosengines"])
-    assert set(engines["verbs"]) == {"create", "get", "list", "watch", "patch", "delete"}
+    everywhere, home = [set(each["verbs"]) for each in rules if each["resources"] == ["chaosengines"]]
+    assert everywhere == {"list"}
+    assert home == {"create", "get", "list", "watch", "patch", "delete"}
     assert not any("*" in str(rule) for body in bodies for rule in body.get("rules", ()))
     assert chaoskit("plan", native, "--rbac", "-o", "json").json["manifests"] == bodies
     cut = list(yaml.safe_load_all(chaoskit("plan", write("y.yaml", direct()), "--rbac").out))
-    assert not any("litmuschaos" in str(body) for body in cut)
+    assert [str(body).count("litmuschaos") for body in cut if body["kind"] == "ClusterRole"] == [1]
+    assert not any("litmuschaos" in str(body) for body in cut if body["kind"] != "ClusterRole")
 
 
 def test_a_plan_of_a_node_shows_who_leaves_it_and_what_stays(
@@ -245,6 +247,28 @@ def test_the_least_rights_are_enough(
     assert ended.code == 0, ended.out + ended.err
     assert "forbidden" not in ended.err
     assert simulated.left() == []
+
+
+def test_the_least_rights_show_whose_engine_works_on_the_target_wherever_it_stands(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
+) -> None:
+    file = write("x.yaml", direct())
+    at_catalog = {"appns": "shop", "applabel": "app=catalog", "appkind": "deployment"}
+    engine = {
+        "apiVersion": "litmuschaos.io/v1alpha1",
+        "kind": "ChaosEngine",
+        "metadata": {"name": "theirs", "namespace": "litmus"},
+        "spec": {"engineState": "active", "appinfo": at_catalog},
+    }
+    with _least(chaoskit, simulated, file, tmp_path / "least") as least:
+        plain = least("plan", file)
+        theirs = simulated.cluster.create(engine)
+        planned = least("plan", file)
+        simulated.cluster.delete(kube.ref_of(theirs))
+    assert plain.code == 0, plain.out
+    assert "would not be seen" not in plain.out
+    assert planned.code == 3, planned.out
+    assert "chaos engine theirs of namespace litmus works on deployment/catalog" in planned.out
 
 
 def test_the_least_rights_are_enough_for_litmus_logs_and_undo(

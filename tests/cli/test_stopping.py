@@ -316,6 +316,13 @@ def test_what_has_ended_is_told_by_who_follows_or_aborts_it(
     assert (unknown.code, "nothing with the id 1nothing is under way" in unknown.err) == (2, True)
 
 
+@pytest.mark.parametrize("words", [("show", "1nothing", "--follow"), ("abort", "1nothing")])
+def test_who_looks_for_what_has_ended_makes_no_store(chaoskit: CommandLine, words: Sequence[str]) -> None:
+    ended = chaoskit(*words, "--store", "nodir/x.db")
+    assert (ended.code, "there is no store nodir/x.db" in ended.err) == (2, True), ended.err
+    assert not (chaoskit.home / "nodir").exists()
+
+
 def test_nothing_to_abort_under_that_name_is_2(chaoskit: CommandLine) -> None:
     ended = chaoskit("abort", "nothing")
     assert ended.code == 2

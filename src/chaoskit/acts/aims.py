@@ -19,9 +19,14 @@ class Wanted:
     labels: tuple[str, ...] = ()
 
 
+def spec_of(engine: Object) -> Mapping[str, Any]:
+    """The engine's spec; empty where it has none, which a server takes."""
+    return engine.get("spec") or {}
+
+
 def wanted(engine: Object) -> tuple[Wanted, ...]:
     """The engine's TARGETS, as its operator computes them."""
-    spec, home = engine["spec"], engine["metadata"].get("namespace") or "default"
+    spec, home = spec_of(engine), engine["metadata"].get("namespace") or "default"
     selectors = spec.get("selectors") or {}
     if selectors.get("workloads"):
         return tuple(_workload(each, home) for each in selectors["workloads"])

@@ -13,6 +13,7 @@ from datetime import timedelta
 from chaoskit import kube
 from chaoskit.acts import engine
 from chaoskit.acts.accounts import Account
+from chaoskit.acts.aims import spec_of
 from chaoskit.acts.leftovers import leftovers
 from chaoskit.acts.trail import UID_LABEL, Trail, works
 from chaoskit.clock import Clock, refuse_when_stopped
@@ -85,7 +86,7 @@ def _listed(cluster: Cluster, kind: Kind, namespace: str, labels: str = "") -> t
 
 def _places(body: Object) -> tuple[str, ...]:
     """The namespaces of an engine's targets."""
-    spec = body["spec"]
+    spec = spec_of(body)
     selectors = spec.get("selectors") or {}
     named = [each.get("namespace") for part in ("workloads", "pods") for each in selectors.get(part) or ()]
     return tuple(place for place in ((spec.get("appinfo") or {}).get("appns"), *named) if place)

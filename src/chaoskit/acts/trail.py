@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from chaoskit import kube
+from chaoskit.acts.aims import spec_of
 from chaoskit.acts.entries import Entry
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
@@ -76,7 +77,7 @@ def runs(engine: Object) -> bool:
     """Whether an engine is under way; one that ended, or was made stopped and never begun, is not."""
     if status(engine) in ENDED:
         return False
-    return bool(status(engine)) or engine["spec"].get("engineState") != "stop"
+    return bool(status(engine)) or spec_of(engine).get("engineState") != "stop"
 
 
 def find(cluster: Cluster, trail: Trail) -> Object | None:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from chaoskit.acts.accounts import Account
-    from chaoskit.runtime import Runtime
 
 app = new_app(__doc__)
 
@@ -45,7 +44,7 @@ def abort(
     with session.connected() as runtime:
         session.tell_of_dead(runtime)
         known = accounts(runtime.cluster, session.asked_namespace)
-        asked = [_asked(runtime, known, each) for each in runs or ()]
+        asked = [_asked(session, known, each) for each in runs or ()]
         over = [each for each in asked if isinstance(each, End)]
         wanted = [each for each in known if (each.state != "done" if every else each in asked)]
         if every and wanted:
@@ -64,11 +63,11 @@ def abort(
     answer(session, found, stop, over=over)
 
 
-def _asked(runtime: Runtime, known: Sequence[Account], wanted: str) -> Account | End:
+def _asked(session: Session, known: Sequence[Account], wanted: str) -> Account | End:
     """What is under way and has that id; or how what had it has ended.
 
     Raises:
-        InvalidInput: there are several.
+        InvalidInput: there are several; or a store is named that does not exist: reading makes none.
         UnknownName: there was none, as far as cluster and history tell.
     """
     from chaoskit.acts.accounts import named
@@ -79,5 +78,5 @@ def _asked(runtime: Runtime, known: Sequence[Account], wanted: str) -> Account |
         try:
             over = end_of(named(known, wanted))
         except UnknownName:
-            return kept_end(runtime.store, wanted, unknown)
-        return over if over.outcome else kept_end(runtime.store, over.id, unknown)
+            return kept_end(session, wanted, unknown)
+        return over if over.outcome else kept_end(session, over.id, unknown)

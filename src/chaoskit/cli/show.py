@@ -72,11 +72,11 @@ def _follow(session: Session, wanted: str) -> None:
         try:
             account = accounts.named(known, wanted)
         except UnknownName as unknown:
-            end = kept_end(runtime.store, wanted, unknown)
+            end = kept_end(session, wanted, unknown)
         else:
             ended = following.follow(runtime.cluster, runtime.clock, account, listen, stop=stop)
             refuse_when_stopped(stop)
-            end = end_of(ended) if ended.outcome else kept_end(runtime.store, ended.id, _untold(ended))
+            end = end_of(ended) if ended.outcome else kept_end(session, ended.id, _untold(ended))
     outcome = outcome_named(end.outcome)
     document = {"id": end.id, "name": end.name, "outcome": outcome.value, "reason": end.reason}
     emit(session, "followed", document, lambda out: _ended(out, end, outcome))
@@ -107,15 +107,17 @@ def end_of(account: Account) -> End:
     return End(what, account.id, account.name, account.outcome, account.reason)
 
 
-def kept_end(store: Store, wanted: str, otherwise: ChaoskitError) -> End:
+def kept_end(session: Session, wanted: str, otherwise: ChaoskitError) -> End:
     """As the history tells it.
 
     Raises:
         ChaoskitError: what is to be said `otherwise`, where it has no such run or recovery.
+        InvalidInput: a store is named that does not exist: reading makes none.
         CannotStart: the store does not answer, or a newer chaoskit has kept it.
     """
     try:
-        found = find_record(store, wanted, ("run", "recovery"))
+        with session.history() as store:
+            found = find_record(store, wanted, ("run", "recovery"))
     except UnknownName:
         raise otherwise from None
     name = found["name"] if found["kind"] == "run" else found["issue"]

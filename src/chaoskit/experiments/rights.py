@@ -41,6 +41,7 @@ def _reading(plan: Plan) -> Iterator[Access]:
             yield Access("get", kind.group, kind.plural, place)
         yield Access("get", "", "configmaps", place, name=halt.NAME)
         yield Access("get", "", "namespaces", "", name=place)
+    yield Access("list", kube.CHAOS_ENGINE.group, kube.CHAOS_ENGINE.plural, "")
     yield Access("get", "", "namespaces", "", name=SYSTEM)
     yield Access("get", "", "configmaps", halt.HOME, name=halt.NAME)
 

@@ -1,8 +1,8 @@
-"""Chaos that others began: Litmus engines which no ledger of ours tells of."""
+"""Chaos that others began: Litmus engines which no ledger tells of that was read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chaoskit import kube
@@ -10,6 +10,7 @@ from chaoskit.acts.aims import Wanted, has_label, wanted
 from chaoskit.acts.halt import Act
 from chaoskit.acts.trail import runs
 from chaoskit.errors import Forbidden, NotFound, Refused
+from chaoskit.governor.limits import key_of
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 
@@ -28,21 +29,28 @@ _NO: Mapping[Act, _No] = {
 
 
 def refuse_beside(
-    cluster: Cluster, act: Act, targets: Sequence[ObjectRef], own: ObjectRef | None = None
+    cluster: Cluster,
+    act: Act,
+    targets: Sequence[ObjectRef],
+    *,
+    ledgers: Collection[str] = (),
+    own: ObjectRef | None = None,
 ) -> None:
-    """No engine at work aims at pods of these workloads, but for the act's `own`, which it makes anew.
+    """No engine at work aims at a pod of these targets, but for the act's `own`, which it makes anew.
 
-    For chaos those are asked about that no run of ours made: its ledger tells exactly what it works on.
+    Targets are workloads, jobs, pods of nobody's; what has no pods is in no engine's way.
+    `ledgers` are the runs under way that were read: for chaos their engines are not asked about, since a
+    ledger tells exactly what its run works on. The label of a run alone says nothing: copies have it as well.
 
     Raises:
         Refused: one does (guard ``interlock``, ``busy`` for chaos): what it disturbs is to be watched, not
             repaired, and its effect would be taken for that of another fault.
     """
-    workloads = [each for each in targets if each.kind in kube.WORKLOADS]
-    for body in _at_work(cluster, {each.namespace for each in workloads}):
-        if act == "chaos" and (kube.RUN_LABEL in kube.labels_of(body) or _is(body, own)):
+    for body in _at_work(cluster, _places(targets)):
+        run = kube.labels_of(body).get(kube.RUN_LABEL, "")
+        if act == "chaos" and (run in ledgers or _is(body, own)):
             continue
-        hit = next((each for each in workloads if _aims_at(cluster, body, each)), None)
+        hit = next((each for each in targets if _aims_at(cluster, body, each)), None)
         if hit is not None:
             no, ref = _NO[act], kube.ref_of(body, kube.CHAOS_ENGINE)
             where = "" if ref.namespace == hit.namespace else f" of namespace {ref.namespace}"
@@ -50,13 +58,32 @@ def refuse_beside(
                 f"chaos engine {ref.name}{where} works on {hit}",
                 guard=no.guard,
                 limit=no.limit,
-                hint=f"wait for it, or stop it: {_stopping(body, ref)}",
+                hint=f"wait for it, or stop it: {_stopping(ref, run if run in ledgers else '')}",
             )
 
 
-def _stopping(body: Object, ref: ObjectRef) -> str:
-    """The command that ends it; whoever made it."""
-    if run := kube.labels_of(body).get(kube.RUN_LABEL):
+def unseen(cluster: Cluster, targets: Sequence[ObjectRef]) -> Iterator[str]:
+    """Where `refuse_beside` sees no engines that may aim at these targets, in words."""
+    places = _places(targets)
+    try:
+        if places:
+            cluster.list(kube.CHAOS_ENGINE)
+    except Forbidden as error:
+        yield f"a chaos engine in other namespaces would not be seen: {error.message}"
+        for place in places:
+            try:
+                cluster.list(kube.CHAOS_ENGINE, place)
+            except Forbidden as here:
+                yield f"a chaos engine in namespace {place} would not be seen: {here.message}"
+
+
+def _places(targets: Iterable[ObjectRef]) -> tuple[str, ...]:
+    return tuple(sorted({each.namespace for each in targets} - {""}))
+
+
+def _stopping(ref: ObjectRef, run: str) -> str:
+    """The command that ends it: its run where that is known, else the engine alone, whoever made it."""
+    if run:
         return f"chaoskit abort {run}"
     patch = """-p '{"spec":{"engineState":"stop"}}'"""
     return f"kubectl patch chaosengine {ref.name} -n {ref.namespace} --type merge {patch}"
@@ -72,7 +99,7 @@ def _at_work(cluster: Cluster, places: Iterable[str]) -> Iterator[Object]:
     try:
         found = cluster.list(kube.CHAOS_ENGINE).items
     except Forbidden:
-        found = tuple(each for place in sorted(places) for each in _listed(cluster, place))
+        found = tuple(each for place in places for each in _listed(cluster, place))
     yield from (each for each in found if runs(each))
 
 
@@ -83,30 +110,40 @@ def _listed(cluster: Cluster, place: str) -> tuple[Object, ...]:
         return ()
 
 
-def _aims_at(cluster: Cluster, body: Object, workload: ObjectRef) -> bool:
-    """Whether the engine takes a pod of the workload; one that names nothing means its whole namespace."""
-    parts = [
-        each for each in wanted(body) if each.namespace == workload.namespace and _may_be(each, workload)
-    ]
-    if not all(each.names or each.labels for each in parts):
+def _aims_at(cluster: Cluster, body: Object, target: ObjectRef) -> bool:
+    """Whether the engine takes a pod of the target; one that names nothing means its whole namespace."""
+    parts = [each for each in wanted(body) if each.namespace == target.namespace and _may_be(each, target)]
+    if target.kind in kube.WORKLOADS and any(_means(each, target) for each in parts):
         return True
-    return any(workload.name in each.names for each in parts if each.kind != "pod") or (
-        any(each.labels or each.kind == "pod" for each in parts) and _takes_one(cluster, parts, workload)
-    )
+    pods = _pods_of(cluster, target) if parts else ()
+    return any(_means(part, target) or _takes(part, pod) for pod in pods for part in parts)
 
 
-def _may_be(part: Wanted, workload: ObjectRef) -> bool:
-    return part.kind.lower() in {"kind", "pod", workload.kind.name.lower()}
+def _may_be(part: Wanted, target: ObjectRef) -> bool:
+    return part.kind.lower() in {"kind", "pod", target.kind.name.lower()}
 
 
-def _takes_one(cluster: Cluster, parts: Sequence[Wanted], workload: ObjectRef) -> bool:
+def _means(part: Wanted, target: ObjectRef) -> bool:
+    """Whether it says so of the target as a whole; names are those of what owns pods."""
+    named = part.kind != "pod" and target.kind != kube.POD and target.name in part.names
+    return named or not (part.names or part.labels)
+
+
+def _takes(part: Wanted, pod: Object) -> bool:
+    named = part.kind == "pod" and pod["metadata"]["name"] in part.names
+    return named or any(has_label(kube.labels_of(pod), label) for label in part.labels)
+
+
+def _pods_of(cluster: Cluster, target: ObjectRef) -> Sequence[Object]:
+    """The target itself where it is a pod, and all that are owned by it, of whatever kind it is."""
+    place = target.namespace
     try:
-        selector = kube.selector_of(cluster.get(workload))
+        if target.kind == kube.POD:
+            return (cluster.get(target),)
+        if target.kind in kube.WORKLOADS:
+            return cluster.list(kube.POD, place, labels=kube.selector_of(cluster.get(target))).items
     except (NotFound, Forbidden):
-        return False
-    return any(
-        (part.kind == "pod" and pod["metadata"]["name"] in part.names)
-        or any(has_label(kube.labels_of(pod), label) for label in part.labels)
-        for pod in cluster.list(kube.POD, workload.namespace, labels=selector).items
-        for part in parts
-    )
+        return ()
+    owned = key_of(target)
+    pods = cluster.list(kube.POD, place).items
+    return [pod for pod in pods if (owner := kube.owner(pod)) is not None and key_of(owner) == owned]

@@ -72,7 +72,8 @@ class Governor:
         active = [each for each in known if each.state == "active"]
         rules.interlocked(act, targets, active, near=near, drill=drill)
         if act == "chaos" or not drill:
-            foreign.refuse_beside(self._cluster, act, (*targets, *near), engine)
+            ledgers = {each.id for each in active}
+            foreign.refuse_beside(self._cluster, act, (*targets, *near), ledgers=ledgers, own=engine)
         for domain in domains:
             rules.within_domain(domain, targets, known, now, self.limits)
         rules.cooled_down(act, targets, known, now, self.limits.cooldown(act))
@@ -137,7 +138,9 @@ class Governor:
         except Forbidden:
             return ()  # who may not read leases cannot open one either: `admit` will say so
 
-    def blind(self, act: Act, targets: Sequence[ObjectRef], namespace: str) -> tuple[str, ...]:
+    def blind(
+        self, act: Act, targets: Sequence[ObjectRef], namespace: str, *, drill: bool = False
+    ) -> tuple[str, ...]:
         """What the guards of `admit` cannot see here, in words; empty when they see everything.
 
         They let pass what they cannot see: who asks them should say so beside the act.
@@ -147,6 +150,7 @@ class Governor:
             *halt.unseen(self._cluster, *places),
             *self._unseen_freezes(places),
             *self._unseen_accounts(act, targets, namespace),
+            *(foreign.unseen(self._cluster, targets) if act == "chaos" or not drill else ()),
         )
 
     def _unseen_freezes(self, places: Iterable[str]) -> Iterator[str]:

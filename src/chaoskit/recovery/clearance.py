@@ -76,7 +76,8 @@ class Clearance:
 
     def warn_of_what_is_unseen(self, governor: Governor) -> None:
         """What this one's guards could not see is told beside the recovery."""
-        for words in governor.blind("recovery", self.plan.targets, self.issue.target.namespace):
+        place, drill = self.issue.target.namespace, self.options.drill
+        for words in governor.blind("recovery", self.plan.targets, place, drill=drill):
             self.journal.warn(words)
 
     def _asked(self) -> Governor:
