@@ -5,7 +5,7 @@ Records of versions that kept the name alone are of the cluster that is called s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chaoskit.errors import ChaoskitError
@@ -46,6 +46,20 @@ def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return of(one).same(of(other))
 
 
+def told_apart(every: Iterable[Identity]) -> dict[Identity, str]:
+    """For each what is alike for those of one cluster, by all that these know.
+
+    One that says too little, so that it fits several clusters that are not one another, is alone: nobody
+    knows whose it is.
+    """
+    whole = {*every}
+    found = {each: each.uid for each in whole if each.uid}
+    for which in sorted(whole - {*found}, key=lambda each: bool(each.address), reverse=True):
+        fits = {whose for other, whose in found.items() if other.same(which)}
+        found[which] = fits.pop() if len(fits) == 1 else str(which)
+    return found
+
+
 def wheres(which: Identity) -> tuple[Where, ...]:
     """What the fields of a record must be for it to be of the `same` cluster; one of these is enough."""
     name, uid, address = FIELDS
@@ -53,12 +67,12 @@ def wheres(which: Identity) -> tuple[Where, ...]:
         return ({name: which.name},)
     by_name = {address: None, name: which.name}
     if not which.uid:
-        return ({address: which.address}, by_name)
-    return ({uid: which.uid}, {uid: "", address: which.address}, by_name)
+        return ({address: which.address, name: which.name}, by_name)
+    return ({uid: which.uid}, {uid: "", address: which.address, name: which.name}, by_name)
 
 
 def called(store: Store, word: str) -> tuple[Where, ...]:
     """As `wheres`, of every cluster that records know by this name, uid or address."""
-    found = {of(each) for field in FIELDS for each in store.find(where={field: word}, fields=FIELDS)}
+    found = {*map(of, store.find(any_of=[{field: word} for field in FIELDS], fields=FIELDS))}
     every = [{FIELDS[0]: word}, *(each for which in found for each in wheres(which))]
     return tuple({tuple(each.items()): each for each in every}.values())

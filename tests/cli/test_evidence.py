@@ -227,6 +227,38 @@ def test_a_cluster_is_found_by_whatever_name_it_is_asked_for(keeper: CommandLine
     assert [each["id"][:4] for each in listed] == ["1fff", "1ddd"]
 
 
+def test_open_weaknesses_of_several_clusters_say_on_which_they_are(keeper: CommandLine) -> None:
+    assert "CLUSTER" not in keeper("history", "--weaknesses").out.splitlines()[0]
+    store = SqliteStore(keeper.home / "state/store.db")
+    for n, (name, uid) in enumerate((("in-cluster", "u1"), ("in-cluster", "u2"), ("prod", "u3"))):
+        who = {"cluster": name, "cluster_uid": uid, "cluster_address": "https://10.96.0.1"}
+        store.put(_later(n, weak(), id=f"1ddd00000000000{n}", name="stock", **who))
+    store.close()
+    listed = keeper("history", "--weaknesses")
+    assert "  CLUSTER " in listed.out.splitlines()[0]
+    assert all(
+        each in listed.out for each in ("in-cluster (u1)", "in-cluster (u2)", " prod  ", " kind-dev  ")
+    )
+    found = keeper("history", "--weaknesses", "--cluster", "u1", "-o", "json").json["weaknesses"]
+    assert [each["cluster_address"] for each in found] == ["https://10.96.0.1"]
+
+
+def test_patterns_are_of_all_clusters_or_of_one(keeper: CommandLine) -> None:
+    def tried(*words: str) -> int:
+        return sum(each["tried"] for each in keeper("patterns", *words, "-o", "json").json["strategies"])
+
+    store = SqliteStore(keeper.home / "state/store.db")
+    (known,) = store.find("recovery")
+    times = {"at": known["at"], "ended_at": known["ended_at"]}
+    known |= {"symptoms": [], "steps": [{**each, **times} for each in known["steps"]]}
+    other = {"cluster": "staging", "cluster_uid": "u2", "cluster_address": "https://s"}
+    store.load([known, {**known, **other, "id": "1sss"}])
+    store.close()
+    assert tried() == 2 * tried("--cluster", "kind-dev") == 2 * tried("--cluster", "u2") > 0
+    assert tried("--cluster", "nope") == 0
+    assert keeper("patterns", "--failures", "--cluster", "u2").code == 2
+
+
 def test_a_gate_on_weaknesses_passes_only_what_was_judged(stranger: CommandLine) -> None:
     gate = ("history", "--weaknesses", "--fail-above", 0, "-o", "json")
 

@@ -83,7 +83,7 @@ def test_its_end_is_told_once_it_is_answered_without_an_alarm_for_some_minutes(
     ten_minutes(kept, well=["deployment/db"])
     assert pager.cleared == []
     ten_minutes(kept, well=["deployment/db", "deployment/cart"])
-    assert pager.cleared == ["chaoskit/fake/shop/deployment/cart/foreseen"]
+    assert pager.cleared == ["chaoskit/uid-of-kube-system/shop/deployment/cart/foreseen"]
 
 
 @pytest.mark.parametrize("gone", [False, True])
@@ -100,7 +100,7 @@ def test_the_alarm_of_a_workload_that_is_gone_or_scaled_to_zero_is_over(
         kept.cluster.patch(CART, {"spec": {"replicas": 0}})
     assert pager.cleared == []
     ten_minutes(kept, well=[])
-    assert pager.cleared == ["chaoskit/fake/shop/deployment/cart/foreseen"]
+    assert pager.cleared == ["chaoskit/uid-of-kube-system/shop/deployment/cart/foreseen"]
 
 
 class Nothing:
@@ -123,7 +123,7 @@ def test_where_no_sample_is_left_the_alarm_of_what_is_scaled_to_zero_is_over(
             with pytest.raises(NoSamples):
                 duty.look("shop")
         cleared.append([*pager.cleared])
-    assert cleared == [[], ["chaoskit/fake/shop/deployment/cart/foreseen"]]
+    assert cleared == [[], ["chaoskit/uid-of-kube-system/shop/deployment/cart/foreseen"]]
 
 
 def test_a_look_for_recovery_ends_no_alarm(kept: Kept, pager: Pager) -> None:

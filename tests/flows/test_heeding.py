@@ -67,7 +67,10 @@ def test_its_end_is_the_end_of_what_it_began(tmp_path: Path) -> None:
     before: list[str] = []
     kept.run(["recover"], at_most=1200)
     assert pager.pages == ["database-connection of deployment/cart in shop"]
-    assert (before, pager.cleared) == ([], ["chaoskit/fake/shop/deployment/cart/database-connection"])
+    assert (before, pager.cleared) == (
+        [],
+        ["chaoskit/uid-of-kube-system/shop/deployment/cart/database-connection"],
+    )
 
 
 def test_what_the_cluster_does_not_show_is_told_once_and_not_acted_on(tmp_path: Path) -> None:

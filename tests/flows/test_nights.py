@@ -305,7 +305,7 @@ def test_what_somebody_mended_is_said_to_be_over(tmp_path: Path) -> None:
     kept.run(["recover"], until=lambda _event: bool(pager.pages))
     _mended(kept, "cart")
     kept.run(["recover"], at_most=900)
-    assert pager.cleared == ["chaoskit/fake/shop/deployment/cart/pod-crash"]
+    assert pager.cleared == ["chaoskit/uid-of-kube-system/shop/deployment/cart/pod-crash"]
     assert len(pager.pages) == 1
     assert _told(kept) == []
 
@@ -345,7 +345,7 @@ def test_what_was_removed_by_hand_is_owed_no_more(tmp_path: Path) -> None:
     kept.run(["recover"], until=lambda _event: bool(pager.pages))
     kept.cluster.delete(OWED)
     kept.run(["recover"], at_most=900)
-    assert pager.cleared == ["chaoskit/fake/shop/lease/chaoskit-r1/undo-owed"]
+    assert pager.cleared == ["chaoskit/uid-of-kube-system/shop/lease/chaoskit-r1/undo-owed"]
     assert _told(kept) == []
 
 
@@ -358,7 +358,7 @@ def test_what_could_be_undone_later_is_said_to_be_by_who_undid_it(tmp_path: Path
     _left_by_the_dead(kept, undoable=True)
     kept.run(["runs"], at_most=60)
     assert kept.rescued[-1] == "done"
-    assert pager.cleared == ["chaoskit/fake/shop/lease/chaoskit-r1/undo-owed"]
+    assert pager.cleared == ["chaoskit/uid-of-kube-system/shop/lease/chaoskit-r1/undo-owed"]
 
 
 def test_nobody_to_be_told_is_no_reason_to_try_again_and_again(tmp_path: Path) -> None:
@@ -404,7 +404,7 @@ def test_what_a_guard_forbids_is_told_once_with_the_guard_and_until_when(tmp_pat
     assert list(kept.records) == []
     _mended(kept, "cart")
     kept.run(["recover"], at_most=900)
-    assert pager.cleared == ["chaoskit/fake/shop/deployment/cart/pod-crash"]
+    assert pager.cleared == ["chaoskit/uid-of-kube-system/shop/deployment/cart/pod-crash"]
 
 
 def test_what_does_not_show_since_when_it_is_there_is_told_as_well(tmp_path: Path) -> None:
@@ -602,7 +602,7 @@ def test_a_storm_that_is_over_is_said_to_be_over(tmp_path: Path) -> None:
     kept.run(["recover"], until=lambda _event: bool(pager.pages))
     _mended(kept, *"bcdef")
     kept.run(["recover"], at_most=900)
-    assert pager.cleared == ["chaoskit/fake/shop/storm"]
+    assert pager.cleared == ["chaoskit/uid-of-kube-system/shop/storm"]
 
 
 def _outage_in(places: Sequence[str]) -> Iterator[Object]:
@@ -638,7 +638,7 @@ def test_a_mass_failure_that_is_over_is_remembered_no_more(tmp_path: Path) -> No
     kept.run(["recover"], at_most=300)
     _mended(kept, "b", "c")
     kept.run(["recover"], at_most=1200)
-    assert pager.cleared == ["chaoskit/fake/shop/storm"]
+    assert pager.cleared == ["chaoskit/uid-of-kube-system/shop/storm"]
     assert breaker.raging(kept.cluster, kept.clock.now(), "shop") == {}
     assert {each["target"] for each in kept.records} == {"deployment/cart"}
 

@@ -43,10 +43,13 @@ RECOVERY = RecoveryRecord(
 STAGING = {"cluster": "production", "cluster_uid": "u2", "cluster_address": "https://staging"}
 """Staging to who calls it as we call another."""
 
+PROXIED = {"cluster": "staging", "cluster_uid": "", "cluster_address": "https://production"}
+"""Staging behind a proxy that has one address for all, to who may not read kube-system there."""
+
 OURS: list[dict[str, Any]] = [
     {"cluster": "production"},  # of an old version
     {"cluster": "in-cluster", "cluster_uid": "u1", "cluster_address": "https://10.96.0.1"},
-    {"cluster": "laptop", "cluster_uid": "", "cluster_address": "https://production"},
+    {"cluster": "production", "cluster_uid": "", "cluster_address": "https://production"},
 ]
 """Production by its other names, to who knows more of it, and less."""
 
@@ -72,7 +75,7 @@ def _world(folder: Path, cluster: Named, fields: Mapping[str, Any]) -> World:
     return World(**cast("Any", parts | {"http": None, "limits": Limits(), "models": folder}))
 
 
-@pytest.fixture(params=[{}, STAGING], ids=["by name", "of one name"])
+@pytest.fixture(params=[{}, STAGING, PROXIED], ids=["by name", "of one name", "of one address"])
 def production(tmp_path: Path, request: pytest.FixtureRequest) -> World:
     """A world whose store has known nothing but staging so far."""
     return _world(tmp_path, Named(), request.param)

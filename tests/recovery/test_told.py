@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,16 +11,19 @@ from tests.flows.watched import Pager
 from tests.recovery import made
 from tests.recovery.made import NOW, symptom
 
+from chaoskit import kube
+from chaoskit.acts.accounts import Account
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Forbidden
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.cluster import Identity, ObjectRef
 from chaoskit.recovery import classify, told
 from chaoskit.recovery.escalation import People
 from chaoskit.recovery.symptoms import Severity
 from chaoskit.recovery.told import QUIET, Matter
 
 (ISSUE,) = classify([symptom("image-pull")], now=NOW)
-MATTER = Matter.of(ISSUE, "fake")
+HERE = FakeCluster().identity()
+MATTER = Matter.of(ISSUE, HERE)
 HOURS = 4 * 3600.0
 
 
@@ -66,7 +70,7 @@ def test_what_gets_worse_is_news_once(worse: Matter) -> None:
 def test_errors_that_grow_and_spread_just_after_they_were_told_of_are_no_other_news() -> None:
     desk = Desk()
     (issue,) = classify([symptom("errors", severity=Severity.MEDIUM)], now=NOW)
-    few = Matter.of(issue, "fake")
+    few = Matter.of(issue, HERE)
     many = replace(few, kinds=few.kinds | {"latency"}, severity=Severity.HIGH)
     for matter in (few, many):
         desk.tell(matter)
@@ -90,6 +94,44 @@ def test_it_is_over_when_nothing_was_seen_of_it_for_a_while_without_a_break() ->
     desk.people.all_clear(known, "over")
     assert desk.pager.cleared == [MATTER.key]
     assert told.look(desk.cluster, MATTER) is None
+
+
+INSIDE, PROXY = "https://10.96.0.1:443", "https://proxy:443"
+LEDGER = Account(
+    ObjectRef(kube.LEASE, "shop", "chaoskit-r1"), "r1", "chaos", "active", (), (), "", "", 0, "", ""
+)
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        lambda which: Matter.of(ISSUE, which),
+        lambda which: Matter.of_storm("shop", which),
+        lambda which: Matter.of_prediction("shop", "deployment/cart", "memory-leak", "it leaks", which),
+        lambda which: Matter.of_owed(LEDGER, which),
+    ],
+    ids=["issue", "storm", "foreseen", "owed"],
+)
+def test_what_is_over_in_one_cluster_is_not_over_in_another(of: Callable[[Identity], Matter]) -> None:
+    """Receivers know it by its key, Alertmanager by its labels."""
+    eu, us = Identity("in-cluster", "u1", INSIDE), Identity("in-cluster", "u2", INSIDE)
+    a, b = Identity("a", "", PROXY), Identity("b", "", PROXY)
+    for one, other in ((of(eu), of(us)), (of(a), of(b))):
+        assert one.key != other.key
+        assert one.labels != other.labels
+    assert of(eu).key == of(Identity("prod", "u1", "https://prod:6443")).key
+    assert of(eu).labels.items() >= {"cluster": "in-cluster", "cluster_uid": "u1"}.items()
+
+
+def test_what_an_earlier_version_told_of_is_over_by_the_key_and_labels_that_it_had() -> None:
+    desk = Desk()
+    labels = {name: each for name, each in MATTER.labels.items() if not name.startswith("cluster")}
+    desk.tell(replace(MATTER, key="chaoskit/fake/shop/deployment/cart/image-pull", labels=labels))
+    for _ in range(2):
+        desk.people.review({"shop"}, lambda _: False)
+        desk.clock.turn(QUIET.total_seconds())
+    assert desk.pager.cleared == ["chaoskit/fake/shop/deployment/cart/image-pull"]
+    assert desk.pager.notices[-1].labels == labels
 
 
 def test_what_nobody_heard_needs_no_all_clear_and_is_told_when_somebody_is_there() -> None:

@@ -53,12 +53,15 @@ def _of(name: str, uid: str | None = None, address: str | None = None) -> dict[s
 PROD = _of("prod", "u1", "https://prod")
 INSIDE = _of("in-cluster", "u1", "https://10.96.0.1")
 OTHER = _of("in-cluster", "u2", "https://10.96.0.1")
-LITTLE = _of("laptop", "", "https://prod")
+LITTLE = _of("prod", "", "https://prod")
 """Of who may not read kube-system."""
+PROXIED = _of("staging", "", "https://prod")
+"""Of the like, behind one proxy for both."""
 OLD = {"cluster": "prod"}
 
 ONE = [(PROD, INSIDE), (PROD, LITTLE), (LITTLE, PROD), (PROD, OLD), (OLD, PROD), (INSIDE, PROD)]
 TWO = [(INSIDE, OTHER), (OTHER, PROD), (OLD, INSIDE), (INSIDE, LITTLE), (OTHER, OLD)]
+TWO += [(LITTLE, PROXIED), (PROXIED, LITTLE), (PROD, PROXIED), (PROXIED, PROD)]
 
 
 @pytest.mark.parametrize(("one", "other"), ONE)
@@ -82,6 +85,35 @@ def test_what_was_known_of_a_cluster_when_a_weakness_was_found_first_stays_known
     found = [_at(1, weak(**PROD)), _at(2, weak(**LITTLE))]
     assert [each.document()["cluster_uid"] for each in open_weaknesses(found)] == ["u1"]
     assert open_weaknesses([*found, _at(3, run(**INSIDE))]) == ()
+
+
+UNTOLD = [_of("in-cluster", "", "https://10.96.0.1"), _of("in-cluster"), {"cluster": "in-cluster"}]
+"""Of who may not read kube-system there, could not ask, or of an old version: INSIDE or OTHER."""
+
+
+def _uids(*runs: dict[str, Any]) -> set[tuple[str | None, int]]:
+    return {(each.document()["cluster_uid"], each.times) for each in open_weaknesses(runs)}
+
+
+@pytest.mark.parametrize("untold", UNTOLD)
+@pytest.mark.parametrize("first", [0, 3], ids=["before", "after"])
+def test_what_nobody_knows_on_which_cluster_it_ran_says_nothing_of_either(
+    untold: dict[str, Any], first: int
+) -> None:
+    both = _at(1, weak(**INSIDE)), _at(2, weak(**OTHER))
+    broke, passed = _at(first, weak(**untold)), _at(first, run(**untold))
+    assert _uids(*both, passed) == {("u1", 1), ("u2", 1)}
+    assert _uids(*both, broke) == {("u1", 1), ("u2", 1), (None, 1)}
+    assert _uids(*both, broke, _at(4, run(**INSIDE))) == {("u2", 1), (None, 1)}
+    assert _uids(*both, broke, _at(4, run(**OTHER))) == {("u1", 1), (None, 1)}
+    assert _uids(*both, broke, _at(4, run(**untold))) == {("u1", 1), ("u2", 1)}
+    assert _uids(broke, _at(4, run(**INSIDE)), _at(5, run(**OTHER))) == {(None, 1)}
+
+
+def test_a_cluster_that_is_known_for_sure_is_one_whatever_others_fit_it() -> None:
+    little, inside = _at(1, weak(**LITTLE)), _at(2, weak(**INSIDE))
+    assert _uids(little, inside, _at(3, weak(**PROD))) == {("u1", 3)}
+    assert _uids(little, inside, _at(3, run(**PROD))) == set()
 
 
 def test_of_several_faults_each_has_its_own() -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
 from types import MappingProxyType
@@ -16,8 +15,8 @@ from typing import Any
 
 from chaoskit import clusters
 from chaoskit.amending import joined, tells_of_an_act
+from chaoskit.clock import Clock, WallClock
 from chaoskit.errors import InvalidInput, Unavailable, UnknownName
-from chaoskit.ports.cluster import Identity
 from chaoskit.ports.store import Ages, Document
 
 _EACH = " || char(10) || ".join(f"ifnull(json_extract(body, '$.{name}'), '')" for name in clusters.FIELDS)
@@ -40,22 +39,31 @@ NEXT = f"SELECT min({_OF}) FROM documents WHERE kind = ? AND {_OF} > ?"
 BEGINS = "SELECT id, body FROM documents WHERE kind = ? AND id >= ? AND id < ? ORDER BY id LIMIT 2"
 """What begins with an id, up to what is beyond all that does: by the key, whatever else is kept."""
 NEWEST = f"SELECT max(at) FROM documents WHERE kind = ? AND {_OF} = ?"
+OLD = f"DELETE FROM documents WHERE kind = ? AND {_OF} = ? AND at < ?"
 
 
 class SqliteStore:
     """A `Store` in the file at `path`, made with its folder when missing.
 
-    What is older than the newest of its kind and cluster by more than its age in `ages` goes, at a write and
-    at most once an hour; so the times of a simulated cluster are as good as ours, and make none of ours old.
+    What is older than its kind's age in `ages` goes, at a write and at most once an hour: by the `wall`, or
+    by the newest of its own cluster where that is ahead, as a simulator's may be; no other's time counts.
     One that is not `kept` is empty, in memory, and makes no file.
 
     Raises:
         Unavailable: the file cannot be opened, read or written; the message names it.
     """
 
-    def __init__(self, path: Path, *, ages: Ages = MappingProxyType({}), kept: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        ages: Ages = MappingProxyType({}),
+        kept: bool = True,
+        wall: Clock | None = None,
+    ) -> None:
         self._path = path
         self._ages = ages
+        self._wall = wall or WallClock()
         self._pruned = -inf
         self._lock = threading.Lock()
         with self._translated():
@@ -157,16 +165,13 @@ class SqliteStore:
         self._db.close()
 
     def _prune(self, db: sqlite3.Connection) -> None:
-        if time.monotonic() - self._pruned < _PRUNES:
+        if self._wall.monotonic() - self._pruned < _PRUNES:
             return
-        self._pruned = time.monotonic()
+        self._pruned = self._wall.monotonic()
         for kind, age in self._ages.items():
-            newest = _newest(db, kind)
-            for cluster in newest:
-                which = _identity(cluster)
-                last = max(at for other, at in newest.items() if which.same(_identity(other)))
-                query = f"DELETE FROM documents WHERE kind = ? AND {_OF} = ? AND at < ?"
-                db.execute(query, (kind, cluster, _before(last, age)))
+            for cluster, newest in _newest(db, kind).items():
+                last = max(self._wall.now(), datetime.fromisoformat(newest))
+                db.execute(OLD, (kind, cluster, _sortable((last - age).isoformat())))
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -233,19 +238,11 @@ def _newest(db: sqlite3.Connection, kind: str) -> dict[str, str]:
     return found
 
 
-def _identity(cluster: str) -> Identity:
-    return Identity(*cluster.rsplit("\n", 2))  # a context may be called anything
-
-
 def _one_of(alternatives: Collection[Mapping[str, Any]]) -> tuple[str, list[Any]]:
     """(condition, its values): the fields of a document equal one of these."""
     each_one = [" AND ".join(["json_extract(body, ?) IS ?"] * len(each)) for each in alternatives]
     pairs = [(f'$."{field}"', wanted) for each in alternatives for field, wanted in each.items()]
     return f"({' OR '.join(each_one)})", [value for pair in pairs for value in pair]
-
-
-def _before(at: str, age: timedelta) -> str:
-    return _sortable((datetime.fromisoformat(at) - age).isoformat())
 
 
 def _sortable(at: str) -> str:

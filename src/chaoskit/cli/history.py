@@ -112,7 +112,7 @@ def _weaknesses(
     session: Session, where: dict[str, str], cluster: str, start: datetime | None, most: int | None
 ) -> None:
     """The open weaknesses; ends as `_gated` says where there is a `most`."""
-    from chaoskit.reports.weaknesses import judged, open_weaknesses
+    from chaoskit.reports.weaknesses import judged, open_weaknesses, whereabouts
 
     with session.history() as store:
         mine = called(store, cluster) if cluster else ()
@@ -138,9 +138,11 @@ def _weaknesses(
             return
         placed = len({each.namespace for each in found}) > 1
         times = _times(out, [each.last for each in found])
+        on = whereabouts(found)
         heads = (
             "last found" if out.is_terminal else "last found (UTC)",
             "times",
+            *(["cluster"] if on else []),
             "experiment",
             "fault",
             "targets",
@@ -148,10 +150,10 @@ def _weaknesses(
             "reason",
         )
         rows = [
-            (last, str(each.times),
+            (last, str(each.times), *on[row:row + 1],
              f"{each.namespace}/{each.experiment}" if placed else each.experiment, each.fault,
              ", ".join(each.targets), id_, each.reason)
-            for last, id_, each in zip(times, ids, found, strict=True)
+            for row, (last, id_, each) in enumerate(zip(times, ids, found, strict=True))
         ]  # fmt: skip
         columns(out, heads, rows)
         next_step(out, f"chaoskit explain {found[0].run}")

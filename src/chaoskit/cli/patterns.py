@@ -12,6 +12,7 @@ from chaoskit.cli import failurepatterns
 from chaoskit.cli.belonging import given, refuse_beside, refuse_without
 from chaoskit.cli.render import columns, emit, next_step, percent, span
 from chaoskit.cli.session import Session, command, new_app
+from chaoskit.clusters import called
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -51,6 +52,13 @@ def patterns(
         list[Path] | None, typer.Option(help="With --failures: these files instead of Prometheus.")
     ] = None,
     mapping: Annotated[Path | None, typer.Option(help="What the columns of the files mean.")] = None,
+    cluster: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Only of the cluster that records know by that name, uid or address; else all.",
+        ),
+    ] = "",
 ) -> None:
     """Show how each recovery strategy did so far, which issues come back, and whether it gets faster.
 
@@ -68,6 +76,7 @@ def patterns(
                 "--data": data,
                 "--mapping": mapping,
                 "--namespace": session.asked_namespace,
+                "--cluster": cluster,
             }
         )
     )
@@ -77,7 +86,7 @@ def patterns(
     from chaoskit.recovery.patterns import recurrences, strategies
     from chaoskit.recovery.trends import trends
 
-    known = _history(session)
+    known = _history(session, cluster)
     if suggest:
         _suggest(session, known, runbooks or ())
         return
@@ -111,11 +120,12 @@ def _check(named: Collection[str]) -> None:
         refuse_beside(flag, named, but=("--failures", "--data", "--mapping"), why=why)
 
 
-def _history(session: Session) -> tuple[Attempt, ...]:
+def _history(session: Session, cluster: str) -> tuple[Attempt, ...]:
     from chaoskit.recovery.attempts import FIELDS, attempts
 
     with session.history() as store:
-        return attempts(store.find("recovery", fields=FIELDS))
+        mine = called(store, cluster) if cluster else ()
+        return attempts(store.find("recovery", any_of=mine, fields=FIELDS))
 
 
 def _table(out: Console, did: Sequence[Strategy], back: Sequence[Recurrence], went: Sequence[Period]) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from math import inf
 from types import MappingProxyType
 
-from chaoskit import kube, recovery, topology
+from chaoskit import clusters, kube, recovery, topology
 from chaoskit.acts.rehearsing import Rehearsing
 from chaoskit.acts.rescue import Hear, Rescued, nowhere
 from chaoskit.amending import early
@@ -211,7 +211,7 @@ class AutoRecovery:
         world, people = self._world, self._reach.people
         try:
             world.governor.trip(why, namespace)
-            matter = Matter.of_storm(namespace, world.cluster.name)
+            matter = Matter.of_storm(namespace, clusters.known(world.cluster))
             people.tell(matter, why, "critical", "", again=STORM_AGAIN)
         except ChaoskitError as error:
             listen(Warned(world.clock.now(), f"{why}; not everybody knows: {error.message}"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chaoskit import clusters
 from chaoskit.acts.accounts import account_of
 from chaoskit.acts.rescue import Rescued
 from chaoskit.errors import ChaoskitError, NotFound
@@ -22,7 +23,7 @@ def heed(world: World, rescued: Rescued, listen: Listener) -> None:
     It is nobody else's to tell: what it keeps others from is only its effect. Where nobody could be told, the
     listener is, and the next rescue tries again.
     """
-    matter = Matter.of_owed(rescued.account, world.cluster.name)
+    matter = Matter.of_owed(rescued.account, clusters.known(world.cluster))
     people, clock = People(world.cluster, world.clock, world.notifier), world.clock
     try:
         if not rescued.undo.left:

@@ -116,13 +116,16 @@ class Identity:
         return self.uid or self.address
 
     def same(self, other: Identity) -> bool:
-        """Whether they are one cluster: by uid where both are known, else by address.
+        """Whether they are one cluster: by uid where both are known, else by address and name.
 
-        By name, as a person knows them, where nothing else is known of one of them.
+        Several clusters may be behind one address (a proxy, a tunnel, ports of this machine). By name alone,
+        as a person knows them, where nothing else is known of one of them.
         """
-        if not (self.key and other.key):
-            return self.name == other.name
-        return self.uid == other.uid if self.uid and other.uid else self.address == other.address
+        if self.uid and other.uid:
+            return self.uid == other.uid
+        if self.key and other.key and self.address != other.address:
+            return False
+        return self.name == other.name
 
     def document(self) -> dict[str, str]:
         """As JSON."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
+from chaoskit import clusters
 from chaoskit.acts.halt import HOME
 from chaoskit.clock import Clock
 from chaoskit.documents import duration
@@ -144,7 +145,7 @@ def _told(decision: Decision, reach: Reach) -> Decision:
     if not isinstance(decision, Plan) or decision.acts:
         return decision
     again = decision.runbook.spec.on_failure.tell_again
-    known = reach.people.known(Matter.of(decision.issue, reach.cluster.name), again)
+    known = reach.people.known(Matter.of(decision.issue, clusters.known(reach.cluster)), again)
     if known is None:
         return decision
     why = escalation.known_words(known, reach.clock.now())

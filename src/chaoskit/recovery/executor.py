@@ -72,7 +72,7 @@ class _Recovery:
         self.id = self.journal.run
         self.issue = self.decision.issue
         self.stop = self.options.stop
-        self.matter = Matter.of(self.issue, self.reach.cluster.name)
+        self.matter = Matter.of(self.issue, clusters.known(self.reach.cluster))
 
     # ------------------------------------------------------------ the way
 

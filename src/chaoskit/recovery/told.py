@@ -18,7 +18,7 @@ from chaoskit.acts.accounts import Account
 from chaoskit.acts.halt import HOME
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound
-from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+from chaoskit.ports.cluster import Cluster, Identity, Object, ObjectRef
 from chaoskit.recovery.issues import PASSED_ON, Issue
 from chaoskit.recovery.symptoms import Severity
 
@@ -40,9 +40,10 @@ QUIET = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """Something that people are told of: receivers put together what has the same `key`.
+    """Something that people are told of: receivers put together what has the same `key`, or labels.
 
-    `kinds` and `severity` say how it shows: more of either is news. `labels` are facts for receivers.
+    Both say which cluster it is in: who hears of several may hear of two that are called the same. `kinds`
+    and `severity` say how it shows: more of either is news. `labels` are facts for receivers.
     """
 
     key: str
@@ -53,54 +54,54 @@ class Matter:
     labels: Mapping[str, str]
 
     @classmethod
-    def of(cls, issue: Issue, cluster: str) -> Matter:
+    def of(cls, issue: Issue, cluster: Identity) -> Matter:
         """An issue."""
         place, target = issue.target.namespace, str(issue.target)
         return cls(
-            key=f"chaoskit/{cluster}/{place}/{target}/{issue.kind}",
-            title=f"{issue.kind} of {target} in {place or cluster}",
+            key=f"chaoskit/{_known(cluster)}/{place}/{target}/{issue.kind}",
+            title=f"{issue.kind} of {target} in {place or cluster.name}",
             namespace=place,
             kinds=issue.kinds,
             severity=issue.severity,
-            labels={"issue": issue.id, "class": issue.kind, "namespace": place, "target": target},
+            labels=_labels(cluster, issue.id, issue.kind, place, target),
         )
 
     @classmethod
-    def of_storm(cls, namespace: str, cluster: str) -> Matter:
+    def of_storm(cls, namespace: str, cluster: Identity) -> Matter:
         """A mass failure in a namespace, "" in the whole cluster."""
-        where = f"namespace {namespace}" if namespace else cluster
+        where = f"namespace {namespace}" if namespace else cluster.name
         return cls(
-            key=f"chaoskit/{cluster}/{namespace}/{STORM}",
+            key=f"chaoskit/{_known(cluster)}/{namespace}/{STORM}",
             title=f"mass failure in {where}",
             namespace=namespace,
             kinds=frozenset({STORM}),
             severity=Severity.CRITICAL,
-            labels={"issue": STORM, "class": STORM, "namespace": namespace, "target": STORM},
+            labels=_labels(cluster, STORM, STORM, namespace, STORM),
         )
 
     @classmethod
-    def of_prediction(cls, namespace: str, target: str, issue: str, title: str, cluster: str) -> Matter:
+    def of_prediction(cls, namespace: str, target: str, issue: str, title: str, cluster: Identity) -> Matter:
         """A workload that is likely to fail, in this way."""
         return cls(
-            key=f"chaoskit/{cluster}/{namespace}/{target}/{FORESEEN}",
+            key=f"chaoskit/{_known(cluster)}/{namespace}/{target}/{FORESEEN}",
             title=title,
             namespace=namespace,
             kinds=frozenset({FORESEEN}),
             severity=Severity.MEDIUM,
-            labels={"issue": FORESEEN, "class": issue, "namespace": namespace, "target": target},
+            labels=_labels(cluster, FORESEEN, issue, namespace, target),
         )
 
     @classmethod
-    def of_owed(cls, account: Account, cluster: str) -> Matter:
+    def of_owed(cls, account: Account, cluster: Identity) -> Matter:
         """What a dead act left and nobody could undo."""
         place, lease = account.ref.namespace, str(account.ref)
         return cls(
-            key=f"chaoskit/{cluster}/{place}/{lease}/{OWED}",
+            key=f"chaoskit/{_known(cluster)}/{place}/{lease}/{OWED}",
             title=f"undo of {account.act} {account.id} in {place} not confirmed",
             namespace=place,
             kinds=frozenset({OWED}),
             severity=Severity.CRITICAL,
-            labels={"issue": OWED, "class": OWED, "namespace": place, "target": lease},
+            labels=_labels(cluster, OWED, OWED, place, lease),
         )
 
     @property
@@ -225,6 +226,16 @@ def seen(cluster: Cluster, clock: Clock, told: Told, *, stands: bool) -> bool:
 def forget(cluster: Cluster, told: Told) -> None:
     """It is over, and people know."""
     cluster.delete(told.matter.ref)
+
+
+def _known(cluster: Identity) -> str:
+    """What tells it from others of which the same receiver hears."""
+    return cluster.uid or "@".join(filter(None, (cluster.name, cluster.address)))
+
+
+def _labels(cluster: Identity, issue: str, kind: str, namespace: str, target: str) -> dict[str, str]:
+    where = {"cluster": cluster.name} | ({"cluster_uid": cluster.uid} if cluster.uid else {})
+    return {"issue": issue, "class": kind, "namespace": namespace, "target": target} | where
 
 
 def _told(body: Object) -> Told | None:

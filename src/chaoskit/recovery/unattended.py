@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from chaoskit import clusters
 from chaoskit.outcome import Outcome
 from chaoskit.recovery import admission, escalation
 from chaoskit.recovery.guards import Refusal
@@ -34,7 +35,7 @@ def tell(refusal: Refusal, lasted: timedelta, wanted: OnFailure, reach: Reach, r
         Unavailable: nobody took the notice: they do not know.
     """
     people, issue = reach.people, refusal.issue
-    matter = Matter.of(issue, reach.cluster.name)
+    matter = Matter.of(issue, clusters.known(reach.cluster))
     if not wanted.escalate or not is_for_a_person(refusal, lasted):
         return ""
     if people.known(matter, wanted.tell_again, idle=True) is not None:

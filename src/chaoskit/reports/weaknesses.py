@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -38,7 +39,8 @@ class Weakness:
 
     def document(self) -> dict[str, Any]:
         """The weakness as JSON."""
-        plain = {**asdict(self), "cluster_uid": self.which.uid or None, "targets": list(self.targets)}
+        where = {"cluster_uid": self.which.uid or None, "cluster_address": self.which.address or None}
+        plain = {**asdict(self), **where, "targets": list(self.targets)}
         del plain["which"]
         return plain
 
@@ -46,21 +48,35 @@ class Weakness:
 def open_weaknesses(runs: Iterable[Document]) -> tuple[Weakness, ...]:
     """Those found in these runs and not passed since, the newest first.
 
-    A run that was refused, went wrong or had no baseline says nothing either way.
+    A run that was refused, went wrong or had no baseline says nothing either way; one of which nobody knows
+    on which of several clusters it was says nothing of what was found on any of them.
     """
-    found: dict[What, list[Weakness]] = {}
-    for run in in_order(runs):
-        here = clusters.of(run)
+    ordered = in_order(runs)
+    whose = clusters.told_apart(map(clusters.of, ordered))
+    found: dict[tuple[str, What], Weakness] = {}
+    for run in ordered:
         for case in cases(run):
             what = (run["namespace"], run["name"], case.name, tuple(sorted(whom(run))))
-            known = found.get(what, [])
-            mine = [each for each in known if each.which.same(here)]
-            if case.state in {"pass", "failure"}:
-                found[what] = [each for each in known if each not in mine]
-            if case.state == "failure":
-                found[what].append(_seen(mine, what, run, case.words))
-    every = (each for several in found.values() for each in several)
-    return tuple(sorted(every, key=lambda each: (each.last, each.run), reverse=True))
+            mine = whose[clusters.of(run)], what
+            if case.state == "pass":
+                found.pop(mine, None)
+            elif case.state == "failure":
+                found[mine] = _seen(found.get(mine), what, run, case.words)
+    return tuple(sorted(found.values(), key=lambda each: (each.last, each.run), reverse=True))
+
+
+def whereabouts(found: Sequence[Weakness]) -> list[str]:
+    """How the cluster of each is called, with what tells it from others of that name; [] where it is one."""
+    whose = clusters.told_apart(each.which for each in found)
+    named = Counter(name for name, _ in {(each.cluster, whose[each.which]) for each in found})
+    if len({*whose.values()}) < 2:
+        return []
+    return [
+        f"{each.cluster} ({each.which.uid[:8] or each.which.address or 'uid unknown'})"
+        if named[each.cluster] > 1
+        else each.cluster
+        for each in found
+    ]
 
 
 def judged(runs: Iterable[Document]) -> bool:
@@ -68,12 +84,12 @@ def judged(runs: Iterable[Document]) -> bool:
     return any(case.state in {"pass", "failure"} for run in runs for case in cases(run))
 
 
-def _seen(before: Sequence[Weakness], what: What, run: Document, reason: str) -> Weakness:
-    here = clusters.of(run)
-    known = (here, *(each.which for each in before))
-    first = min((each.first for each in before), default=run["at"])
-    times = sum(each.times for each in before) + 1
-    which = max(known, key=lambda each: (bool(each.uid), bool(each.address)))
+def _seen(before: Weakness | None, what: What, run: Document, reason: str) -> Weakness:
+    which, first, times = clusters.of(run), run["at"], 1
+    name = which.name
+    if before is not None:
+        which = max(which, before.which, key=lambda each: (bool(each.uid), bool(each.address)))
+        first, times = before.first, before.times + 1
     return Weakness(
-        here.name, which, *what, first=first, last=run["at"], times=times, run=run["id"], reason=reason
+        name, which, *what, first=first, last=run["at"], times=times, run=run["id"], reason=reason
     )

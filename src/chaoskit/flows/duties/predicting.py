@@ -6,7 +6,7 @@ from collections.abc import Collection
 from functools import cache
 from math import inf
 
-from chaoskit import prediction
+from chaoskit import clusters, prediction
 from chaoskit.errors import ChaoskitError, NoSamples
 from chaoskit.events import Unwatched
 from chaoskit.flows import learning
@@ -97,7 +97,7 @@ class Alarms:
         if self._people.notifier is None or now - before < AGAIN:
             return before
         matter = Matter.of_prediction(
-            each.namespace, each.target, each.issue, _title(each), self._cluster.name
+            each.namespace, each.target, each.issue, _title(each), clusters.known(self._cluster)
         )
         try:
             self._people.tell(matter, "; ".join(each.reasons), "warning", "", again=AGAIN)
