@@ -213,7 +213,11 @@ def test_a_mapping_of_which_the_index_does_not_tell_yet_was_not_edited(tmp_path:
     collected(Prometheus(), tmp_path)
     index = tmp_path / "collection.json"
     index.write_text(json.dumps({**json.loads(index.read_text()), "mapping": told}))
-    assert collected(Prometheus(), tmp_path).new == 0
+    with pytest.raises(errors.CannotStart, match="token expired"):
+        collected(Prometheus(token_until=T0 + timedelta(minutes=70)), tmp_path, minutes=90, jobs=1)
+    assert len(json.loads(index.read_text())["chunks"]) == 7
+    assert collected(Prometheus(), tmp_path, minutes=90).new == 2
+    assert collected(Prometheus(), tmp_path, minutes=90).new == 0
 
 
 def test_a_signal_that_is_refused_is_missing_and_told_once(tmp_path: Path) -> None:
