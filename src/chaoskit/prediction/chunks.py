@@ -133,7 +133,8 @@ class Folder:
         if self._mapping not in ours:
             raise errors.InvalidInput(
                 f"{path / MAPPING} was edited since: it would be overwritten",
-                hint="keep it under another name, and read the files by that",
+                hint=f'keep it under another name, with files: ["*Z.{sheets.SUFFIXES[asked.form]}"],'
+                " and read the files by that, those that are collected later, too",
             )
 
     @property
