@@ -68,7 +68,7 @@ def check_events(
     if useless := _useless(told, inside, lost, blocks):
         if not unlabelled:
             raise useless
-        return [useless.message]
+        return [f"{useless.message}; what the history itself does not tell counts as healthy"]
     names = _some([each.target or "(no name)" for each in lost])
     name = "name" if len(lost) > 1 else "names"
     return [f"{_events(len(lost))} {name} nobody in the data then: {names}"] * bool(lost)
