@@ -66,6 +66,12 @@ def test_a_name_that_leads_out_of_the_store_is_refused_before_anything_is_read(t
     assert (ended.code, "'../../../esc' is no name of a model" in ended.err) == (2, True)
 
 
+@pytest.mark.parametrize("place", [("-n", "shop"), ("-A",)], ids=" ".join)
+def test_files_are_learned_without_a_place_beside_them(tmp_path: Path, place: tuple[str, ...]) -> None:
+    ended = CommandLine(tmp_path)("train", "--data", "nowhere", "--mapping", "nowhere.yaml", *place)
+    assert (ended.code, "and --data do not go together" in ended.err) == (2, True)
+
+
 @pytest.mark.parametrize("command", [("predict",), ("patterns", "--failures")])
 def test_what_is_strange_about_files_is_told(tmp_path: Path, command: tuple[str, ...]) -> None:
     (tmp_path / "m.yaml").write_text(

@@ -94,6 +94,16 @@ def test_no_color_holds_on_a_terminal_too(chaoskit: CommandLine) -> None:
     assert not colours.search(ended.out)
 
 
+@pytest.mark.parametrize("forced", ["FORCE_COLOR", "TTY_COMPATIBLE"])
+@pytest.mark.parametrize("words", [("faults",), ("faults", "show", "pod-delete")])
+def test_colours_that_are_forced_into_a_pipe_bring_no_other_lines(
+    stranger: CommandLine, words: tuple[str, ...], forced: str
+) -> None:
+    plain, coloured = stranger(*words), stranger(*words, env={forced: "1"})
+    assert ESCAPE.search(coloured.out)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured.out) == plain.out
+
+
 def test_quiet_says_nothing_but_the_result(chaoskit: CommandLine, write: Write) -> None:
     ended = chaoskit("run", write("x.yaml", too_wide()), "--yes", "--quiet")
     assert ended.err == ""

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
+from tests.commandline import Terminal
 
 from chaoskit import events
 from chaoskit.cli.progress import _Json, _Live, _live, _Plain, line_of
@@ -93,6 +94,14 @@ def test_on_a_terminal_what_is_under_way_is_redrawn_until_it_is_settled() -> Non
     assert "BROKEN" in printed[0]
 
 
+def test_on_a_terminal_the_last_line_of_a_fault_is_told_once_each_time_it_comes_to_it() -> None:
+    printed: list[str] = []
+    live = _Live(lambda text: printed.append(text.plain), lambda _text: None)
+    for second, done in ((58, 58), (60, 60), (61, 60), (62, 61), (90, 2), (150, 60)):
+        live.hear(progress(second, done))
+    assert printed == [" 0:02  ● memory hog       60 of 60 s", " 1:32  ● memory hog       60 of 60 s"]
+
+
 def step(seconds: float, name: str, run: str = "") -> events.Step:
     return events.Step(at(seconds), name, "done", run=run)
 
@@ -143,6 +152,13 @@ def test_the_clock_is_that_of_the_run_from_its_beginning() -> None:
     assert _clocks(step(90, "rescue"), begun, step(127, "undo", run="a")) == ["0:00", "0:27"]
 
 
+def test_what_belongs_to_no_run_is_told_by_the_clock_of_the_one_heard_last() -> None:
+    begun, other = events.Begun(at(100), "web", run="a"), step(110, "undo written", "b")
+    stopping = events.Step(at(122), "stopping", "note")
+    assert _clocks(begun, stopping, step(121, "undo", "a")) == ["0:22", "0:22"]
+    assert _clocks(begun, other, stopping, step(125, "undo", "a")) == ["0:00", "0:12", "0:25"]
+
+
 def test_lines_come_in_order_however_late_a_look_is_back() -> None:
     assert _clocks(step(0, "x"), step(12, "y"), measured(11, False)) == ["0:00", "0:12", "0:12"]
 
@@ -160,12 +176,32 @@ def test_as_json_nothing_of_an_event_is_lost() -> None:
     }
 
 
+def _on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> tuple[Terminal, Session]:
+    mine = Terminal()
+    monkeypatch.setattr(sys, "stderr", mine)
+    monkeypatch.setenv("TERM", "xterm")
+    settings = load_settings({}, environment={})
+    return mine, Session(settings, Format.TABLE, ProgressFormat.AUTO, False, False, False)
+
+
+def test_what_a_turn_makes_the_screen_forget_does_not_stand_beneath_its_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen, session = _on_a_terminal(monkeypatch)
+    with _live(session) as (hear, _aside):
+        hear(progress(0, 2))
+        hear(measured(1, True))
+        hear(step(5, "undo"))
+        before, after = screen.getvalue().split("✔ undo")
+    assert "holds" in before
+    assert "2 of 60 s" in after
+    assert "holds" not in after
+
+
 def test_whoever_asks_amid_a_live_display_has_the_terminal_for_himself(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    settings, mine = load_settings({}, environment={}), sys.stderr
-    session = Session(settings, Format.TABLE, ProgressFormat.AUTO, False, False, False)
+    mine, session = _on_a_terminal(monkeypatch)
     with _live(session) as (hear, aside):
         hear(events.Step(START, "undo", "done", "confirmed"))
         assert sys.stderr is not mine

@@ -104,6 +104,13 @@ def test_a_table_fits_and_every_word_of_it_is_there(width: int) -> None:
     assert any("57m ahead" in line for line in lines)
 
 
+def test_an_id_is_not_broken_while_anything_else_can_be() -> None:
+    rows = (ROWS[0], ("57m ahead", "prediction", "1m8h7mb2w3kp", "leak productcatalogservice", "rules", ""))
+    lines = [line for row in laid_out((*rows, ROWS[2]), 60, -1) for line in row]
+    assert max(map(len, lines)) <= 60
+    assert any(" 1m8h7mb2w3kp " in line for line in lines)
+
+
 def test_names_break_where_they_have_a_hyphen_or_a_slash() -> None:
     rows = [("what", "of"), ("deployment/recommendations", "x" * 18)]
     assert laid_out(rows, 40, -1)[1] == [f"deployment/{' ' * 11}{'x' * 18}", "recommendations"]

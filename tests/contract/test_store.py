@@ -17,7 +17,7 @@ import pytest
 
 from chaoskit import clusters
 from chaoskit.adapters.spool import SpoolingStore
-from chaoskit.adapters.sqlite import NEWEST, NEXT, SqliteStore
+from chaoskit.adapters.sqlite import BEGINS, NEWEST, NEXT, SqliteStore
 from chaoskit.amending import AMENDED, early
 from chaoskit.errors import InvalidInput, UnknownName
 from chaoskit.newer import KnownStore
@@ -275,6 +275,13 @@ def test_clusters_and_their_newest_are_found_without_reading_records(tmp_path: P
     with closing(sqlite3.connect(tmp_path / "store.db")) as db:
         ((*_, how),) = db.execute(f"EXPLAIN QUERY PLAN {query}", ("run", "gone")).fetchall()
     assert re.search(r"INDEX documents_by_cluster \(kind=\? AND <expr>[=>]\?\)", how), how
+
+
+def test_what_begins_with_an_id_is_found_without_reading_records(tmp_path: Path) -> None:
+    SqliteStore(tmp_path / "store.db").close()
+    with closing(sqlite3.connect(tmp_path / "store.db")) as db:
+        ((*_, how),) = db.execute(f"EXPLAIN QUERY PLAN {BEGINS}", ("run", "a", "b")).fetchall()
+    assert "PRIMARY KEY (kind=? AND id>? AND id<?)" in how
 
 
 def test_what_is_no_number_is_kept_all_the_same(tmp_path: Path) -> None:

@@ -33,8 +33,12 @@ CREATE INDEX IF NOT EXISTS documents_by_cluster ON documents (kind, {_OF}, at);
 """
 
 _PRUNES = 3600.0
+_LAST = chr(0x10FFFF)
+"""No letter comes after it."""
 NEXT = f"SELECT min({_OF}) FROM documents WHERE kind = ? AND {_OF} > ?"
 """The next cluster, from one to the other: by the index, so that what lives and what is gone cost nothing."""
+BEGINS = "SELECT id, body FROM documents WHERE kind = ? AND id >= ? AND id < ? ORDER BY id LIMIT 2"
+"""What begins with an id, up to what is beyond all that does: by the key, whatever else is kept."""
 NEWEST = f"SELECT max(at) FROM documents WHERE kind = ? AND {_OF} = ?"
 
 
@@ -210,10 +214,7 @@ def _there(db: sqlite3.Connection, kind: str, id_: str) -> Document | None:
 
 def _one(db: sqlite3.Connection, kind: str, wanted: str) -> tuple[str, str]:
     """(id, body) of the document with that id, or the only one whose id begins so."""
-    rows: list[tuple[str, str]] = db.execute(
-        "SELECT id, body FROM documents WHERE kind = ? AND substr(id, 1, ?) = ? ORDER BY id LIMIT 2",
-        (kind, len(wanted), wanted),
-    ).fetchall()
+    rows: list[tuple[str, str]] = db.execute(BEGINS, (kind, wanted, wanted + _LAST)).fetchall()
     exact = [row for row in rows if row[0] == wanted]
     found = exact or rows
     if len(found) != 1 or not wanted:

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from chaoskit.cli.render import ago, columns, emit, next_step
-from chaoskit.cli.session import Session, command, new_app
+from chaoskit.cli.render import ago, columns, console, emit, next_step
+from chaoskit.cli.session import Format, Session, command, new_app
 from chaoskit.clusters import called
+from chaoskit.errors import CannotStart, Unavailable, UnknownName
 from chaoskit.outcome import Outcome
-from chaoskit.ports.store import Document
+from chaoskit.ports.store import Document, Store
 
 app = new_app(__doc__)
 
@@ -27,10 +28,8 @@ class Kind(StrEnum):
     PREDICTION = "prediction"
 
 
-_ID = 8
-"""The fewest letters of an id that are shown: the time, to the hundredth of a second at least."""
-_ID_OF_MANY = 12
-"""Those of a prediction: the time, and letters of chance."""
+_ID = 10
+"""The fewest letters of an id that are shown: nine for the millisecond when it began, one of chance."""
 
 _ALL: dict[str, dict[str, Any]] = {"run": {}, "recovery": {}, "prediction": {"alarmed": True}}
 """What is shown of each kind. A look predicts for every workload: the quiet ones would hide all others."""
@@ -89,8 +88,9 @@ def history(
         without = (
             0 if found else sum(len(store.find(one, only, fields=("id",))) for one, only in _ALL.items())
         )
-    found.sort(key=lambda each: (each["at"], each["id"]), reverse=True)
-    newest = found[:limit]
+        found.sort(key=lambda each: (each["at"], each["id"]), reverse=True)
+        newest = found[:limit]
+        ids = _ids(session, store, [each["id"] for each in newest])
     asked = (
         where
         | ({"cluster": cluster} if cluster else {})
@@ -98,7 +98,7 @@ def history(
         | _lately(since)
     )
     document = {"records": newest, "left_out": sum(number for _, number in parts)}
-    emit(session, "history", document, lambda out: _table(out, newest, asked, without))
+    emit(session, "history", document, lambda out: _table(out, newest, ids, asked, without))
 
 
 def _lately(hours: float) -> dict[str, str]:
@@ -114,7 +114,8 @@ def _weaknesses(
     with session.history() as store:
         mine = called(store.aside, cluster) if cluster else ()
         runs, left_out = store.parted("run", where, any_of=mine, since=start)
-    found, known = open_weaknesses(runs), judged(runs)
+        found, known = open_weaknesses(runs), judged(runs)
+        ids = _ids(session, store, [each.run for each in found])
     outcome = Outcome.DONE if most is None else _gated(len(found) > most, known=known, left_out=left_out)
     document = {
         "outcome": outcome.value,
@@ -133,7 +134,6 @@ def _weaknesses(
             return
         placed = len({each.namespace for each in found}) > 1
         times = _times(out, [each.last for each in found])
-        runs = _ids(out, [{"id": each.run, "kind": "run"} for each in found])
         heads = (
             "last found" if out.is_terminal else "last found (UTC)",
             "times",
@@ -146,8 +146,8 @@ def _weaknesses(
         rows = [
             (last, str(each.times),
              f"{each.namespace}/{each.experiment}" if placed else each.experiment, each.fault,
-             ", ".join(each.targets), run, each.reason)
-            for last, run, each in zip(times, runs, found, strict=True)
+             ", ".join(each.targets), id_, each.reason)
+            for last, id_, each in zip(times, ids, found, strict=True)
         ]  # fmt: skip
         columns(out, heads, rows)
         next_step(out, f"chaoskit explain {found[0].run}")
@@ -163,7 +163,9 @@ def _gated(too_many: bool, *, known: bool, left_out: int) -> Outcome:
     return Outcome.BELOW_THRESHOLD if known and not left_out else Outcome.CANNOT_START
 
 
-def _table(out: Any, records: list[Document], asked: dict[str, str], without: int) -> None:
+def _table(
+    out: Any, records: list[Document], ids: Sequence[str], asked: dict[str, str], without: int
+) -> None:
     """The records; where nothing is as it was `asked` for, how many there are `without` that."""
     if not records:
         named = ", ".join(f"{name} {value}" for name, value in asked.items())
@@ -171,14 +173,14 @@ def _table(out: Any, records: list[Document], asked: dict[str, str], without: in
         out.print(f"nothing of {named}; without that {there}" if asked and without else "nothing yet")
         next_step(out, "chaoskit history" if without else "chaoskit demo", but=("namespace",))
         return
-    listed(out, records)
+    listed(out, records, ids)
     next_step(out, f"chaoskit show {records[0]['id']} --trace")
 
 
-def listed(out: Any, records: Sequence[Document]) -> None:
-    """A row for each record; on a terminal without what all have or nobody needs, whole in a pipe."""
+def listed(out: Any, records: Sequence[Document], ids: Sequence[str]) -> None:
+    """A row for each record, by that id; on a terminal without what all have or nobody needs."""
     several = len({each["namespace"] for each in records}) > 1
-    times, ids = _times(out, [each["at"] for each in records]), _ids(out, records)
+    times = _times(out, [each["at"] for each in records])
     rows: list[tuple[str, ...]] = [
         (at, each["kind"], id_, what(each, placed=several), ended(each), why(each))
         for at, id_, each in zip(times, ids, records, strict=True)
@@ -208,19 +210,38 @@ def _times(out: Any, at: Sequence[str]) -> list[str]:
     return [f"{each.astimezone(UTC):%Y-%m-%d %H:%M:%S}" for each in moments]
 
 
-def _ids(out: Any, records: Sequence[Document]) -> list[str]:
-    """As much of each id as tells it from the others, for a person; in a pipe all of it.
+def _ids(session: Session, store: Store, whole: Sequence[str]) -> list[str]:
+    """As much of each id as `letters` says, for a person; all of it in a pipe and for programs."""
+    if session.output is not Format.TABLE or not console(session).is_terminal:
+        return [*whole]
+    enough = letters(store, whole)
+    return [id_[:enough] for id_ in whole]
 
-    Predictions of one look begin alike, and those that are not shown as well.
+
+def letters(store: Store, whole: Sequence[str]) -> int:
+    """So many letters of each of these ids that `show` finds its record by them: they can be pasted.
+
+    They tell it from every record of the store that `show` looks through, of whatever kind, shown or not:
+    what began in parallel begins alike, and predictions of one look have but chance to tell them apart.
     """
-    whole = [each["id"] for each in records]
-    if not out.is_terminal:
-        return whole
-    enough = next(
-        size for size in range(_ID, len(max(whole, key=len)) + _ID)
-        if len({each[:size] for each in whole}) == len({*whole})
-    )  # fmt: skip
-    return [each["id"][: max(enough, _ID_OF_MANY if each["kind"] == "prediction" else 0)] for each in records]
+    found = _ID
+    for id_ in whole:
+        while found < len(id_) and not _names(store, id_[:found], id_):
+            found += 1
+    return found
+
+
+def _names(store: Store, beginning: str, id_: str) -> bool:
+    """Whether whoever pastes the beginning is shown that very record."""
+    from chaoskit.cli.show import find_record
+
+    try:
+        found = find_record(store, beginning)
+    except Unavailable:
+        raise
+    except (UnknownName, CannotStart):  # several begin so, or a newer chaoskit's does
+        return False
+    return bool(found["id"] == id_)
 
 
 def what(document: Document, *, placed: bool = False) -> str:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, TextIO
 
 from chaoskit import events
@@ -85,11 +86,18 @@ class _Timed:
         self._began: dict[str, datetime] = {}
         self._latest: dict[str, datetime] = {}
         self._names: dict[str, str] = {}
+        self._told: dict[str, object] = {}
+        self._heard = ""
+        """The run that told something last; none, as long as no run has."""
 
     def since_start(self, event: events.Event) -> str:
-        """By the clock of its run, as `show` tells it; never back: a slow look is told once it is there."""
-        began = self._began.setdefault(event.run, event.at)
-        latest = self._latest[event.run] = max(event.at, self._latest.get(event.run, event.at))
+        """By the clock of its run, as `show` tells it; never back: a slow look is told once it is there.
+
+        What belongs to no run is told by the clock of the one heard last: it comes amid that.
+        """
+        run = self._heard = event.run or self._heard
+        began = self._began.setdefault(run, event.at)
+        latest = self._latest[run] = max(event.at, self._latest.get(run, event.at))
         return clock_time((latest - began).total_seconds())
 
     def line(self, event: events.Event) -> str | None:
@@ -99,6 +107,15 @@ class _Timed:
         line, name = line_of(event), self._names.get(event.run, "")
         return f"{name}  {line}" if line is not None and name and len(self._names) > 1 else line
 
+    def repeats(self, event: events.Event) -> bool:
+        """A condition that holds as before, or progress of what was told already, is no news."""
+        key, news = _news(event)
+        if not key:
+            return False
+        key += event.run
+        known, self._told[key] = self._told.get(key), news
+        return known == news
+
 
 class _Plain(_Timed):
     """One line each, in order, the time in front; nothing is redrawn."""
@@ -107,23 +124,13 @@ class _Plain(_Timed):
         super().__init__()
         self._out = out
         self._details = details
-        self._told: dict[str, object] = {}
 
     def hear(self, event: events.Event) -> None:
         line, since = self.line(event), self.since_start(event)
-        if line is None or (self._repeats(event) and not self._details):
+        if line is None or (self.repeats(event) and not self._details):
             return
         self._out.write(f"{since:>5}  {line}\n")
         self._out.flush()
-
-    def _repeats(self, event: events.Event) -> bool:
-        """A condition that holds as before, or progress of what was told already, is no news."""
-        key, news = _news(event)
-        if not key:
-            return False
-        key += event.run
-        known, self._told[key] = self._told.get(key), news
-        return known == news
 
 
 def _news(event: events.Event) -> tuple[str, object]:
@@ -170,10 +177,12 @@ def _live(session: Session) -> Iterator[tuple[events.Listener, Aside]]:
             finally:
                 live.start()
 
-        yield _Live(live.console.print, live.update).hear, aside
+        yield _Live(live.console.print, partial(live.update, refresh=True)).hear, aside
 
 
 class _Live(_Timed):
+    """What is printed stands above what was drawn last: `update` draws at once."""
+
     def __init__(self, print_: Callable[[Text], None], update: Callable[[Text], None]) -> None:
         super().__init__()
         self._print = print_
@@ -197,7 +206,8 @@ class _Live(_Timed):
             self._looks |= {place} if isinstance(event, events.Measured) else set()
         under_way = "\n".join(f"       {each}" for each in self._under_way.values())
         self._update(Text(under_way, no_wrap=True, overflow="ellipsis"))
-        if settled:  # above what is under way now
+        told = isinstance(event, events.Progress) and self.repeats(event)
+        if settled and not told:  # above what is under way now
             style = _STYLES.get(event.mark, "") if isinstance(event, events.Step) else "dim"
             self._print(Text(f"{since:>5}  {line}", style=style))
 

@@ -51,11 +51,16 @@ def console(session: Session, *, stderr: bool = False) -> Console:
     """A console on stdout or stderr; without colours where asked, in a pipe and with ``NO_COLOR``.
 
     Lines are never cut: what does not break its own to fit (`columns`, `told`), a terminal breaks.
+    ``FORCE_COLOR`` brings colours into a pipe and nothing else: no window is there that lines had to fit.
     """
     from rich.console import Console
 
+    forced = Console(stderr=stderr)  # a terminal in a pipe too, where colours are forced
+    colours: Any = forced.color_system
     return Console(
         stderr=stderr,
+        force_terminal=None if forced.file.isatty() else False,
+        color_system=colours,
         no_color=session.no_color or None,
         soft_wrap=True,
         highlight=False,

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chaoskit.cli import measured
+from chaoskit.cli.belonging import given, refuse_beside
 from chaoskit.cli.render import emit, next_step
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from rich.console import Console
 
@@ -111,6 +111,8 @@ def train(
 
     from chaoskit.prediction import Objectives, Options, check_name
 
+    places = {"--all-namespaces": everywhere, "--namespace": session.asked_namespace}
+    _check(given({"--data": data, "--mapping": mapping, **places}))
     if name:
         check_name(name)
     measured.check_writable(out)
@@ -127,8 +129,6 @@ def train(
         scheduler=scheduler,
     )
     wanted = _Wanted(name, options, objectives, chaos, promote, thorough)
-    if everywhere and (data or mapping):
-        raise InvalidInput("of files every namespace is learned", hint="leave -A out")
     fitted, told_before = (
         _from_files(session, data, mapping, wanted)
         if data or mapping
@@ -148,6 +148,12 @@ def train(
         measured.write(fitted.report, out, title, command=command_, facts=_facts(options))
     place = " -A" if everywhere else measured.pasted(data, mapping)
     emit(session, "training", _plain(fitted), lambda console: _table(console, fitted, place, told_before))
+
+
+def _check(named: Collection[str]) -> None:
+    """Files are given without a place beside them; `InvalidInput` unless so."""
+    for flag in ("--data", "--mapping"):
+        refuse_beside(flag, named, but=("--data", "--mapping"), why="of files every namespace is learned")
 
 
 def _facts(options: Options) -> dict[str, Any]:
