@@ -282,3 +282,23 @@ def test_a_document_within_a_document_quotes_no_more_of_its_secrets() -> None:
     assert "hunter2secret" not in str(told)
     (outer,) = parse('text: "a: ${password}"', "x.yaml", variables={"password": "hunter2secret"})
     assert [each.secrets for each in within(outer, ("text",))[0]] == [{"hunter2secret"}]
+
+
+@pytest.mark.parametrize(
+    ("secret", "told"),
+    [
+        ("0123456712", {"0123456712", "21913034"}),
+        ("0x1234abcd", {"0x1234abcd", "305441741"}),
+        ("1_234_567_8", {"1_234_567_8", "12345678"}),
+        (" 12345678.50 # of the shop", {"12345678.50 # of the shop", "12345678.50", "12345678.5"}),
+        (r"shop\UFFFFFFFF", {r"shop\UFFFFFFFF"}),
+        (r"shop\U00110000", {r"shop\U00110000"}),
+        ("0x" + "f" * 9000, {"0x" + "f" * 9000}),
+        ("tomorrow", {"tomorrow"}),
+    ],
+)
+def test_a_secret_is_known_as_the_number_that_it_is_read_as(secret: str, told: set[str]) -> None:
+    (found,) = parse("a: '${password}'", "x.yaml", variables={"password": secret})
+    assert {each for each in found.secrets if each == each.strip()} == told
+    if secret[0] == "0":
+        assert parse("a: ${password}", "x.yaml", variables={"password": secret})[0].secrets == told

@@ -49,6 +49,31 @@ def test_a_store_with_nothing_else_is_read_to_its_end(tmp_path: Path) -> None:
     opened.close()
 
 
+@pytest.mark.parametrize(("limit", "expected"), [(1, 2), (2, 2), (3, 3), (0, 3)])
+def test_only_those_among_what_is_shown_are_counted(store: KnownStore, limit: int, expected: int) -> None:
+    store.put(run(id="1aaa000000000003", at=at(1.5), schema_version=99))
+    found, left_out = store.parted("run", limit=limit)
+    assert (len(found), left_out) == (limit or 4, expected)
+    assert len(store.left_out) == expected
+
+
+def test_what_is_asked_aside_is_not_told(store: KnownStore) -> None:
+    assert len(store.aside.find("run")) == 4
+    assert store.left_out == ()
+
+
+def test_the_history_reads_no_more_than_it_shows_and_tells_one_number(stranger: CommandLine) -> None:
+    store = SqliteStore(stranger.home / "state/store.db")
+    store.load([run(id=f"1old00000000000{n}", at=at(9000 + n)) for n in range(4)])
+    store.load([*NEWER, run(id="1ddd000000000004", at=at(9002.5), schema_version=99)])
+    store.close()
+    for limit, expected in ((1, 0), (2, 1), (4, 1), (5, 3)):
+        ended = stranger("history", "--limit", limit, "--cluster", "kind-dev", "-o", "json")
+        told = {0: "", 1: "! 1 record is", 3: "! 3 records are"}[expected]
+        assert (len(ended.json["records"]), ended.json["left_out"]) == (min(limit, 4), expected)
+        assert (ended.err.startswith(told), bool(ended.err)) == (True, bool(told)), ended.err
+
+
 @pytest.mark.parametrize(
     ("version", "expected"), [(None, False), (1, False), (99, True), ("2", True), ([2], True)]
 )
@@ -102,7 +127,7 @@ def test_a_gate_on_weaknesses_asks_for_no_more_than_the_runs_that_it_judges(stra
     store.load([run(), *(run(id=f"1{n}", schema_version=99, **more) for n, more in enumerate(others))])
     store.close()
     ended = stranger("history", "--weaknesses", "--fail-above", 0, "-n", "shop", "--cluster", "kind-dev")
-    assert (ended.code, ended.out) == (0, "no open weakness\n")
+    assert (ended.code, ended.out, ended.err) == (0, "no open weakness\n", "")
     assert stranger("history", "--weaknesses", "--fail-above", 0).code == 4
 
 

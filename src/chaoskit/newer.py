@@ -61,31 +61,38 @@ class KnownStore:
         fields: Collection[str] = (),
     ) -> tuple[Document, ...]:
         """Those that match and are known, the newest first; of more, as many as `limit` allows."""
-        wanted = dict.fromkeys((*fields, *_CHECKED)) if fields else ()
-        asked = limit
-        while True:
-            found = self._store.find(
-                kind, where, any_of=any_of, since=since, limit=asked, fields=tuple(wanted)
-            )
-            known = [each for each in found if not newer(each)]
-            if not limit or len(known) >= limit or len(found) < asked:
-                break
-            asked += 2 * (len(found) - len(known))
-        self._left_out |= {f"{each['kind']} {each['id']}" for each in found if newer(each)}
-        chosen = known[:limit] if limit else known
-        return tuple({name: each[name] for name in fields} if fields else each for each in chosen)
+        return self.parted(kind, where, any_of=any_of, since=since, limit=limit, fields=fields)[0]
 
-    def unread(
+    def parted(
         self,
         kind: str = "",
         where: Mapping[str, Any] | None = None,
         *,
         any_of: Collection[Mapping[str, Any]] = (),
         since: datetime | None = None,
-    ) -> int:
-        """How many match that a newer chaoskit has kept."""
-        found = self._store.find(kind, where, any_of=any_of, since=since, fields=_CHECKED)
-        return sum(map(newer, found))
+        limit: int = 0,
+        fields: Collection[str] = (),
+    ) -> tuple[tuple[Document, ...], int]:
+        """What `find` finds, and how many that match lie among them and were left out."""
+        wanted = dict.fromkeys((*fields, *_CHECKED)) if fields else ()
+        asked = limit
+        while True:
+            found = self._store.find(
+                kind, where, any_of=any_of, since=since, limit=asked, fields=tuple(wanted)
+            )
+            passed = sum(map(newer, found))
+            if not limit or len(found) - passed >= limit or len(found) < asked:
+                break
+            asked += 2 * passed
+        known, passed_over = _parted(found, limit)
+        self._left_out |= {f"{each['kind']} {each['id']}" for each in passed_over}
+        chosen = ({name: each[name] for name in fields} if fields else each for each in known)
+        return tuple(chosen), len(passed_over)
+
+    @property
+    def aside(self) -> KnownStore:
+        """The same store for a question whose answer nobody is shown: what it leaves out is not told here."""
+        return KnownStore(self._store)
 
     def latest(self, kind: str, where: Mapping[str, Any] | None = None) -> Document | None:
         """The newest that matches and is known, or None."""
@@ -111,3 +118,14 @@ class KnownStore:
     def left_out(self) -> tuple[str, ...]:
         """Kind and id of each that was not read so far, as ``run 1a2b``: a newer chaoskit has kept it."""
         return tuple(sorted(self._left_out))
+
+
+def _parted(found: Iterable[Document], limit: int) -> tuple[list[Document], list[Document]]:
+    """The first that are known, `limit` of them (0: all), and those that are not and lie among them."""
+    known: list[Document] = []
+    others: list[Document] = []
+    for each in found:
+        if limit and len(known) == limit:
+            break
+        (others if newer(each) else known).append(each)
+    return known, others

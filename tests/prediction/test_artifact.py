@@ -161,8 +161,9 @@ def test_a_model_of_the_longest_name_is_promoted_and_calibrated_like_any_other(
         assert name == f"{base}-1-calibrated-{number}"
         artifact.save(good, tmp_path / name, state=tmp_path)
     assert len(registry.names(tmp_path)) == 4
-    with pytest.raises(errors.InvalidInput, match="is no name of a model"):
+    with pytest.raises(errors.InvalidInput, match="is no name of a model") as caught:
         registry.calibrated_name("x" * 220)
+    assert caught.value.hint == "train or import the model under a shorter name"
 
 
 def test_a_model_that_could_not_be_saved_whole_is_none(trained: Trained, tmp_path: Path) -> None:

@@ -452,7 +452,7 @@ def events(folder: Path, *targets: str, more: str = "") -> Dataset:
 
 def test_events_that_name_nobody_are_told(tmp_path: Path) -> None:
     found = events(tmp_path, "web-1", "WEB-1", "deployment/web-2", "DB", "WEB-1", "", "*", "pod/web-1")
-    assert found.notes == ("4 events name nobody in the data: WEB-1, DB, (no name)",)
+    assert found.notes == ("4 events name nobody in the data then: WEB-1, DB, (no name)",)
 
 
 def test_an_event_of_another_time_names_whom_it_likes(tmp_path: Path) -> None:
@@ -464,53 +464,81 @@ def test_an_event_of_another_time_names_whom_it_likes(tmp_path: Path) -> None:
 
 def test_events_all_of_which_name_nobody_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        errors.InvalidInput, match="none of the 2 events names anybody in the data: nobody, API"
+        errors.InvalidInput, match="none of the 2 events names anybody in the data then: nobody, API"
     ) as caught:
         events(tmp_path, "nobody", "API")
     assert "web-1, web-2" in caught.value.hint
 
 
-def stretches(folder: Path, *lines: str, more: str = "", unlabelled: bool = False) -> Dataset:
-    """An hour of web-old, ten hours later one of web-new, and these lines of events."""
-    hours = [
-        f"2026-01-01T{hour}:{m:02}:00Z,{pod},1\n" for hour, pod in OLD_AND_NEW.items() for m in range(60)
-    ]
+def stretches(
+    folder: Path, *lines: str, more: str = "", unlabelled: bool = False, old: str = "00"
+) -> Dataset:
+    """In that hour web-old, at twelve for an hour web-new, and these lines of events."""
+    pods = {old: "web-old", "12": "web-new"}
+    hours = [f"2026-01-01T{hour}:{m:02}:00Z,{pod},1\n" for hour, pod in pods.items() for m in range(60)]
     (folder / "m.csv").write_text("at,pod,cpu\n" + "".join(hours))
     (folder / "e.csv").write_text("start,end,target,issue,kind\n" + "".join(lines))
     return read([folder], mapping(folder, f"{SIGNALS}events: {{file: e.csv{more}}}\n"), unlabelled=unlabelled)
 
 
-OLD_AND_NEW = {"00": "web-old", "12": "web-new"}
 OLD, NEW, ANYBODY = (
     f"2026-01-01T12:{m}:00Z,2026-01-01T12:{m + 5}:00Z,{pod},x,{kind}\n"
     for m, pod, kind in ((10, "web-old", "told"), (30, "web-new", "told"), (50, "*", "other"))
 )
 
 
-def test_an_event_of_a_pod_that_is_in_the_data_at_another_time_names_nobody(tmp_path: Path) -> None:
-    assert stretches(tmp_path, OLD, NEW).notes == ("1 event names nobody in the data: web-old",)
-    with pytest.raises(errors.InvalidInput, match="1 event names nobody in the data: web-old"):
-        stretches(tmp_path, OLD)
+@pytest.mark.parametrize(("old", "blocks"), [("00", 2), ("11", 1)])
+def test_an_event_of_a_pod_that_is_in_the_data_at_another_time_names_nobody(
+    tmp_path: Path, old: str, blocks: int
+) -> None:
+    found = stretches(tmp_path, OLD, NEW, old=old)
+    assert (found.notes, len(found.blocks)) == (("1 event names nobody in the data then: web-old",), blocks)
+    labelled = label(found, DETECT)
+    assert ([each.workload for each in labelled.events], labelled.positives) == (["deployment/web-new"], 6)
+    with pytest.raises(errors.InvalidInput, match="1 event names nobody in the data then: web-old"):
+        stretches(tmp_path, OLD, old=old)
+
+
+@pytest.mark.parametrize(("minute", "learned"), [("03", True), ("04", False)])
+def test_a_pod_that_died_of_it_is_named_by_an_event_that_begins_within_five_minutes(
+    tmp_path: Path, minute: str, learned: bool
+) -> None:
+    found = stretches(tmp_path, OLD.replace("12:10", f"12:{minute}"), NEW, old="11")
+    events = label(found, DETECT).events
+    assert (len(events), found.notes == ()) == (2, True) if learned else (1, False)
+
+
+@pytest.mark.parametrize(("start", "end"), [("10:45", "10:50"), ("13:05", "13:10")])
+def test_an_event_just_outside_the_data_names_who_is_there_at_that_edge(
+    tmp_path: Path, start: str, end: str
+) -> None:
+    pod = "web-old" if start < "12" else "web-new"
+    lines = [f"2026-01-01T{start}:00Z,2026-01-01T{end}:00Z,{each},x,told\n" for each in (pod, "nobody")]
+    found = stretches(tmp_path, *lines, old="11")
+    assert found.notes == ("1 event names nobody in the data then: nobody",)
+    assert label(found, DETECT).events == ()
 
 
 @pytest.mark.parametrize("more", ["", ", where: {kind: told}, censored: {kind: other}"])
 def test_an_event_of_everybody_does_not_excuse_that_the_others_name_nobody(tmp_path: Path, more: str) -> None:
-    with pytest.raises(errors.InvalidInput, match="1 event names nobody in the data: web-old"):
+    with pytest.raises(errors.InvalidInput, match="1 event names nobody in the data then: web-old"):
         stretches(tmp_path, OLD, ANYBODY, more=more)
     assert stretches(tmp_path, NEW, ANYBODY, more=more).notes == ()
 
 
 def test_where_nothing_is_learned_from_events_it_is_told_that_they_say_nothing(tmp_path: Path) -> None:
     (found,) = stretches(tmp_path, OLD, unlabelled=True).notes
-    assert found == "1 event names nobody in the data: web-old"
+    healthy = "; what the history itself does not tell counts as healthy"
+    assert found == f"1 event names nobody in the data then: web-old{healthy}"
     (found,) = stretches(tmp_path, NEW.replace("2026", "2027"), unlabelled=True).notes
     assert found.startswith("the one event does not lie within the data: it is at")
+    assert found.endswith(healthy)
 
 
 def test_chaos_elsewhere_is_no_mistake(tmp_path: Path) -> None:
     assert events(tmp_path, "node/worker-1", more=", meaning: chaos").notes == ()
     assert events(tmp_path, "redis", more=", meaning: chaos").notes == (
-        "1 event names nobody in the data: redis",
+        "1 event names nobody in the data then: redis",
     )
 
 

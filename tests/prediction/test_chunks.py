@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from array import array
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from chaoskit import errors, events
 from chaoskit.adapters.prometheus import refusal
@@ -194,18 +196,38 @@ def test_a_mapping_of_somebody_else_is_not_overwritten(tmp_path: Path) -> None:
     assert ((tmp_path / "mapping.yaml").read_text(), source.asked) == ("mine\n", [])
 
 
-def test_a_mapping_that_was_edited_since_is_not_overwritten(tmp_path: Path) -> None:
-    collected(Prometheus(), tmp_path)
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_mapping_that_was_edited_since_is_not_overwritten(form: Form, tmp_path: Path) -> None:
+    collected(Prometheus(), tmp_path, form=form)
     mapping, source = tmp_path / "mapping.yaml", Prometheus()
     edited = mapping.read_text() + "events: {file: incidents.csv}\n"
     mapping.write_text(edited)
     with pytest.raises(errors.InvalidInput, match=r"mapping\.yaml was edited since") as caught:
-        collected(source, tmp_path)
+        collected(source, tmp_path, form=form)
     assert (mapping.read_text(), source.asked) == (edited, [])
     assert "keep it under another name" in caught.value.hint
     mapping.rename(tmp_path / "mine.yaml")
-    collected(source, tmp_path)
+    collected(source, tmp_path, form=form)
     assert edited.startswith(mapping.read_text())
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_mapping_that_is_kept_as_the_hint_says_reads_what_is_collected_later(
+    form: Form, tmp_path: Path
+) -> None:
+    mapping = collected(Prometheus(), tmp_path, form=form).mapping
+    mapping.write_text(mapping.read_text() + "events: {file: incidents.csv}\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        collected(Prometheus(), tmp_path, form=form)
+    pattern = re.search(r"files: \[.*\]", caught.value.hint)
+    assert pattern
+    mine = mapping.rename(tmp_path / "mine.yaml")
+    written = yaml.safe_load(mine.read_text()) | yaml.safe_load(pattern[0])
+    mine.write_text(yaml.safe_dump(written))
+    (tmp_path / "incidents.csv").write_text("start,end,target,issue\n")
+    collected(Prometheus(), tmp_path, minutes=180, form=form)
+    found, all_ = (read([tmp_path], load_mapping(each)) for each in (mine, mapping))
+    assert [each.length for each in found.blocks] == [each.length for each in all_.blocks] == [180]
 
 
 @pytest.mark.parametrize("told", ["", "of another moment"])
@@ -213,7 +235,11 @@ def test_a_mapping_of_which_the_index_does_not_tell_yet_was_not_edited(tmp_path:
     collected(Prometheus(), tmp_path)
     index = tmp_path / "collection.json"
     index.write_text(json.dumps({**json.loads(index.read_text()), "mapping": told}))
-    assert collected(Prometheus(), tmp_path).new == 0
+    with pytest.raises(errors.CannotStart, match="token expired"):
+        collected(Prometheus(token_until=T0 + timedelta(minutes=70)), tmp_path, minutes=90, jobs=1)
+    assert len(json.loads(index.read_text())["chunks"]) == 7
+    assert collected(Prometheus(), tmp_path, minutes=90).new == 2
+    assert collected(Prometheus(), tmp_path, minutes=90).new == 0
 
 
 def test_a_signal_that_is_refused_is_missing_and_told_once(tmp_path: Path) -> None:

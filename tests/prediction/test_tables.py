@@ -13,7 +13,7 @@ from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.folds import by_time
 from chaoskit.prediction.labels import Target, label
 from chaoskit.prediction.mapping import Mapping, load_mapping
-from chaoskit.prediction.tables import read
+from chaoskit.prediction.tables import files, read
 from chaoskit.prediction.training import digest
 from chaoskit.prediction.values import moment
 
@@ -316,3 +316,23 @@ def test_a_mapping_is_wide_or_tidy(tmp_path: Path) -> None:
     with pytest.raises(errors.InvalidInput) as caught:
         load_mapping(path)
     assert "wide or tidy" in caught.value.problems[0].expected
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["*Z.csv"], ["1Z.csv", "2Z.csv"]),
+        (["2Z.csv", "*Z.csv"], ["2Z.csv", "1Z.csv"]),
+        (["[1].csv"], ["[1].csv"]),
+        (["[12]Z.csv"], ["1Z.csv", "2Z.csv"]),
+        (["*.parquet"], ["*.parquet"]),
+    ],
+)
+def test_a_file_is_named_or_fits_a_pattern(tmp_path: Path, names: list[str], expected: list[str]) -> None:
+    for name in ("2Z.csv", "1Z.csv", "[1].csv", "events.csv"):
+        (tmp_path / name).touch()
+    assert [path.name for path in files([tmp_path], names)] == expected
+    assert files([tmp_path], names, required=False) == [tmp_path / e for e in expected if "parquet" not in e]
+    given = sorted(tmp_path.iterdir())
+    fitting = [path for path in given if path.name in expected]
+    assert files(given, names) == (fitting or given)

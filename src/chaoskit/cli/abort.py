@@ -67,7 +67,7 @@ def _asked(session: Session, known: Sequence[Account], wanted: str) -> Account |
     """What is under way and has that id; or how what had it has ended.
 
     Raises:
-        InvalidInput: there are several; or a store is named that does not exist: reading makes none.
+        InvalidInput: there are several; or a flag names a store that does not exist: reading makes none.
         UnknownName: there was none, as far as cluster and history tell.
     """
     from chaoskit.acts.accounts import named

@@ -79,15 +79,12 @@ def history(
         _weaknesses(session, where, cluster, start, fail_above)
         return
     with session.history() as store:
-        mine = called(store, cluster) if cluster else ()
-        found = [
-            each
+        mine = called(store.aside, cluster) if cluster else ()
+        parts = [
+            store.parted(one, where | only, any_of=mine, since=start, limit=limit)
             for one, only in kinds.items()
-            for each in store.find(one, where | only, any_of=mine, since=start, limit=limit)
         ]
-        left_out = sum(
-            store.unread(one, where | only, any_of=mine, since=start) for one, only in kinds.items()
-        )
+        found = [each for known, _ in parts for each in known]
         without = (
             0 if found else sum(len(store.find(one, only, fields=("id",))) for one, only in _ALL.items())
         )
@@ -100,7 +97,7 @@ def history(
         | ({} if kind is Kind.ALL else {"kind": kind.value})
         | _lately(since)
     )
-    document = {"records": newest, "left_out": left_out}
+    document = {"records": newest, "left_out": sum(number for _, number in parts)}
     emit(session, "history", document, lambda out: _table(out, newest, ids, asked, without))
 
 
@@ -115,9 +112,8 @@ def _weaknesses(
     from chaoskit.reports.weaknesses import judged, open_weaknesses, whereabouts
 
     with session.history() as store:
-        mine = called(store, cluster) if cluster else ()
-        runs = store.find("run", where, any_of=mine, since=start)
-        left_out = store.unread("run", where, any_of=mine, since=start)
+        mine = called(store.aside, cluster) if cluster else ()
+        runs, left_out = store.parted("run", where, any_of=mine, since=start)
         found, known = open_weaknesses(runs), judged(runs)
         ids = _ids(session, store, [each.run for each in found])
     outcome = Outcome.DONE if most is None else _gated(len(found) > most, known=known, left_out=left_out)

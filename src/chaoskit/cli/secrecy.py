@@ -27,10 +27,10 @@ def forget() -> None:
 
 def learn_variables(variables: Mapping[str, str]) -> None:
     """The values of those whose names call them secret are hidden from now on, in whatever form."""
-    if found := secret_variables(variables):
-        from chaoskit.documents.hiding import as_read
+    if secret_variables(variables):
+        from chaoskit.documents import secrets_of_variables
 
-        _KNOWN.update(as_read(found))
+        _KNOWN.update(secrets_of_variables(variables))
 
 
 def learn(documents: Iterable[Document]) -> None:

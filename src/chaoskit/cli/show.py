@@ -112,7 +112,7 @@ def kept_end(session: Session, wanted: str, otherwise: ChaoskitError) -> End:
 
     Raises:
         ChaoskitError: what is to be said `otherwise`, where it has no such run or recovery.
-        InvalidInput: a store is named that does not exist: reading makes none.
+        InvalidInput: a flag names a store that does not exist: reading makes none.
         CannotStart: the store does not answer, or a newer chaoskit has kept it.
     """
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from chaoskit.documents.building import Written, build, each, refuse
 from chaoskit.documents.durations import Duration, duration, seconds
 from chaoskit.documents.places import Document, Location, Place, Step, closest, nearest, shown, spelled
-from chaoskit.documents.reading import dump, parse, read, survey, unnamed
+from chaoskit.documents.reading import dump, parse, read, secrets_of_variables, survey, unnamed
 from chaoskit.documents.within import TEMPLATE, within
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "read",
     "refuse",
     "seconds",
+    "secrets_of_variables",
     "shown",
     "spelled",
     "survey",

@@ -150,10 +150,22 @@ def _parsed(text: str, path: str, variables: Mapping[str, str] | None) -> Iterat
     secrets = frozenset[str]()
     used = frozenset(each["name"] for each in _VARIABLE.finditer(text) if not each["escape"])
     if variables is not None:
-        secrets = as_read(secret_variables({name: v for name, v in variables.items() if name in used}))
+        given = {name: value for name, value in variables.items() if name in used}
+        secrets = secrets_of_variables(given)
         text = _filled(text, path, variables)
     for each in pieces(text, path, filled=variables is not None, secrets=secrets):
         yield replace(each, secrets=secrets, variables=used)
+
+
+def secrets_of_variables(given: Mapping[str, str]) -> frozenset[str]:
+    """What their names call secret, as it is and as YAML reads it where it was put in."""
+    return as_read(secret_variables(given), _bare)
+
+
+def _bare(word: str) -> object:
+    """What a word without quotes is read as; `YAMLError` where it is not what it looks like."""
+    value: object = _Loader(word).get_single_data()
+    return value
 
 
 def unnamed(documents: Iterable[Document], given: Iterable[str]) -> tuple[Problem, ...]:

@@ -127,12 +127,14 @@ class Folder:
                 hint="choose another --out",
             )
         self._known = {each.start: each for each in map(_chunk, found.get("chunks", []))}
-        self._mapping = str(found.get("mapping", ""))
+        self._mapping = _digest(path / MAPPING)
         # One that was written just before the index, or before the index told of it, is what its chunks say.
-        if _digest(path / MAPPING) not in {"", self._mapping, hashlib.sha256(self._read_by()).hexdigest()}:
+        ours = {"", str(found.get("mapping", "")), hashlib.sha256(self._read_by()).hexdigest()}
+        if self._mapping not in ours:
             raise errors.InvalidInput(
                 f"{path / MAPPING} was edited since: it would be overwritten",
-                hint="keep it under another name, and read the files by that",
+                hint=f'keep it under another name, with files: ["*Z.{sheets.SUFFIXES[asked.form]}"],'
+                " and read the files by that, those that are collected later, too",
             )
 
     @property

@@ -12,6 +12,7 @@ less than a horizon before the data or the pod ends.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -179,7 +180,7 @@ def _events(index: int, block: Block, failures: Iterable[LabelRecord]) -> Iterat
     for record in failures:
         rows = rows_of(block, record)
         first, last = _span(block, record)
-        if rows and first <= last:
+        if first <= last and means_anybody(block, record):
             yield Event(
                 index, rows, first, last, record.issue or "other", record.start, record.end,
                 block.rows[rows[0]].workload, block.rows[rows[0]].namespace, record.fault,
@@ -269,6 +270,17 @@ def rows_of(block: Block, record: LabelRecord) -> tuple[int, ...]:
         for index, row in enumerate(block.rows)
         if target in {"*", *names_of(row)} and record.namespace in {"", row.namespace}
     )
+
+
+def means_anybody(block: Block, record: LabelRecord) -> bool:
+    """Whether a row that it means is there then: has a sample while it lasts, or was not yet gone before it.
+
+    Of a time just outside the block, who is there at that edge is there then.
+    """
+    first, last = _span(block, record)
+    lately = math.ceil(STALE.total_seconds() / block.step)
+    then = slice(max(0, min(first, block.length) - lately), max(0, last) + 1)
+    return bool(present(block.values[list(rows_of(block, record)), :, then]).any())
 
 
 def names_of(row: Row) -> tuple[str, ...]:

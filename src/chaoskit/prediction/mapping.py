@@ -159,7 +159,7 @@ class Target(_Written):
 
 
 class Mapping(_Written):
-    """A mapping file (kind: DataMapping)."""
+    """A mapping file (kind: DataMapping); `files` are names, or patterns for what comes later, too."""
 
     api_version: Literal["chaoskit.io/v1"] = pydantic.Field(alias="apiVersion")
     kind: Literal["DataMapping"]

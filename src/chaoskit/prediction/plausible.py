@@ -11,7 +11,7 @@ import numpy as np
 from chaoskit import errors
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction.dataset import Block
-from chaoskit.prediction.labels import rows_of
+from chaoskit.prediction.labels import means_anybody
 from chaoskit.records import LabelRecord
 from chaoskit.signals import BY_NAME
 
@@ -68,11 +68,10 @@ def check_events(
     if useless := _useless(told, inside, lost, blocks):
         if not unlabelled:
             raise useless
-        return [useless.message]
+        return [f"{useless.message}; what the history itself does not tell counts as healthy"]
     names = _some([each.target or "(no name)" for each in lost])
-    return [f"{_events(len(lost))} name{'' if len(lost) > 1 else 's'} nobody in the data: {names}"] * bool(
-        lost
-    )
+    name = "name" if len(lost) > 1 else "names"
+    return [f"{_events(len(lost))} {name} nobody in the data then: {names}"] * bool(lost)
 
 
 def _useless(
@@ -91,15 +90,16 @@ def _useless(
     known = _some([row.pod for block in blocks for row in block.rows])
     who = f"none of the {len(named)} events names anybody" if len(named) > 1 else "1 event names nobody"
     return errors.InvalidInput(
-        f"{who} in the data: {names}",
-        hint=f"pods there are called {known}; a target is a pod, a workload, kind/workload or {ALL}",
+        f"{who} in the data then: {names}",
+        hint=f"pods there are called {known}, each in its time;"
+        f" a target is a pod, a workload, kind/workload or {ALL}",
     )
 
 
 def _means(each: LabelRecord, blocks: Sequence[Block]) -> bool:
     """Whether it means a row that is there then; chaos on a node has none."""
     node = each.meaning == "chaos" and each.target.startswith("node/")
-    return node or any(_inside(each, block) and rows_of(block, each) for block in blocks)
+    return node or any(_inside(each, block) and means_anybody(block, each) for block in blocks)
 
 
 def _inside(each: LabelRecord, block: Block) -> bool:

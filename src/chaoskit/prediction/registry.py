@@ -114,14 +114,14 @@ def usable(name: str, *, longest: int = LONGEST) -> bool:
     return bare(name) and len(name.encode()) <= longest
 
 
-def check_name(name: str, *, longest: int = LONGEST) -> None:
+def check_name(name: str, *, longest: int = LONGEST, hint: str = "choose one with --name") -> None:
     """Models may be called after it; a whole name, on which nothing but a number is hung, may be longer.
 
     Raises:
         InvalidInput: they may not.
     """
     if not usable(name, longest=longest):
-        raise errors.InvalidInput(f"{name!r} is no name of a model", hint="choose one with --name")
+        raise errors.InvalidInput(f"{name!r} is no name of a model", hint=hint)
 
 
 def calibrated_name(name: str) -> str:
@@ -131,7 +131,7 @@ def calibrated_name(name: str) -> str:
         InvalidInput: it is too long for a copy.
     """
     base = re.sub(r"(-calibrated-[0-9]+)+$", "", name) + "-calibrated"
-    check_name(base, longest=LONGEST + HUNG)
+    check_name(base, longest=LONGEST + HUNG, hint="train or import the model under a shorter name")
     return base
 
 

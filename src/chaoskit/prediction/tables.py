@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -67,19 +69,32 @@ def lacking_events(paths: Sequence[Path], mapping: mappings.Mapping) -> str:
     if not mapping.events:
         return ""
     name = mapping.events.file
-    bare = [path for path in paths if path.is_dir() and not (path / name).exists()]
+    bare = [path for path in paths if path.is_dir() and not files([path], [name], required=False)]
     if not bare and not files(paths, [name], required=False):
         bare = list(paths)
     return f"no {name} in {', '.join(map(str, bare))}" if bare else ""
 
 
 def files(paths: Sequence[Path], names: Sequence[str], *, required: bool = True) -> list[Path]:
-    """Of folders the named files, of files those with such a name, or all when none has one."""
-    found = [path / name for path in paths if path.is_dir() for name in names]
-    found = [path for path in found if required or path.exists()]
+    """Of folders the files named so, each once; of files those with such a name, or all when none has one.
+
+    A name may be a pattern (``*Z.csv.gz``), which stands for what fits it in the folder, in order of names.
+    """
+    found = [each for path in paths if path.is_dir() for name in names for each in _fitting(path, name)]
+    found = [path for path in dict.fromkeys(found) if required or path.exists()]
     plain = [path for path in paths if not path.is_dir()]
-    named = [path for path in plain if path.name in names]
+    named = [
+        path for path in plain if any(path.name == name or fnmatchcase(path.name, name) for name in names)
+    ]
     return found + (named or (plain if required and not found else []))
+
+
+def _fitting(folder: Path, name: str) -> list[Path]:
+    """What is named so there, or else fits; the name itself where nothing does."""
+    if (folder / name).exists():
+        return [folder / name]
+    fitting = glob.glob(name, root_dir=folder)  # noqa: PTH207 - `Path.glob` refuses an absolute pattern
+    return [folder / each for each in sorted(fitting) or [name]]
 
 
 # -- from lines to values ------------------------------------------------------------------------------
