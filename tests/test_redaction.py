@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from chaoskit.redaction import compared, redacted, scrubbed, secrets_in
+from chaoskit.redaction import compared, nameless, redacted, scrubbed, secrets_in
 
 
 def test_what_looks_secret_is_hidden_and_nothing_else() -> None:
@@ -106,6 +106,22 @@ def test_what_a_secret_of_kubernetes_holds_is_hidden_under_every_key_and_whereve
     assert hidden[1] == {"said": "(hidden) (hidden)", "mode": "on"}
     settings = {"kind": "ConfigMap", "data": {"a": "nobody-knows"}}
     assert redacted(settings) == settings
+
+
+def test_what_a_name_of_a_thing_tells_is_hidden_in_its_own_place_alone() -> None:
+    document = {"dbPassword": "payments", "target": "deployment/Payments-db", "said": "payments, hunter2!"}
+    hidden = {**document, "dbPassword": "(hidden)", "said": "payments, (hidden)"}
+    assert redacted(document, ["hunter2!"], ["deployment/Payments-db"]) == hidden
+    assert redacted(document)["said"] == "(hidden), hunter2!"
+    assert nameless(["payments", "ayment", "payments2"], ["shop", "Payments"]) == {"payments2"}
+    assert compared(document, document, (), ["payments"])[0]["said"] == document["said"]
+
+
+def test_a_time_stays_one_whatever_is_secret() -> None:
+    at = "2026-05-04T03:00:00.000001+00:00"
+    document = {"password": "2026-05-04", "at": at, "said": f"at {at}"}
+    hidden = {"password": "(hidden)", "at": at, "said": "at (hidden)T03:00:00.000001+00:00"}
+    assert redacted(document) == hidden
 
 
 def test_of_two_objects_it_is_seen_that_a_secret_differs_and_not_how() -> None:

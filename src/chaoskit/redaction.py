@@ -127,14 +127,17 @@ def is_address(url: str) -> bool:
         return False
 
 
-def redacted(value: Any, secrets: Iterable[str] = ()) -> Any:
-    """The same JSON, scrubbed, of these `secrets` too; what its names hide is hidden in every text of it."""
-    return _without(value, frozenset(secrets) | frozenset(secrets_in(value)))
+def redacted(value: Any, secrets: Iterable[str] = (), names: Iterable[str] = ()) -> Any:
+    """The same JSON, scrubbed, of these `secrets` too; what its fields hide is hidden in every text of it.
+
+    What these `names` of things tell anyway is hidden in its own place alone; times stay as they are.
+    """
+    return _without(value, nameless((*secrets, *secrets_in(value)), names))
 
 
-def compared(now: Any, then: Any, secrets: Iterable[str] = ()) -> tuple[Any, Any]:
+def compared(now: Any, then: Any, secrets: Iterable[str] = (), names: Iterable[str] = ()) -> tuple[Any, Any]:
     """Both, redacted of what is secret in either; what is hidden and not the same says of which it is."""
-    known = frozenset(secrets).union(secrets_in([now, then]))
+    known = nameless((*secrets, *secrets_in([now, then])), names)
     return _apart(now, then, _without(now, known), _without(then, known))
 
 
@@ -149,6 +152,16 @@ def _apart(now: Any, then: Any, told: Any, meant: Any) -> tuple[Any, Any]:
         ends = told[len(pairs) :], meant[len(pairs) :]
         return [*(pair[0] for pair in pairs), *ends[0]], [*(pair[1] for pair in pairs), *ends[1]]
     return (f"{told} (now)", f"{meant} (run)") if told == meant and now != then else (told, meant)
+
+
+def nameless(secrets: Iterable[str], names: Iterable[str]) -> frozenset[str]:
+    """Those of these secrets that no name of a thing tells, in whatever letters.
+
+    A database's user may be called as its service. Who looked for that everywhere would hide what runs,
+    targets and weaknesses are known by, and would keep no secret: the names are there to be read.
+    """
+    told = [name.lower() for name in names]
+    return frozenset(each for each in secrets if not any(each.lower() in name for name in told))
 
 
 def secrets_in(value: Any) -> Iterator[str]:
@@ -179,9 +192,13 @@ def _decoded(held: Any) -> Iterator[str]:
         return
 
 
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+"""A time as records have it: with its day hidden nobody could read them."""
+
+
 def _without(value: Any, secrets: frozenset[str]) -> Any:
     if isinstance(value, str):
-        return scrubbed(value, secrets)
+        return value if _MOMENT.fullmatch(value) else scrubbed(value, secrets)
     if isinstance(value, Mapping):
         return {key: _entry(value, key, secrets) for key in value}
     if isinstance(value, list | tuple):

@@ -28,7 +28,7 @@ def offline(documents: Sequence[Document]) -> None:
 
     texts: list[str] = []
     for trial in trials(documents):
-        sent = [dump(redacted(body, trial.secrets)) for body in rehearsal.offline(trial)]
+        sent = [dump(redacted(body, trial.secrets, trial.names)) for body in rehearsal.offline(trial)]
         texts += sent or [f"# {trial.name} changes what it finds in the cluster: --dry-run server shows it\n"]
     sys.stdout.write("---\n".join(texts))
 
@@ -38,16 +38,15 @@ def show_difference(session: Session, plans: Sequence[Plan], cluster: Cluster) -
     from chaoskit.experiments import rehearsal
 
     for each in plans:
-        secrets = each.trial.secrets
         for words in each.prepared.changes:
-            session.say(scrubbed(f"~ {words}", secrets))
-        if found := rehearsal.difference(rehearsal.objects(each), cluster, secrets):
+            session.say(scrubbed(f"~ {words}", each.secrets))
+        if found := rehearsal.difference(rehearsal.objects(each), cluster, each.secrets, each.names):
             session.say(found.rstrip())
 
 
 def tried(session: Session, plans: Sequence[Plan], cluster: Cluster) -> int:
     """The exit code of what checks and server say to the plans; nothing was kept."""
-    from chaoskit.cli.plan import secrets_of
+    from chaoskit.cli.plan import names_of, secrets_of
     from chaoskit.experiments import rehearsal
 
     sent = [each for plan in plans for each in rehearsal.tried(plan, cluster)]
@@ -61,7 +60,8 @@ def tried(session: Session, plans: Sequence[Plan], cluster: Cluster) -> int:
         "objects": [{"object": each.body, "complaint": each.complaint} for each in sent],
     }
     secrets = secrets_of(plans)
-    emit(session, "dry-run", redacted(document, secrets), lambda out: _table(out, plans, sent, secrets))
+    told = redacted(document, secrets, names_of(plans))
+    emit(session, "dry-run", told, lambda out: _table(out, plans, sent, secrets))
     return outcome.exit_code
 
 

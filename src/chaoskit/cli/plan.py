@@ -18,7 +18,7 @@ from chaoskit.cli.validate import VariableFiles, Variables, checked
 from chaoskit.cli.writing import STDOUT
 from chaoskit.documents import dump
 from chaoskit.outcome import Outcome, gravest
-from chaoskit.redaction import redacted, scrubbed
+from chaoskit.redaction import nameless, redacted, scrubbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -73,7 +73,7 @@ def plan(
         plans = plans_of(runtime, documents, namespace)
         steady = [] if rbac else _steady(runtime, plans)
     if rbac:
-        bodies = redacted(rights.manifests(plans), secrets_of(plans))
+        bodies = redacted(rights.manifests(plans), secrets_of(plans), names_of(plans))
         text = "---\n".join(map(dump, bodies))
         if session.output is Format.TABLE:
             sys.stdout.write(text)
@@ -96,14 +96,19 @@ def plan(
         ],
     }
     following = f"chaoskit run --plan {shlex.quote(str(out or whole))}"
-    told = redacted(document, secrets_of(plans))
+    told = redacted(document, secrets_of(plans), names_of(plans))
     emit(session, "plans", told, lambda to: show(to, plans, following, steady))
     raise typer.Exit(outcome.exit_code)
 
 
 def secrets_of(plans: Sequence[Plan]) -> frozenset[str]:
     """What of their documents is hidden in all that is said of them."""
-    return frozenset(secret for each in plans for secret in each.trial.secrets)
+    return nameless((secret for each in plans for secret in each.secrets), names_of(plans))
+
+
+def names_of(plans: Sequence[Plan]) -> frozenset[str]:
+    """What things are called by in them, which is never hidden."""
+    return frozenset(name for each in plans for name in each.names)
 
 
 def kept(home: Path, name: str) -> Path:
@@ -156,7 +161,7 @@ def show(
     """Each plan as a block, with its steady state as it is now; the last line is the command that follows."""
     steady = steady or [()] * len(plans)
     for each, now in zip(plans, steady, strict=True):
-        say = partial(_say, out, each.trial.secrets)
+        say = partial(_say, out, each.secrets)
         say(f"plan {each.hash}  ", _title(each), style="bold")
         for fault, selection in each.selections.items():
             if not selection.missing:

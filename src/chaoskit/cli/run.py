@@ -234,10 +234,10 @@ def _run_all(
     parallel: int,
     fail_fast: bool,
 ) -> Sequence[RunRecord]:
+    from chaoskit.experiments.trials import secrets_of
     from chaoskit.flows.chaos_engine import AIChaosEngine
 
-    secrets = frozenset(secret for each in trials for secret in each.secrets)
-    with session.listening(secrets) as listen, undoing(listen, runtime.clock) as stop:
+    with session.listening(secrets_of(trials)) as listen, undoing(listen, runtime.clock) as stop:
         records = AIChaosEngine(runtime.world).run_all(
             trials,
             parallel=parallel,

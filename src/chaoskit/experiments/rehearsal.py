@@ -72,18 +72,21 @@ def _tried(body: Object, cluster: Cluster) -> Sent:
     return Sent(body)
 
 
-def difference(bodies: Iterable[Object], cluster: Cluster, secrets: Collection[str] = ()) -> str:
+def difference(
+    bodies: Iterable[Object], cluster: Cluster, secrets: Collection[str] = (), names: Collection[str] = ()
+) -> str:
     """A unified diff from what is in the cluster now to these objects; "" when there is none.
 
-    What is secret in them, by name or among `secrets`, is hidden; where it changes, that can be seen.
+    What is secret in them, by their fields or among `secrets`, is hidden, but for what `names` of things
+    tell; where it changes, that can be seen.
     """
-    return "".join(_difference(body, cluster, secrets) for body in bodies)
+    return "".join(_difference(body, cluster, secrets, names) for body in bodies)
 
 
-def _difference(body: Object, cluster: Cluster, secrets: Collection[str]) -> str:
+def _difference(body: Object, cluster: Cluster, secrets: Collection[str], names: Collection[str]) -> str:
     ref = kube.ref_of(body)
     there = kube.found(cluster, ref)
-    now, run = compared({} if there is None else _wanted(there), _wanted(body), secrets)
+    now, run = compared({} if there is None else _wanted(there), _wanted(body), secrets, names)
     present = "" if there is None else dump(now)
     name = f"{ref} in {ref.namespace}" if ref.namespace else str(ref)
     lines = difflib.unified_diff(

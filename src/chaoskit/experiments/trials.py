@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +14,8 @@ from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.spec import KIND, Experiment, experiment_of
 from chaoskit.ports.cluster import Object
-from chaoskit.redaction import secrets_in
+from chaoskit.records import WORDS
+from chaoskit.redaction import nameless, secrets_in
 from chaoskit.steadystate.conditions import Condition
 
 
@@ -73,7 +74,18 @@ class Trial:
     @property
     def secrets(self) -> frozenset[str]:
         """What of it nobody is to read in outputs, reports and history, wherever it stands there."""
-        return self.hidden.union(secrets_in((self.document, *self.beside)))
+        return nameless((*self.hidden, *secrets_in((self.document, *self.beside))), self.names)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What its documents call things by, and chaoskit's own words: no secret, whatever a Secret holds."""
+        spec = self.document.get("spec") or {}
+        said = (*map(spec.get, ("targets", "appinfo", "selectors", "chaosServiceAccount")), self.asked)
+        own = (each for body in (self.document, *self.beside) for each in _called(body))
+        watched = (
+            word for each in self.conditions for word in (each.workload, each.namespace(self.namespace))
+        )
+        return frozenset((*_words(said), *own, *watched, *self.faults, *WORDS)) - {""}
 
     @property
     def experiments(self) -> tuple[Mapping[str, Any], ...]:
@@ -95,6 +107,27 @@ class Trial:
     def _beside(self, kind: str, name: str) -> Object | None:
         same = (b for b in self.beside if b["kind"] == kind and b["metadata"]["name"] == name)
         return next(same, None)
+
+
+def _called(body: Mapping[str, Any]) -> Iterator[str]:
+    """The names of an object and its namespace."""
+    meta = body.get("metadata") or {}
+    return _words([meta.get(field) for field in ("name", "namespace")])
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Every text of this JSON, but for the keys of it."""
+    if isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _words(each)
+    elif isinstance(value, str):
+        yield value
+
+
+def secrets_of(trials: Sequence[Trial]) -> frozenset[str]:
+    """What of these trials is hidden in all that is said of them together."""
+    names = [name for each in trials for name in each.names]
+    return nameless((secret for each in trials for secret in each.secrets), names)
 
 
 def load(
