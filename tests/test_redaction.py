@@ -108,6 +108,31 @@ def test_what_a_secret_of_kubernetes_holds_is_hidden_under_every_key_and_whereve
     assert redacted(settings) == settings
 
 
+KEY = "-----BEGIN KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEF\n" * 4 + "-----END KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (base64.b64encode(b"hunter2pass\n").decode(), "hunter2pass"),  # echo ... | base64
+        (base64.b64encode(b"hunter2pass").decode() + "\n", "hunter2pass"),  # a block
+        (base64.b64encode(b"hunter2pass").decode() + "\n", "aHVudGVyMnBhc3M="),
+        (base64.encodebytes(KEY.encode()).decode(), KEY.strip()),  # in lines of 76
+        (base64.encodebytes(KEY.encode()).decode(), base64.b64encode(KEY.encode()).decode()),
+        (base64.encodebytes(KEY.encode()).decode(), KEY.splitlines()[1]),
+    ],
+)
+def test_what_a_secret_of_kubernetes_holds_is_known_however_it_was_written(held: str, said: str) -> None:
+    for field, value in (("data", held), ("stringData", base64.b64decode(held).decode())):
+        secret = {"kind": "Secret", "metadata": {"name": "s"}, field: {"a": value}}
+        assert redacted([secret, f"({said})"])[1] == "((hidden))"
+
+
+def test_the_lines_of_a_file_in_a_secret_are_words_like_any_other() -> None:
+    secret = {"kind": "Secret", "stringData": {"app.yaml": "metadata:\n  password: hunter2!\nreplicas: 3\n"}}
+    assert redacted([secret, "metadata: replicas: 3"])[1] == "metadata: replicas: 3"
+
+
 def test_what_a_name_of_a_thing_tells_is_hidden_in_its_own_place_alone() -> None:
     document = {"dbPassword": "payments", "target": "deployment/Payments-db", "said": "payments, hunter2!"}
     hidden = {**document, "dbPassword": "(hidden)", "said": "payments, (hidden)"}

@@ -8,7 +8,6 @@ as JSON escapes it. Only logs of pods may still say what the pods themselves hav
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -169,7 +168,7 @@ def secrets_in(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, each in value.items():
             if _is_held(value, key):
-                yield from _long(text for held in each.values() for text in (str(held), *_decoded(held)))
+                yield from _long(text for held in each.values() for text in _readings(str(held)))
             elif _hides(value, key):
                 yield from _long((str(each),))
             else:
@@ -184,11 +183,20 @@ def _long(values: Iterable[str]) -> Iterator[str]:
     return (each for each in values if len(each) >= SHORTEST and each != HIDDEN)
 
 
-def _decoded(held: Any) -> Iterator[str]:
-    """The text that base64 says; nothing where it is none."""
+def _readings(held: str) -> Iterator[str]:
+    """What a Secret holds, as text or in base64, whole and without what ends it; each line of a PEM."""
+    for text in (held, *_decoded(held)):
+        yield from (text, text.strip())
+        if "-----BEGIN " in text:  # the lines of other files may be any words
+            yield from (line for line in map(str.strip, text.splitlines()) if not line.startswith("-----"))
+
+
+def _decoded(held: str) -> Iterator[str]:
+    """Base64 in one line, however it was broken, and the text that it says; nothing where it is none."""
+    whole = "".join(held.split())
     try:
-        yield base64.b64decode(str(held), validate=True).decode()
-    except (binascii.Error, ValueError):
+        yield from (base64.b64decode(whole, validate=True).decode(), whole)
+    except ValueError:  # binascii.Error is one
         return
 
 
