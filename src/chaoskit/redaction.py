@@ -26,8 +26,16 @@ _IN_TEXT = (
     (re.compile(r"(?<=://)(?:[^\s/\"'@:]*:(?!\d{1,5}[/?#])[^\s\"'@]*|[^\s/\"'@]+)@"), f"{HIDDEN}@"),
     (re.compile(r"(\bauthorization[\"']?\s*[:=]\s*[\"']?)[^\"'\n]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
     (re.compile(r"(\bbearer\s+)[^\s\"',;]{4,}", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
-    # password=x, ?token=x, --api-key="x", {token=~"x"}
-    (re.compile(rf"((?:{_NAME.pattern})[\w-]*=~?\\*[\"']?)[^\s\"'&,;]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
+    # password=x, ?token=x up to where a word ends; --api-key="x y", {token=~"x"}, {token!="x"} up to the end
+    # of the quotes, which JSON may have escaped
+    (
+        re.compile(
+            rf"((?:{_NAME.pattern})[\w-]*+(?:(?:=~?|!=|!~)(\\*[\"'])|=~?+))"
+            r"(?(2)(?:(?!\2)(?:\\.|.))+|(?:\\++(?![\"'])|[^\s\"'&,;\\])+)",
+            re.IGNORECASE,
+        ),
+        rf"\g<1>{HIDDEN}",
+    ),
     # "password": "x"
     (re.compile(rf"((?:{_NAME.pattern})\w*[\"']\s*:\s*[\"'])[^\"'\n]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
 )
