@@ -165,6 +165,18 @@ def test_of_two_objects_it_is_seen_that_a_secret_differs_and_not_how() -> None:
     assert compared({}, {"a": 1}) == ({}, {"a": 1})
 
 
+def test_of_two_lists_what_has_a_name_is_compared_with_what_is_called_so() -> None:
+    a, b, other = ({"name": name, "value": f"{name}-hunter2"} for name in ("A_TOKEN", "B_TOKEN", "C_TOKEN"))
+    hidden = {"name": "B_TOKEN", "value": "(hidden)"}
+    assert compared([a, b], [b]) == ([{**a, "value": "(hidden)"}, hidden], [hidden])
+    assert compared([a, b], [b, {**a, "value": "hunter3"}]) == (
+        [{"name": "A_TOKEN", "value": "(hidden) (now)"}, hidden],
+        [hidden, {"name": "A_TOKEN", "value": "(hidden) (run)"}],
+    )
+    assert compared([a, a], [b, b])[0] == [{**a, "value": "(hidden) (now)"}] * 2
+    assert compared([{"n": 1}, a], [other])[0] == [{"n": 1}, {**a, "value": "(hidden)"}]
+
+
 def test_hiding_twice_changes_nothing() -> None:
     document = {"password": "hunter2!", "url": "https://a:hunter2!@b/c"}
     assert redacted(redacted(document)) == redacted(document)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import takewhile
 from typing import Any
@@ -155,10 +155,18 @@ def _apart(now: Any, then: Any, told: Any, meant: Any) -> tuple[Any, Any]:
         first, second = ({key: pair[n] for key, pair in both.items()} for n in (0, 1))
         return {**told, **first}, {**meant, **second}
     if isinstance(told, list) and isinstance(meant, list):
-        pairs = [_apart(*four) for four in zip(now, then, told, meant, strict=False)]
-        ends = told[len(pairs) :], meant[len(pairs) :]
-        return [*(pair[0] for pair in pairs), *ends[0]], [*(pair[1] for pair in pairs), *ends[1]]
+        keys = _names_of(now), _names_of(then)
+        here, there = keys if all(keys) else (range(len(now)), range(len(then)))
+        both_ways = zip((here, there) * 2, (now, then, told, meant), strict=True)
+        apart = _apart(*(dict(zip(way, items, strict=True)) for way, items in both_ways))
+        return list(apart[0].values()), list(apart[1].values())
     return (f"{told} (now)", f"{meant} (run)") if told == meant and now != then else (told, meant)
+
+
+def _names_of(items: Sequence[Any]) -> list[str]:
+    """What the items of a list are called, where each has a name of its own; else nothing."""
+    names: list[Any] = [each.get("name") for each in items if isinstance(each, Mapping)]
+    return names if len(items) == len({name for name in names if isinstance(name, str)}) else []
 
 
 def nameless(secrets: Iterable[str], names: Iterable[str]) -> frozenset[str]:
