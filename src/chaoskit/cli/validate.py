@@ -90,8 +90,8 @@ def _check(
         raise typer.BadParameter("name files, folders, or - for standard input")
     _known(ignore)
     read, unread = survey(files, variables=variables(var, var_files))
-    unread = unread or unnamed(read, _named(var))
     documents = sifted(read, files)
+    unread = unread or (unnamed(read, _named(var)) if documents else ())
     if not documents:
         refuse(unread)
     told = (*(Finding("error", problem) for problem in unread), *findings(documents))
@@ -159,13 +159,12 @@ def checked(
     Raises:
         InvalidInput: with every problem of every document; nothing was connected for it.
     """
-    from chaoskit.documents import refuse, unnamed
+    from chaoskit.documents import refuse
     from chaoskit.experiments.trials import documents_of, trials
 
-    documents = documents_of(files, variables=variables(var, var_files))
+    documents = documents_of(files, variables=variables(var, var_files), given=_named(var))
     if not documents:
         refuse([_nothing_in(each) for each in files])
-    refuse(unnamed(documents, _named(var)))
     trials(documents)
     agreeing(session, documents)
     return documents

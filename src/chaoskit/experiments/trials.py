@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chaoskit import kube
-from chaoskit.documents import Document, each, refuse, survey
+from chaoskit.documents import Document, each, refuse, survey, unnamed
 from chaoskit.errors import InvalidInput, Problem
 from chaoskit.experiments import bindings, lint, litmus
 from chaoskit.experiments.direct.faults import EVERY
@@ -145,17 +145,22 @@ def load(
     return trials(documents_of(paths, variables=variables), namespace=namespace, strict=strict)
 
 
-def documents_of(paths: Iterable[str], *, variables: Mapping[str, str] | None = None) -> tuple[Document, ...]:
-    """Every document of these files, folders and ``-``.
+def documents_of(
+    paths: Iterable[str], *, variables: Mapping[str, str] | None = None, given: Collection[str] = ()
+) -> tuple[Document, ...]:
+    """Every document of these files, folders and ``-``; `given` are the variables that were given by hand.
 
     Raises:
-        InvalidInput: one cannot be read; what is wrong in the others is told with it.
+        InvalidInput: one cannot be read; what is wrong in the others is told with it. Or no file speaks of
+            a variable that was given.
     """
     paths = tuple(paths)
     read, unread = survey(paths, variables=variables)
     documents = sifted(read, paths)
     if unread:
         refuse([*unread, *(one.problem for one in lint.findings(documents) if one.level == "error")])
+    if documents:
+        refuse(unnamed(read, given))
     return documents
 
 
