@@ -201,7 +201,7 @@ def _advice(out: Console, found: Sequence[PredictionRecord], *, everywhere: bool
     if found[0].probability is None:
         next_step(out, f"chaoskit train{place}")
     elif files:
-        next_step(out, f"chaoskit patterns --failures{files}")
+        next_step(out, "chaoskit patterns --failures" + files)
     else:
         next_step(out, f"chaoskit generate{place} --top 3 --out experiments")
 
