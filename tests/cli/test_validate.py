@@ -166,9 +166,10 @@ def test_a_variable_that_only_a_file_without_a_kind_uses_is_used_wherever_it_is_
     stranger: CommandLine, write: Write
 ) -> None:
     (stranger.home / "x").mkdir()
-    write("x/values.yaml", "tag: ${tag}\n")
+    write("x/values.yaml", "tag: 1\n")
     nothing = stranger("validate", "x", "--var", "other=1")
     assert (nothing.code, "there is no document in x" in nothing.err) == (2, True)
+    write("x/values.yaml", "tag: ${tag}\n")
     write("x/a.yaml", right.NATIVE)
     for words in (("validate",), ("run", "--dry-run", "client")):
         assert stranger(*words, "x", "--var", "tag=1").code == 0
