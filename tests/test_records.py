@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 
 from chaoskit.errors import InvalidInput
+from chaoskit.events import Mark
 from chaoskit.outcome import Outcome
-from chaoskit.records import Moment, RunRecord, Undo, new_id
+from chaoskit.records import WORDS, Moment, RunRecord, Undo, new_id
+from chaoskit.redaction import SHORTEST
+from chaoskit.steadystate.looks import Stage
 
 T0 = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)
 
@@ -76,6 +80,19 @@ def test_a_record_becomes_json_once_and_who_adds_to_it_adds_to_ones_own(record: 
 def test_what_is_decided_by_a_record_sees_all_of_it(record: RunRecord) -> None:
     told = replace(record, reason="password=hunter2!")
     assert told.plain() == {**told.document(), "reason": "password=hunter2!"}
+
+
+def test_what_a_record_is_found_by_is_never_hidden_in_it(record: RunRecord) -> None:
+    env = [{"name": "DB_PASSWORD", "value": "checkout"}]
+    named = replace(record, name="checkout-gone", targets=("deployment/checkout",))
+    told = replace(named, experiment={"env": env}, reason="no checkout")
+    hidden = {"experiment": {"env": [{"name": "DB_PASSWORD", "value": "(hidden)"}]}}
+    assert told.document() == told.plain() | hidden
+
+
+def test_all_that_chaoskit_says_of_a_look_is_its_own_word() -> None:
+    assert {each for each in get_args(Stage) if len(each) >= SHORTEST} <= {*WORDS}
+    assert {*Outcome, *get_args(Mark)} <= {*WORDS}
 
 
 def test_what_is_missing_in_a_kept_record_is_named() -> None:

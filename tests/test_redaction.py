@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from chaoskit.redaction import compared, redacted, scrubbed, secrets_in, spared, without
+from chaoskit.redaction import compared, nameless, redacted, scrubbed, secrets_in, spared, without
 
 
 def test_what_looks_secret_is_hidden_and_nothing_else() -> None:
@@ -109,6 +109,47 @@ def test_what_a_secret_of_kubernetes_holds_is_hidden_under_every_key_and_whereve
     assert redacted(settings) == settings
 
 
+KEY = "-----BEGIN KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEF\n" * 4 + "-----END KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (base64.b64encode(b"hunter2pass\n").decode(), "hunter2pass"),  # echo ... | base64
+        (base64.b64encode(b"hunter2pass").decode() + "\n", "hunter2pass"),  # a block
+        (base64.b64encode(b"hunter2pass").decode() + "\n", "aHVudGVyMnBhc3M="),
+        (base64.encodebytes(KEY.encode()).decode(), KEY.strip()),  # in lines of 76
+        (base64.encodebytes(KEY.encode()).decode(), base64.b64encode(KEY.encode()).decode()),
+        (base64.encodebytes(KEY.encode()).decode(), KEY.splitlines()[1]),
+    ],
+)
+def test_what_a_secret_of_kubernetes_holds_is_known_however_it_was_written(held: str, said: str) -> None:
+    for field, value in (("data", held), ("stringData", base64.b64decode(held).decode())):
+        secret = {"kind": "Secret", "metadata": {"name": "s"}, field: {"a": value}}
+        assert redacted([secret, f"({said})"])[1] == "((hidden))"
+
+
+def test_the_lines_of_a_file_in_a_secret_are_words_like_any_other() -> None:
+    secret = {"kind": "Secret", "stringData": {"app.yaml": "metadata:\n  password: hunter2!\nreplicas: 3\n"}}
+    assert redacted([secret, "metadata: replicas: 3"])[1] == "metadata: replicas: 3"
+
+
+def test_what_a_name_of_a_thing_tells_is_hidden_in_its_own_place_alone() -> None:
+    document = {"dbPassword": "payments", "target": "deployment/Payments-db", "said": "payments, hunter2!"}
+    hidden = {**document, "dbPassword": "(hidden)", "said": "payments, (hidden)"}
+    assert redacted(document, ["hunter2!"], ["deployment/Payments-db"]) == hidden
+    assert redacted(document)["said"] == "(hidden), hunter2!"
+    assert nameless(["payments", "ayment", "payments2"], ["shop", "Payments"]) == {"payments2"}
+    assert compared(document, document, (), ["payments"])[0]["said"] == document["said"]
+
+
+def test_a_time_stays_one_whatever_is_secret() -> None:
+    at = "2026-05-04T03:00:00.000001+00:00"
+    document = {"password": "2026-05-04", "at": at, "said": f"at {at}"}
+    hidden = {"password": "(hidden)", "at": at, "said": "at (hidden)T03:00:00.000001+00:00"}
+    assert redacted(document) == hidden
+
+
 def test_of_two_objects_it_is_seen_that_a_secret_differs_and_not_how() -> None:
     now = {"kind": "Secret", "data": {"a": "b2xkLXNlY3JldA==", "same": "c2FtZQ=="}, "n": [1, {"token": "x"}]}
     then = {
@@ -123,6 +164,18 @@ def test_of_two_objects_it_is_seen_that_a_secret_differs_and_not_how() -> None:
          "n": [1, {"token": "(hidden) (run)"}, 2]},
     )  # fmt: skip
     assert compared({}, {"a": 1}) == ({}, {"a": 1})
+
+
+def test_of_two_lists_what_has_a_name_is_compared_with_what_is_called_so() -> None:
+    a, b, other = ({"name": name, "value": f"{name}-hunter2"} for name in ("A_TOKEN", "B_TOKEN", "C_TOKEN"))
+    hidden = {"name": "B_TOKEN", "value": "(hidden)"}
+    assert compared([a, b], [b]) == ([{**a, "value": "(hidden)"}, hidden], [hidden])
+    assert compared([a, b], [b, {**a, "value": "hunter3"}]) == (
+        [{"name": "A_TOKEN", "value": "(hidden) (now)"}, hidden],
+        [hidden, {"name": "A_TOKEN", "value": "(hidden) (run)"}],
+    )
+    assert compared([a, a], [b, b])[0] == [{**a, "value": "(hidden) (now)"}] * 2
+    assert compared([{"n": 1}, a], [other])[0] == [{"n": 1}, {**a, "value": "(hidden)"}]
 
 
 def test_hiding_twice_changes_nothing() -> None:
@@ -149,6 +202,15 @@ def test_whether_something_is_secret_is_no_secret() -> None:
         ("b'Bearer hunter2!\\nx'", "b'Bearer (hidden)'"),
         ("psql password=hunter2! host=db", "psql password=(hidden) host=db"),
         ('up{token="hunter2!", x="y"}', 'up{token="(hidden)", x="y"}'),
+        ('--password="correct horse battery" -v', '--password="(hidden)" -v'),
+        ("--password='it is \"so\"' -v", "--password='(hidden)' -v"),
+        ('password="hunter2,hunter3" x', 'password="(hidden)" x'),
+        ('password="hunter2\\"3" x="y"', 'password="(hidden)" x="y"'),
+        ('up{token!="hunter2!", x="y"}', 'up{token!="(hidden)", x="y"}'),
+        ('up{token!~"hunter.!", x="y"}', 'up{token!~"(hidden)", x="y"}'),
+        (r'{"q": "up{token=\"a hunter\", x=\"y\"}"}', r'{"q": "up{token=\"(hidden)\", x=\"y\"}"}'),
+        ('password="" x="y"', 'password="" x="y"'),
+        (r'{"q": "GET \"/?token=hun\\ter2\" y"}', r'{"q": "GET \"/?token=(hidden)\" y"}'),
         ("up{token=~'hunter2!'}", "up{token=~'(hidden)'}"),
         ('{"password": "hunter2!", "user": "me"}', '{"password": "(hidden)", "user": "me"}'),
     ],

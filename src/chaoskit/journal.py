@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from chaoskit.clock import Clock
 from chaoskit.events import ClusterEvent, Event, Listener, Mark, Progress, Step, Warned, both, hiding, ignore
 from chaoskit.records import Moment, new_id
+from chaoskit.redaction import nameless
 
 
 class Journal:
@@ -68,6 +70,10 @@ class Journal:
         elif isinstance(event, ClusterEvent):
             self.timeline.append(Moment(event.at, event.object, "note", f"{event.reason}: {event.message}"))
         self._listen(event)
+
+    def naming(self, names: Iterable[str]) -> None:
+        """What these names of things tell is hidden no more."""
+        self._secrets = nameless(self._secrets, names)
 
     def mute(self) -> None:
         """From here on nobody is told: a listener that fails must not keep the undo from its end."""

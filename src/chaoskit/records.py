@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from functools import cache, cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -26,6 +26,10 @@ from chaoskit.ports.store import Document
 from chaoskit.redaction import redacted
 
 _CROCKFORD = bytes.maketrans(b"0123456789ABCDEFGHIJKLMNOPQRSTUV", b"0123456789abcdefghjkmnpqrstvwxyz")
+
+
+WORDS = (*Outcome, *get_args(Mark), "before", "during", "after undo", "aborting")
+"""What chaoskit says and reads again in what it keeps, outcomes, marks, stages, steps: never a secret."""
 
 
 def new_id(at: datetime | None = None) -> str:
@@ -41,10 +45,19 @@ class Record:
 
     kind: ClassVar[str]
     schema_version: ClassVar[int] = 1
+    named: ClassVar[tuple[str, ...]] = ("id", "trace_id")
+    """The fields that hold names: by them it is found again, and compared with others."""
 
     id: str
     at: datetime
     trace_id: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it calls things by, none of it hidden in it, and chaoskit's own words."""
+        told = [getattr(self, field_) for field_ in self.named]
+        each = (one for some in told for one in (some if isinstance(some, tuple) else (some,)) if one)
+        return (*map(str, each), self.kind, *WORDS)
 
     @classmethod
     def of(cls, document: Document) -> Self:
@@ -70,7 +83,7 @@ class Record:
     @cached_property
     def _hidden(self) -> Document:
         """Made once: a record never changes, and it is kept, reported and answered."""
-        hidden: Document = redacted(self.plain())
+        hidden: Document = redacted(self.plain(), names=self.names)
         return hidden
 
     def plain(self) -> Document:
@@ -113,6 +126,8 @@ class Placed(Record):
     records without them.
     """
 
+    named: ClassVar[tuple[str, ...]] = (*Record.named, "cluster", "cluster_uid", "cluster_address")
+
     cluster: str
     cluster_uid: str | None = None
     cluster_address: str | None = None
@@ -153,6 +168,7 @@ class RunRecord(Placed):
     """
 
     kind: ClassVar[str] = "run"
+    named: ClassVar[tuple[str, ...]] = (*Placed.named, "name", "namespace", "fault", "targets", "felt")
 
     name: str
     namespace: str
@@ -187,6 +203,7 @@ class RecoveryRecord(Placed):
     """
 
     kind: ClassVar[str] = "recovery"
+    named: ClassVar[tuple[str, ...]] = (*Placed.named, "issue", "target", "namespace", "replay_of")
 
     issue: str
     target: str
@@ -218,6 +235,9 @@ class PredictionRecord(Placed):
     """
 
     kind: ClassVar[str] = "prediction"
+    named: ClassVar[tuple[str, ...]] = (
+        *Placed.named, "target", "namespace", "model", "issue", "mode", "rule",
+    )  # fmt: skip
 
     target: str
     namespace: str
@@ -265,6 +285,9 @@ class LabelRecord(Record):
     """
 
     kind: ClassVar[str] = "label"
+    named: ClassVar[tuple[str, ...]] = (
+        *Record.named, "target", "namespace", "meaning", "issue", "source", "fault", "run",
+    )  # fmt: skip
 
     target: str
     namespace: str

@@ -8,10 +8,9 @@ as JSON escapes it. Only logs of pods may still say what the pods themselves hav
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import takewhile
 from typing import Any
@@ -27,8 +26,16 @@ _IN_TEXT = (
     (re.compile(r"(?<=://)(?:[^\s/\"'@:]*:(?!\d{1,5}[/?#])[^\s\"'@]*|[^\s/\"'@]+)@"), f"{HIDDEN}@"),
     (re.compile(r"(\bauthorization[\"']?\s*[:=]\s*[\"']?)[^\"'\n]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
     (re.compile(r"(\bbearer\s+)[^\s\"',;]{4,}", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
-    # password=x, ?token=x, --api-key="x", {token=~"x"}
-    (re.compile(rf"((?:{_NAME.pattern})[\w-]*=~?\\*[\"']?)[^\s\"'&,;]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
+    # password=x, ?token=x up to where a word ends; --api-key="x y", {token=~"x"}, {token!="x"} up to the end
+    # of the quotes, which JSON may have escaped
+    (
+        re.compile(
+            rf"((?:{_NAME.pattern})[\w-]*+(?:(?:=~?|!=|!~)(\\*[\"'])|=~?+))"
+            r"(?(2)(?:(?!\2)(?:\\.|.))+|(?:\\++(?![\"'])|[^\s\"'&,;\\])+)",
+            re.IGNORECASE,
+        ),
+        rf"\g<1>{HIDDEN}",
+    ),
     # "password": "x"
     (re.compile(rf"((?:{_NAME.pattern})\w*[\"']\s*:\s*[\"'])[^\"'\n]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
 )
@@ -131,9 +138,12 @@ def is_address(url: str) -> bool:
         return False
 
 
-def redacted(value: Any, secrets: Iterable[str] = ()) -> Any:
-    """The same JSON, scrubbed, of these `secrets` too; what its names hide is hidden in every text of it."""
-    return _without(value, frozenset(secrets) | frozenset(secrets_in(value)))
+def redacted(value: Any, secrets: Iterable[str] = (), names: Iterable[str] = ()) -> Any:
+    """The same JSON, scrubbed, of these `secrets` too; what its fields hide is hidden in every text of it.
+
+    What these `names` of things tell anyway is hidden in its own place alone; times stay as they are.
+    """
+    return _without(value, nameless((*secrets, *secrets_in(value)), names))
 
 
 def spared(value: Any, secrets: Collection[str]) -> Any:
@@ -145,9 +155,9 @@ def spared(value: Any, secrets: Collection[str]) -> Any:
     return [spared(each, secrets) for each in value] if isinstance(value, list | tuple) else value
 
 
-def compared(now: Any, then: Any, secrets: Iterable[str] = ()) -> tuple[Any, Any]:
+def compared(now: Any, then: Any, secrets: Iterable[str] = (), names: Iterable[str] = ()) -> tuple[Any, Any]:
     """Both, redacted of what is secret in either; what is hidden and not the same says of which it is."""
-    known = frozenset(secrets).union(secrets_in([now, then]))
+    known = nameless((*secrets, *secrets_in([now, then])), names)
     return _apart(now, then, _without(now, known), _without(then, known))
 
 
@@ -158,10 +168,28 @@ def _apart(now: Any, then: Any, told: Any, meant: Any) -> tuple[Any, Any]:
         first, second = ({key: pair[n] for key, pair in both.items()} for n in (0, 1))
         return {**told, **first}, {**meant, **second}
     if isinstance(told, list) and isinstance(meant, list):
-        pairs = [_apart(*four) for four in zip(now, then, told, meant, strict=False)]
-        ends = told[len(pairs) :], meant[len(pairs) :]
-        return [*(pair[0] for pair in pairs), *ends[0]], [*(pair[1] for pair in pairs), *ends[1]]
+        keys = _names_of(now), _names_of(then)
+        here, there = keys if all(keys) else (range(len(now)), range(len(then)))
+        both_ways = zip((here, there) * 2, (now, then, told, meant), strict=True)
+        apart = _apart(*(dict(zip(way, items, strict=True)) for way, items in both_ways))
+        return list(apart[0].values()), list(apart[1].values())
     return (f"{told} (now)", f"{meant} (run)") if told == meant and now != then else (told, meant)
+
+
+def _names_of(items: Sequence[Any]) -> list[str]:
+    """What the items of a list are called, where each has a name of its own; else nothing."""
+    names: list[Any] = [each.get("name") for each in items if isinstance(each, Mapping)]
+    return names if len(items) == len({name for name in names if isinstance(name, str)}) else []
+
+
+def nameless(secrets: Iterable[str], names: Iterable[str]) -> frozenset[str]:
+    """Those of these secrets that no name of a thing tells, in whatever letters.
+
+    A database's user may be called as its service. Who looked for that everywhere would hide what runs,
+    targets and weaknesses are known by, and would keep no secret: the names are there to be read.
+    """
+    told = [name.lower() for name in names]
+    return frozenset(each for each in secrets if not any(each.lower() in name for name in told))
 
 
 def secrets_in(value: Any) -> Iterator[str]:
@@ -169,7 +197,7 @@ def secrets_in(value: Any) -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, each in value.items():
             if _is_held(value, key):
-                yield from _long(text for held in each.values() for text in (str(held), *_decoded(held)))
+                yield from _long(text for held in each.values() for text in _readings(str(held)))
             elif _hides(value, key):
                 yield from _long((str(each),))
             else:
@@ -184,17 +212,30 @@ def _long(values: Iterable[str]) -> Iterator[str]:
     return (each for each in values if len(each) >= SHORTEST and each != HIDDEN)
 
 
-def _decoded(held: Any) -> Iterator[str]:
-    """The text that base64 says; nothing where it is none."""
+def _readings(held: str) -> Iterator[str]:
+    """What a Secret holds, as text or in base64, whole and without what ends it; each line of a PEM."""
+    for text in (held, *_decoded(held)):
+        yield from (text, text.strip())
+        if "-----BEGIN " in text:  # the lines of other files may be any words
+            yield from (line for line in map(str.strip, text.splitlines()) if not line.startswith("-----"))
+
+
+def _decoded(held: str) -> Iterator[str]:
+    """Base64 in one line, however it was broken, and the text that it says; nothing where it is none."""
+    whole = "".join(held.split())
     try:
-        yield base64.b64decode(str(held), validate=True).decode()
-    except (binascii.Error, ValueError):
+        yield from (base64.b64decode(whole, validate=True).decode(), whole)
+    except ValueError:  # binascii.Error is one
         return
+
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+"""A time as records have it: with its day hidden nobody could read them."""
 
 
 def _without(value: Any, secrets: frozenset[str]) -> Any:
     if isinstance(value, str):
-        return scrubbed(value, secrets)
+        return value if _MOMENT.fullmatch(value) else scrubbed(value, secrets)
     if isinstance(value, Mapping):
         return {key: _entry(value, key, secrets) for key in value}
     if isinstance(value, list | tuple):

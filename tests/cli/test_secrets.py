@@ -119,6 +119,27 @@ def test_a_variable_of_an_experiment(chaoskit: CommandLine, simulated: Watched, 
     assert "(hidden)" in (chaoskit.home / "reports/html").read_text(encoding="utf-8")
 
 
+def test_what_things_are_called_is_told_though_a_secret_holds_it_too(
+    chaoskit: CommandLine, write: Write
+) -> None:
+    held = {name: base64.b64encode(name.encode()).decode() for name in ("payments", "passed", "pod-delete")}
+    secret = {
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "creds", "namespace": "shop"},
+        "data": {**held, "password": base64.b64encode(CANARY.encode()).decode()},
+    }  # fmt: skip
+    labels = {"workloads": [], "selector": {"app": "payments"}}
+    one, other = experiment("payments-gone", target="payments"), experiment("by-label", targets=labels)
+    file = write("x.yaml", "---\n".join((yaml.safe_dump(secret), one, other)))
+    ended = _everything(chaoskit, file)
+    assert list(_songs(chaoskit.home, *ended, inputs=(file,))) == []
+    assert [each["workloads"] for each in ended[1].json["plans"]] == [["deployment/payments"]] * 2
+    for run, name in zip(ended[2].json["runs"], ("payments-gone", "by-label"), strict=True):
+        assert (run["name"], run["targets"], run["outcome"]) == (name, ["deployment/payments"], "passed")
+        assert run["evidence"]["signals"]
+    said = [text for each in ended for text in (each.out, each.err)]
+    assert not any("(hidden)-" in text or "/(hidden)" in text for text in said)
+
+
 def test_a_variable_a_probe_and_a_secret_of_plain_litmus(
     chaoskit: CommandLine, simulated: Watched, write: Write
 ) -> None:

@@ -160,3 +160,17 @@ def test_a_variable_that_only_one_of_the_files_uses_is_used(stranger: CommandLin
     assert stranger("validate", "x", "--var", "n=30s").code == 0
     write("x/a.yaml", right.NATIVE + "  hypothesis: $${n}\n")
     assert stranger("validate", "x", "--var", "n=30s").code == 2
+
+
+def test_a_variable_that_only_a_file_without_a_kind_uses_is_used_wherever_it_is_asked(
+    stranger: CommandLine, write: Write
+) -> None:
+    (stranger.home / "x").mkdir()
+    write("x/values.yaml", "tag: 1\n")
+    nothing = stranger("validate", "x", "--var", "other=1")
+    assert (nothing.code, "there is no document in x" in nothing.err) == (2, True)
+    write("x/values.yaml", "tag: ${tag}\n")
+    write("x/a.yaml", right.NATIVE)
+    for words in (("validate",), ("run", "--dry-run", "client")):
+        assert stranger(*words, "x", "--var", "tag=1").code == 0
+        assert stranger(*words, "x", "--var", "tga=1").code == 2

@@ -28,6 +28,32 @@ SCRIPT = "#!/bin/sh\nkubectl apply -f - <<END\napiVersion: litmuschaos.io/v1alph
 STORED = "status:\n  storedTemplates:\n  - raw:\n      data: |\n" + indent(BARE, " " * 8)
 
 
+NATIVE = """\
+apiVersion: chaoskit.io/v1
+kind: Experiment
+metadata: {name: cart-gone, namespace: shop}
+spec:
+  fault: {kind: pod-delete, parameters: {force: true}}
+  targets: {workloads: [deployment/cart]}
+  duration: 30s
+  severity: medium
+  blastRadius: {maxPods: 1}
+  steadyState: [{kubernetes: {workload: deployment/cart}}]
+"""
+FILL = "'{{inputs.parameters.x}}'"
+NATIVE_FIELDS = (
+    "duration: 30s", "severity: medium", "maxPods: 1", "kind: pod-delete", "force: true",
+    "parameters: {force: true}", "workloads: [deployment/cart]",
+    "targets: {workloads: [deployment/cart]}", "workload: deployment/cart",
+)  # fmt: skip
+
+
+def with_filled(field: str) -> str:
+    """The experiment, its `field` filled in by a workflow, beside an engine."""
+    name, _, _ = field.partition(":")
+    return f"{NATIVE.replace(field, f'{name}: {FILL}')}---\n{MADE}"
+
+
 def carrying(*texts: str, kind: str = "Workflow", sign: str = "|", where: str = "raw.data") -> str:
     """A workflow of which each template has one of these texts."""
     above, _, below = where.partition(".")
@@ -78,6 +104,8 @@ def refused(text: str) -> tuple[Problem, ...]:
         carrying(MADE.replace("Seconds: 30", "Seconds: {{inputs.parameters.grace}}")),
         carrying(BARE.replace("labels: {team: a}", "annotations: {probeRef: '[{\"name\": \"up\"}]'}")),
         carrying(MADE, "apiVersion: v1\nkind: Pod\nmetadata: {name: litmus}\n"),
+        carrying(f"{NATIVE}---\n{MADE}"),
+        *(carrying(with_filled(each)) for each in NATIVE_FIELDS),
     ],
 )  # fmt: skip
 def test_of_a_right_workflow_nothing_is_said(text: str) -> None:
@@ -134,6 +162,14 @@ def test_a_workflow_is_not_run_which_is_said(text: str) -> None:
     assert [(each.rule, each.line) for each in trial.warnings] == [
         ("not-run", line(f"{ENGINE}---\n{text}", "kind: Workflow"))
     ]
+
+
+def test_in_an_experiment_of_a_workflow_only_what_is_filled_in_may_become_anything() -> None:
+    text = carrying(f"{NATIVE.replace('30s', FILL).replace('medium', 'hihg')}---\n{MADE}")
+    (found,) = findings(parse(text))
+    assert (found.level, found.problem.field) == ("error", "spec.severity")
+    (alone,) = findings(parse(NATIVE.replace("30s", FILL)))
+    assert (alone.level, alone.problem.field) == ("error", "spec.duration")
 
 
 # -- names and values that are filled in ------------------------------------------------------------------

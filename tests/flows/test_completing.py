@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from array import array
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,12 +18,12 @@ from chaoskit.clock import ManualClock
 from chaoskit.errors import Forbidden, Unavailable
 from chaoskit.experiments import Trial
 from chaoskit.flows import charts
-from chaoskit.flows.completing import completed, relative, versions_of
+from chaoskit.flows.completing import completed, placed, relative, versions_of
 from chaoskit.flows.world import World
 from chaoskit.governor import Limits
 from chaoskit.outcome import Outcome
 from chaoskit.ports.metrics import Alert, Sample, Series, Signal
-from chaoskit.records import RunRecord
+from chaoskit.records import Moment, RunRecord
 from chaoskit.steadystate.conditions import Condition, SignalCondition
 
 T0 = datetime(2026, 5, 4, 3, 0, tzinfo=UTC)
@@ -171,6 +172,27 @@ def test_what_a_secret_beside_the_engine_holds_is_in_no_record() -> None:
     whole = completed(said, Trial("x", beside=(secret,)), _world(None), {})
     assert whole.reason == 'error found in #10 byte of ...|a":"(hidden)"},"ki|...'
     assert whole.at == said.at
+
+
+KNOWN_BY = ("deployment/cart", "checkout", "the-shop", "production", "pod-delete", "https://10.0.0.1:6443")
+OWN_WORDS = ("passed", "Passed", "during", "broken", "2026-05-04")
+
+
+@pytest.mark.parametrize("held", [*KNOWN_BY, *OWN_WORDS])
+def test_what_a_run_is_known_by_stays_whatever_a_secret_beside_it_holds(held: str) -> None:
+    held64 = base64.b64encode(held.encode()).decode()
+    secret = {"kind": "Secret", "metadata": {"name": "s"}, "data": {"a": held64, "b": "aHVudGVyMg=="}}
+    record = _record(
+        name="checkout-gone", namespace="the-shop", cluster="production", reason=f"{held} hunter2",
+        cluster_address="https://10.0.0.1:6443",
+        steady_state=({"stage": "during", "at": T0.isoformat()},),
+        timeline=(Moment(T0, "warning", "broken", "hunter2"),),
+    )  # fmt: skip
+    found = placed(record, Trial("x", beside=(secret,)))
+    assert found.reason.endswith("(hidden)")
+    assert found.timeline[0].detail == "(hidden)"
+    assert found == replace(record, reason=found.reason, path="x", line=1, timeline=found.timeline)
+    assert found.document()["timeline"][0]["mark"] == "broken"
 
 
 def test_a_path_is_told_from_the_working_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import typer
 
 from chaoskit.cli.pasting import led
 from chaoskit.cli.render import emit, next_step, span, told
-from chaoskit.cli.secrecy import hidden
+from chaoskit.cli.secrecy import hidden, learn_names
 from chaoskit.cli.session import Format, Session, command, new_app
 from chaoskit.cli.validate import VariableFiles, Variables, checked
 from chaoskit.cli.writing import STDOUT
@@ -116,7 +116,7 @@ def plans_of(
     from chaoskit.experiments import trials
 
     world = runtime.world
-    return [
+    plans = [
         make_plan(
             each,
             world.cluster,
@@ -127,6 +127,8 @@ def plans_of(
         )
         for each in trials(documents, namespace=namespace)
     ]
+    learn_names(*plans)
+    return plans
 
 
 def ending(plan: Plan, now: Sequence[Present]) -> Outcome | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from chaoskit.cli.secrecy import learn_names
 from chaoskit.cli.stopping import Signalled, undisturbed
 from chaoskit.cli.writing import STDOUT, write
 from chaoskit.errors import ChaoskitError, Interrupted, InvalidInput
@@ -75,6 +76,7 @@ class Reports:
 
     def add(self, record: RunRecord) -> None:
         """The run that ended is reported, too, whatever becomes of those that go on."""
+        learn_names(record)
         self.records.append(record.document())
 
     def judge(self, least: float | None) -> Outcome:

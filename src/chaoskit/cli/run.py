@@ -212,6 +212,7 @@ def trials_of(given: _Given, namespace: str) -> Sequence[Trial]:
     found = trials(given.documents, namespace=namespace)
     if given.hashes and len(given.hashes) != len(found):
         raise InvalidInput(f"the plan is of {len(given.hashes)} experiments, and {len(found)} are given")
+    secrecy.learn_names(*found)
     return found
 
 

@@ -6,23 +6,35 @@ stdout or stderr, or tells of a bug, passes through here. Records and reports hi
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any, Protocol
 
-from chaoskit.redaction import redacted, secret_variables, secrets_in, spared
+from chaoskit.redaction import nameless, redacted, secret_variables, secrets_in, spared
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from chaoskit.documents import Document
 
+
+class Named(Protocol):
+    """What tells what it calls things by."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """Those names."""
+
+
 _KNOWN: set[str] = set()
 """Of the process, as its stdout and stderr are: whichever thread writes there, it hides the same."""
+_NAMES: set[str] = set()
+"""What things are called by in this call: what they tell is hidden nowhere."""
 
 
 def forget() -> None:
     """Nothing is known: a call begins."""
     _KNOWN.clear()
+    _NAMES.clear()
 
 
 def learn_variables(variables: Mapping[str, str]) -> None:
@@ -39,14 +51,20 @@ def learn(documents: Iterable[Document]) -> None:
         _KNOWN.update(each.secrets, secrets_in(each.value))
 
 
+def learn_names(*named: Named) -> None:
+    """What these trials, plans or records call things by is told from now on, though a Secret hold it too."""
+    for each in named:
+        _NAMES.update(each.names)
+
+
 def known() -> frozenset[str]:
     """What is hidden by its value."""
-    return frozenset(_KNOWN)
+    return nameless(_KNOWN.copy(), _NAMES.copy())
 
 
 def hidden(value: Any) -> Any:
     """The text or JSON without what is secret by its name, its place or its value."""
-    return redacted(value, known())
+    return redacted(value, known(), _NAMES.copy())
 
 
 def unsaid(value: Any) -> Any:

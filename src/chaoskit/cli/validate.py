@@ -100,8 +100,8 @@ def _check(
     _known(ignore)
     read, unread = survey(files, variables=variables(var, var_files))
     secrecy.learn(read)
-    unread = unread or unnamed(read, _named(var))
     documents = sifted(read, files)
+    unread = unread or (unnamed(read, _named(var)) if documents else ())
     if not documents:
         refuse(unread)
     told = (*(Finding("error", problem) for problem in unread), *findings(documents))
@@ -169,16 +169,15 @@ def checked(
     Raises:
         InvalidInput: with every problem of every document; nothing was connected for it.
     """
-    from chaoskit.documents import refuse, survey, unnamed
+    from chaoskit.documents import refuse, survey
     from chaoskit.experiments.trials import trials, usable
 
     read, unread = survey(files, variables=variables(var, var_files))
     secrecy.learn(read)
-    documents = usable(read, unread, files)
+    documents = usable(read, unread, files, _named(var))
     if not documents:
         refuse([_nothing_in(each) for each in files])
-    refuse(unnamed(documents, _named(var)))
-    trials(documents)
+    secrecy.learn_names(*trials(documents))
     agreeing(session, documents)
     return documents
 

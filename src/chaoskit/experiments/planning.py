@@ -24,6 +24,7 @@ from chaoskit.governor import Governor, within_radius
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Identity, ObjectRef
 from chaoskit.ports.metrics import MetricsSource
+from chaoskit.redaction import nameless
 from chaoskit.steadystate.conditions import Condition, WorkloadCondition, WorkloadElsewhere
 
 HASH_CHARACTERS = 8
@@ -104,6 +105,18 @@ class Plan:
         """The workloads and nodes that are the targets."""
         found = (ref for each in self.selections.values() for ref in each.workloads)
         return tuple(dict.fromkeys(found))
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What things are called by in it: those of its trial, the cluster, and what was found there."""
+        found = self.selections.values()
+        there = (word for each in found for word in (*each.names, *each.places, *each.namespaces))
+        return self.trial.names.union(there, map(str, self.touched), [self.cluster.name])
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What is hidden in all that is said of it."""
+        return nameless(self.trial.secrets, self.names)
 
     @property
     def seconds(self) -> float:

@@ -75,15 +75,15 @@ def _tried(body: Object, cluster: Cluster) -> Sent:
 def difference(plan: Plan, cluster: Cluster) -> str:
     """A unified diff from what is in the cluster now to the plan's objects; "" when there is none.
 
-    What is secret in them is hidden; where it changes, that can be seen.
+    What is secret in them is hidden, but for what names of things tell; where it changes, that can be seen.
     """
-    return "".join(_difference(body, cluster, plan.trial.secrets) for body in objects(plan))
+    return "".join(_difference(body, cluster, plan.secrets, plan.names) for body in objects(plan))
 
 
-def _difference(body: Object, cluster: Cluster, secrets: Collection[str]) -> str:
+def _difference(body: Object, cluster: Cluster, secrets: Collection[str], names: Collection[str]) -> str:
     ref = kube.ref_of(body)
     there = kube.found(cluster, ref)
-    now, run = compared({} if there is None else _wanted(there), _wanted(body), secrets)
+    now, run = compared({} if there is None else _wanted(there), _wanted(body), secrets, names)
     present = "" if there is None else dump(now)
     name = f"{ref} in {ref.namespace}" if ref.namespace else str(ref)
     lines = difflib.unified_diff(

@@ -112,6 +112,7 @@ class _Run:
         if stuck is not None:
             return stuck
         self.course.plan = made
+        self.journal.naming(made.names)
         self.monitor.expect(planning.wholeness(made))
         broken = self._baseline()
         if broken is not None:
@@ -188,7 +189,7 @@ class _Run:
 
     def _ledger(self, made: Plan) -> Ledger:
         keep_for = self.governor.remembers("chaos")
-        document = redacted(self.trial.document, self.trial.secrets)
+        document = redacted(self.trial.document, self.trial.secrets, made.names)
         evidence = json.dumps({"experiment": document}, default=str)
         if self.handed is not None:
             self.handed.activate(made.touched, aimed=len(made.aimed), evidence=evidence, keep_for=keep_for)

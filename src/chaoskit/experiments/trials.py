@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chaoskit import kube
-from chaoskit.documents import Document, each, refuse, survey
+from chaoskit.documents import Document, each, refuse, survey, unnamed
 from chaoskit.errors import InvalidInput, Problem
 from chaoskit.experiments import bindings, lint, litmus
 from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.spec import KIND, Experiment, experiment_of
 from chaoskit.ports.cluster import Object
-from chaoskit.redaction import scrubbed, secrets_in
+from chaoskit.records import WORDS
+from chaoskit.redaction import nameless, scrubbed, secrets_in
 from chaoskit.steadystate.conditions import Condition
 
 
@@ -73,7 +74,18 @@ class Trial:
     @property
     def secrets(self) -> frozenset[str]:
         """What of it nobody is to read in outputs, reports and history, wherever it stands there."""
-        return self.hidden.union(secrets_in((self.document, *self.beside)))
+        return nameless((*self.hidden, *secrets_in((self.document, *self.beside))), self.names)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What its documents call things by, and chaoskit's own words: no secret, whatever a Secret holds."""
+        spec = self.document.get("spec") or {}
+        said = (*map(spec.get, ("targets", "appinfo", "selectors", "chaosServiceAccount")), self.asked)
+        own = (each for body in (self.document, *self.beside) for each in _called(body))
+        watched = (
+            word for each in self.conditions for word in (each.workload, each.namespace(self.namespace))
+        )
+        return frozenset((*_words(said), *own, *watched, *self.faults, *WORDS)) - {""}
 
     @property
     def experiments(self) -> tuple[Mapping[str, Any], ...]:
@@ -97,6 +109,21 @@ class Trial:
         return next(same, None)
 
 
+def _called(body: Mapping[str, Any]) -> Iterator[str]:
+    """The names of an object and its namespace."""
+    meta = body.get("metadata") or {}
+    return _words([meta.get(field) for field in ("name", "namespace")])
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Every text of this JSON, but for the keys of it."""
+    if isinstance(value, Mapping | list | tuple):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _words(each)
+    elif isinstance(value, str):
+        yield value
+
+
 def load(
     paths: Iterable[str],
     *,
@@ -115,16 +142,22 @@ def load(
 
 
 def usable(
-    read: Iterable[Document], unread: Sequence[Problem], paths: Collection[str]
+    read: Collection[Document],
+    unread: Sequence[Problem],
+    paths: Collection[str],
+    given: Collection[str] = (),
 ) -> tuple[Document, ...]:
-    """Of what was `read` of these files, folders and ``-``, the documents.
+    """Of what was `read` of these files, folders and ``-``, the documents; `given` are variables by hand.
 
     Raises:
-        InvalidInput: one is `unread`; what is wrong in the others is told with it.
+        InvalidInput: one is `unread`; what is wrong in the others is told with it. Or no file speaks of a
+            variable that was given.
     """
     documents = sifted(read, paths)
     if unread:
         refuse([*unread, *(one.problem for one in lint.findings(documents) if one.level == "error")])
+    if documents:
+        refuse(unnamed(read, given))
     return documents
 
 

@@ -11,7 +11,7 @@ from chaoskit.experiments.lint.access import SHAPES, beside
 from chaoskit.experiments.lint.definitions import definition
 from chaoskit.experiments.lint.engines import engine
 from chaoskit.experiments.lint.native import native
-from chaoskit.experiments.lint.rules import Finding, Look
+from chaoskit.experiments.lint.rules import Finding, Look, filled_field
 from chaoskit.experiments.lint.schedules import schedule
 from chaoskit.experiments.lint.together import together
 from chaoskit.experiments.lint.workflows import carried
@@ -100,7 +100,8 @@ def _native(document: Document) -> Iterator[Finding]:
     try:
         yield from native(document, experiment_of(document))
     except InvalidInput as error:
-        yield from (Finding("error", problem) for problem in error.problems)
+        for problem in error.problems:
+            yield Finding("error", problem, filled=filled_field(document, problem.field))
 
 
 def _workflow(document: Document) -> Iterator[Finding]:

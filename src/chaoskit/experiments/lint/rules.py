@@ -192,6 +192,24 @@ def filled(document: Document, location: Location) -> Location | None:
     return next((way for way, text in texts if isinstance(text, str) and TEMPLATE.search(text)), None)
 
 
+def filled_field(document: Document, field: str) -> Location | None:
+    """The same of what a problem calls the field: who made it knew nothing of texts that are filled in."""
+    for way in _templates(document.value):
+        name = spelled(way)
+        if field == name or field.startswith((f"{name}.", f"{name}[")):
+            return way
+    return None
+
+
+def _templates(value: object, way: Location = ()) -> Iterator[Location]:
+    """Where in this JSON the texts stand that somebody fills in."""
+    if isinstance(value, str) and TEMPLATE.search(value):
+        yield way
+    elif isinstance(value, Mapping | list):
+        for step, each in value.items() if isinstance(value, Mapping) else enumerate(value):
+            yield from _templates(each, (*way, step))
+
+
 class Look:
     """A look at one document: what is where, and how a finding there is told.
 
