@@ -36,6 +36,8 @@ def problems(text: str) -> tuple[Problem, ...]:
         ("a: `x`\n", (1, 4), "`x`", 'text in quotes: "`x`"'),
         ("a: @" + "x" * 80 + "\n", (1, 4), "a value", "text in quotes"),
         ('a: "\\d+"\n', (1, 5), r"\d", r"\\d, or text in '"),
+        ('a: "\\UFFFFFFFF"\n', (1, 5), r"\U", r"\\U, or text in '"),
+        ('a: "\\U00110000"\n', (1, 5), r"\U", r"\\U, or text in '"),
         # quotes
         ('a:\n  b: "x\n  c: 1\n  d: "y"\n', (2, 6), UNCLOSED, "the same quote"),
         ("a: 'x\nb: 1\n", (1, 4), UNCLOSED, "the same quote"),

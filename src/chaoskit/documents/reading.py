@@ -35,6 +35,16 @@ class _Loader(yaml.SafeLoader):
             found = f"{node.tag.removeprefix(_TAG)} that is none"
             raise yaml.constructor.ConstructorError(None, None, found, node.start_mark) from error
 
+    def scan_flow_scalar_non_spaces(self, double: bool, start_mark: yaml.Mark) -> list[str]:
+        """As PyYAML does; the escape of a number that is no character is told with its place."""
+        try:
+            return list(super().scan_flow_scalar_non_spaces(double, start_mark))
+        except (ValueError, OverflowError) as error:
+            at = self.get_mark()
+            at.column -= 1  # it has read on to the number's first figure
+            found = "found unknown escape character 'U'"
+            raise yaml.scanner.ScannerError(None, None, found, at) from error
+
     def construct_mapping(self, node: yaml.Node, deep: bool = False) -> dict[Hashable, Any]:
         """A mapping whose keys are as they were written."""
         if not isinstance(node, yaml.MappingNode):
