@@ -188,8 +188,9 @@ def nameless(secrets: Iterable[str], names: Iterable[str]) -> frozenset[str]:
     A database's user may be called as its service. Who looked for that everywhere would hide what runs,
     targets and weaknesses are known by, and would keep no secret: the names are there to be read.
     """
-    told = [name.lower() for name in names]
-    return frozenset(each for each in secrets if not any(each.lower() in name for name in told))
+    looked_for = frozenset(secrets)
+    told = [name.lower() for name in names] if looked_for else []
+    return frozenset(each for each in looked_for if not any(each.lower() in name for name in told))
 
 
 def secrets_in(value: Any) -> Iterator[str]:
