@@ -52,11 +52,19 @@ def told_apart(every: Iterable[Identity]) -> dict[Identity, str]:
     One that says too little, so that it fits several clusters that are not one another, is alone: nobody
     knows whose it is.
     """
+    return {each: min(fits) if len(fits) == 1 else str(each) for each, fits in fitting(every).items()}
+
+
+def fitting(every: Iterable[Identity]) -> dict[Identity, frozenset[str]]:
+    """For each the clusters that it may be, by all that these know: one, or several where it says too little.
+
+    What is known by its uid is that one; what is like nothing else is a cluster of its own.
+    """
     whole = {*every}
-    found = {each: each.uid for each in whole if each.uid}
+    found = {each: frozenset({each.uid}) for each in whole if each.uid}
     for which in sorted(whole - {*found}, key=lambda each: bool(each.address), reverse=True):
-        fits = {whose for other, whose in found.items() if other.same(which)}
-        found[which] = fits.pop() if len(fits) == 1 else str(which)
+        fits = frozenset[str]().union(*(those for other, those in found.items() if other.same(which)))
+        found[which] = fits or frozenset({str(which)})
     return found
 
 

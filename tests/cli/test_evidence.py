@@ -227,6 +227,38 @@ def test_a_cluster_is_found_by_whatever_name_it_is_asked_for(keeper: CommandLine
     assert [each["id"][:4] for each in listed] == ["1fff", "1ddd"]
 
 
+@pytest.mark.parametrize("address", ["https://10.96.0.1", None], ids=["without rights", "old"])
+def test_whose_a_run_is_is_told_by_all_runs_whatever_part_of_them_is_asked_for(
+    stranger: CommandLine, address: str | None
+) -> None:
+    def put(hours: int, document: dict[str, Any], uid: str = "", **more: Any) -> None:
+        known = "https://10.96.0.1" if uid else address
+        who = {"cluster": "in-cluster", "cluster_uid": uid if known else None, "cluster_address": known}
+        store.put(_later(hours, document, id=f"1ddd00000000000{hours}", **who, **more))
+
+    def found(*words: object) -> list[str | None]:
+        listed = stranger("history", "--weaknesses", "-o", "json", *words).json["weaknesses"]
+        return [each["cluster_uid"] for each in listed]
+
+    (stranger.home / "state").mkdir(exist_ok=True)
+    store = SqliteStore(stranger.home / "state/store.db")
+    put(1, weak(), "u1")
+    put(2, weak(), "u2", namespace="elsewhere")
+    put(3, run())
+    place = ("-n", weak()["namespace"])
+    assert found() == ["u2", "u1"]
+    assert found("--cluster", "u1") == found(*place) == found(*place, "--cluster", "u1") == ["u1"]
+    put(4, weak())
+    put(5, run(), "u1")
+    assert found() == found("--cluster", "in-cluster") == [None, "u2"]
+    assert found("--cluster", "u1") == []
+    assert found(*place, "--cluster", "u2") == found(*place) == [None]
+    put(6, run(), "u2")
+    store.close()
+    assert found(*place) == found(*place, "--cluster", "u2") == []
+    assert found() == ["u2"]
+
+
 def test_open_weaknesses_of_several_clusters_say_on_which_they_are(keeper: CommandLine) -> None:
     assert "CLUSTER" not in keeper("history", "--weaknesses").out.splitlines()[0]
     store = SqliteStore(keeper.home / "state/store.db")

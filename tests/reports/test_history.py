@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from tests.reports.made import at, look, probe, probed, recovery, run, several, weak
 
+from chaoskit import clusters
 from chaoskit.outcome import Outcome
 from chaoskit.reports.comparing import differences
 from chaoskit.reports.explaining import explain
 from chaoskit.reports.regression import judge
-from chaoskit.reports.weaknesses import open_weaknesses
+from chaoskit.reports.weaknesses import open_weaknesses, whereabouts
 
 
 def _at(number: int, document: dict[str, Any]) -> dict[str, Any]:
@@ -107,7 +108,43 @@ def test_what_nobody_knows_on_which_cluster_it_ran_says_nothing_of_either(
     assert _uids(*both, broke, _at(4, run(**INSIDE))) == {("u2", 1), (None, 1)}
     assert _uids(*both, broke, _at(4, run(**OTHER))) == {("u1", 1), (None, 1)}
     assert _uids(*both, broke, _at(4, run(**untold))) == {("u1", 1), ("u2", 1)}
-    assert _uids(broke, _at(4, run(**INSIDE)), _at(5, run(**OTHER))) == {(None, 1)}
+
+
+@pytest.mark.parametrize("untold", UNTOLD)
+@pytest.mark.parametrize("order", [(INSIDE, OTHER), (OTHER, INSIDE)], ids=["one first", "other first"])
+def test_what_nobody_knows_on_which_cluster_it_was_has_passed_once_all_that_it_may_be_did(
+    untold: dict[str, Any], order: tuple[dict[str, Any], ...]
+) -> None:
+    one, other = order
+    broke, first, elsewhere = _at(1, weak(**untold)), _at(2, run(**one)), _at(3, run(name="x", **other))
+    assert _uids(_at(0, run(**other)), broke, first) == {(None, 1)}  # what passed before says nothing
+    assert _uids(broke, first, elsewhere) == {(None, 1)}
+    assert _uids(broke, first, elsewhere, _at(4, run(**other))) == set()
+    assert _uids(broke, first, _at(4, run(**other)), _at(5, weak(**untold))) == {(None, 1)}
+    assert _uids(broke, first, _at(3, weak(**untold)), _at(4, run(**other))) == {(None, 2)}
+
+
+def test_of_a_part_of_the_runs_it_is_told_by_all_of_them_whose_each_is() -> None:
+    every = [clusters.of(each) for each in (INSIDE, OTHER, UNTOLD[0])]
+    found, untold = _at(1, weak(**INSIDE)), _at(2, run(**UNTOLD[0]))
+    assert open_weaknesses([found, untold]) == ()
+    assert [each.cluster for each in open_weaknesses([found, untold], every)] == ["in-cluster"]
+
+
+def test_of_a_cluster_alone_what_may_be_its_own_or_not_has_passed_once_it_passed_there() -> None:
+    every = [clusters.of(each) for each in (INSIDE, OTHER, UNTOLD[0])]
+    broke, passed = _at(1, weak(**UNTOLD[0])), _at(2, run(**INSIDE))
+    assert len(open_weaknesses([broke], every, [every[0], every[2]])) == 1
+    assert open_weaknesses([broke, passed], every, [every[0], every[2]]) == ()
+    assert len(open_weaknesses([broke, passed], every)) == 1
+
+
+def test_whose_a_weakness_is_is_said_where_nobody_knows_that_of_one() -> None:
+    every = [clusters.of(each) for each in (INSIDE, OTHER, UNTOLD[0])]
+    found = open_weaknesses([_at(1, weak(**INSIDE)), _at(2, weak(**UNTOLD[0]))], every)
+    assert whereabouts(found) == []
+    assert whereabouts(found, every) == ["in-cluster (https://10.96.0.1)", "in-cluster (u1)"]
+    assert whereabouts(found[:1], every) == []
 
 
 def test_a_cluster_that_is_known_for_sure_is_one_whatever_others_fit_it() -> None:

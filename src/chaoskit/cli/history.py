@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
+from chaoskit import clusters
 from chaoskit.cli.render import ago, columns, console, emit, next_step
 from chaoskit.cli.session import Format, Session, command, new_app
-from chaoskit.clusters import called
+from chaoskit.clusters import Where, called
 from chaoskit.errors import CannotStart, Unavailable, UnknownName
+from chaoskit.newer import KnownStore
 from chaoskit.outcome import Outcome
+from chaoskit.ports.cluster import Identity
 from chaoskit.ports.store import Document, Store
 
 app = new_app(__doc__)
@@ -114,7 +117,9 @@ def _weaknesses(
     with session.history() as store:
         mine = called(store.aside, cluster) if cluster else ()
         runs, left_out = store.parted("run", where, any_of=mine, since=start)
-        found, known = open_weaknesses(runs), judged(runs)
+        among = _clusters(store)
+        found = open_weaknesses(runs, among, _clusters(store, mine) if mine else ())
+        known = judged(runs)
         ids = _ids(session, store, [each.run for each in found])
     outcome = Outcome.DONE if most is None else _gated(len(found) > most, known=known, left_out=left_out)
     document = {
@@ -134,7 +139,7 @@ def _weaknesses(
             return
         placed = len({each.namespace for each in found}) > 1
         times = _times(out, [each.last for each in found])
-        on = whereabouts(found)
+        on = whereabouts(found, among)
         heads = (
             "last found" if out.is_terminal else "last found (UTC)",
             "times",
@@ -156,6 +161,11 @@ def _weaknesses(
 
     emit(session, "weaknesses", document, table)
     raise typer.Exit(outcome.exit_code)
+
+
+def _clusters(store: KnownStore, mine: Collection[Where] = ()) -> frozenset[Identity]:
+    """Those of all runs that are kept, whatever else is asked; or of those that are `mine`."""
+    return frozenset(map(clusters.of, store.aside.find("run", any_of=mine, fields=clusters.FIELDS)))
 
 
 def _gated(too_many: bool, *, known: bool, left_out: int) -> Outcome:

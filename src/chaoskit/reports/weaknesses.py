@@ -45,31 +45,54 @@ class Weakness:
         return plain
 
 
-def open_weaknesses(runs: Iterable[Document]) -> tuple[Weakness, ...]:
+_Open = dict[str, tuple[frozenset[str], Weakness]]
+"""By whose it is (`told_apart`), with the clusters that it may be of and that have not passed since."""
+
+
+def open_weaknesses(
+    runs: Iterable[Document], among: Iterable[Identity] = (), asked: Iterable[Identity] = ()
+) -> tuple[Weakness, ...]:
     """Those found in these runs and not passed since, the newest first.
 
     A run that was refused, went wrong or had no baseline says nothing either way; one of which nobody knows
-    on which of several clusters it was says nothing of what was found on any of them.
+    on which of several clusters it was says nothing of what was found on any of them, and what it found has
+    passed once all of them did. Whose a run is is told by the clusters `among` which these runs were chosen.
+    Where they were chosen by cluster, those that were `asked` for are the ones that are waited for.
     """
     ordered = in_order(runs)
-    whose = clusters.told_apart(map(clusters.of, ordered))
-    found: dict[tuple[str, What], Weakness] = {}
+    fits = clusters.fitting({*among, *asked, *map(clusters.of, ordered)})
+    whose = clusters.told_apart(fits)
+    chosen = {whose[each] for each in asked}
+    found: dict[What, _Open] = {}
     for run in ordered:
+        which = clusters.of(run)
+        awaited = (fits[which] & chosen) or fits[which]
         for case in cases(run):
             what = (run["namespace"], run["name"], case.name, tuple(sorted(whom(run))))
-            mine = whose[clusters.of(run)], what
+            before = found.get(what, {})
             if case.state == "pass":
-                found.pop(mine, None)
+                found[what] = _left(before, whose[which])
             elif case.state == "failure":
-                found[mine] = _seen(found.get(mine), what, run, case.words)
-    return tuple(sorted(found.values(), key=lambda each: (each.last, each.run), reverse=True))
+                _, known = before.get(whose[which], (awaited, None))
+                found[what] = before | {whose[which]: (awaited, _seen(known, what, run, case.words))}
+    still = (weakness for each in found.values() for _, weakness in each.values())
+    return tuple(sorted(still, key=lambda each: (each.last, each.run), reverse=True))
 
 
-def whereabouts(found: Sequence[Weakness]) -> list[str]:
-    """How the cluster of each is called, with what tells it from others of that name; [] where it is one."""
-    whose = clusters.told_apart(each.which for each in found)
+def _left(before: _Open, passed: str) -> _Open:
+    """What is open once it passed there: it, if it may be of others that have not passed since as well."""
+    left = {one: (awaited - {passed}, each) for one, (awaited, each) in before.items() if one != passed}
+    return {one: (awaited, each) for one, (awaited, each) in left.items() if awaited}
+
+
+def whereabouts(found: Sequence[Weakness], among: Iterable[Identity] = ()) -> list[str]:
+    """How the cluster of each is called, with what tells it from others of that name; [] where it is one.
+
+    Told apart as in `open_weaknesses`, by those `among` which they were found.
+    """
+    whose = clusters.told_apart({*among, *(each.which for each in found)})
     named = Counter(name for name, _ in {(each.cluster, whose[each.which]) for each in found})
-    if len({*whose.values()}) < 2:
+    if len({whose[each.which] for each in found}) < 2:
         return []
     return [
         f"{each.cluster} ({each.which.uid[:8] or each.which.address or 'uid unknown'})"
