@@ -291,6 +291,16 @@ def test_patterns_are_of_all_clusters_or_of_one(keeper: CommandLine) -> None:
     assert keeper("patterns", "--failures", "--cluster", "u2").code == 2
 
 
+def test_patterns_of_a_cluster_leave_out_nothing_that_they_do_not_show(keeper: CommandLine) -> None:
+    store = SqliteStore(keeper.home / "state/store.db")
+    (known,) = store.find("recovery")
+    store.load([{**known, "symptoms": [], "steps": []}, prediction(id="1nnn", schema_version=99)])
+    store.close()
+    for words in ((), ("--cluster", "kind-dev")):
+        assert keeper("patterns", *words).err == ""
+    assert "prediction 1nnn" in keeper("history", "--kind", "prediction").err
+
+
 def test_a_gate_on_weaknesses_passes_only_what_was_judged(stranger: CommandLine) -> None:
     gate = ("history", "--weaknesses", "--fail-above", 0, "-o", "json")
 
