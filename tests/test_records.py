@@ -11,6 +11,9 @@ import pytest
 
 from chaoskit.errors import InvalidInput
 from chaoskit.events import Mark
+from chaoskit.experiments.checks import State
+from chaoskit.experiments.lint.rules import Level
+from chaoskit.experiments.spec import Engine
 from chaoskit.outcome import Outcome
 from chaoskit.records import WORDS, Moment, RunRecord, Undo, new_id
 from chaoskit.redaction import SHORTEST
@@ -93,6 +96,8 @@ def test_what_a_record_is_found_by_is_never_hidden_in_it(record: RunRecord) -> N
 def test_all_that_chaoskit_says_of_a_look_is_its_own_word() -> None:
     assert {each for each in get_args(Stage) if len(each) >= SHORTEST} <= {*WORDS}
     assert {*Outcome, *get_args(Mark)} <= {*WORDS}
+    states = {*get_args(State), *get_args(Level), *get_args(Engine)}
+    assert {each for each in states if len(each) >= SHORTEST} <= {*WORDS}
 
 
 def test_what_is_missing_in_a_kept_record_is_named() -> None:

@@ -28,8 +28,11 @@ from chaoskit.redaction import redacted
 _CROCKFORD = bytes.maketrans(b"0123456789ABCDEFGHIJKLMNOPQRSTUV", b"0123456789abcdefghjkmnpqrstvwxyz")
 
 
-WORDS = (*Outcome, *get_args(Mark), "before", "during", "after undo", "aborting")
-"""What chaoskit says and reads again in what it keeps, outcomes, marks, stages, steps: never a secret."""
+WORDS = (
+    *(*Outcome, *get_args(Mark), "before", "during", "after undo", "aborting"),
+    *("warning", "blocked", "litmus", "direct"),
+)
+"""What chaoskit says and programs read again, outcomes, marks, stages, states, engines: never a secret."""
 
 
 def new_id(at: datetime | None = None) -> str:

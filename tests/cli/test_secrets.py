@@ -140,6 +140,25 @@ def test_what_things_are_called_is_told_though_a_secret_holds_it_too(
     assert not any("(hidden)-" in text or "/(hidden)" in text for text in said)
 
 
+def test_where_a_mistake_is_and_how_grave_is_told_whatever_a_secret_holds(
+    chaoskit: CommandLine, write: Write
+) -> None:
+    secret = {
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "creds", "namespace": "shop"},
+        "stringData": {"username": "payments", "level": "warning", "engine": "litmus"},
+    }  # fmt: skip
+    bare = experiment("payments-gone", target="payments")
+    (Path(write("x.yaml", "")).parent / "payments").mkdir()
+    write("payments/secret.yaml", yaml.safe_dump(secret))
+    file = str(write("payments/payments.yaml", bare))
+    told = chaoskit("validate", str(Path(file).parent), "-o", "json")
+    (found,) = told.json["findings"]
+    assert (found["level"], found["path"]) == ("warning", file)
+    words = chaoskit("validate", str(Path(file).parent)).out
+    assert f"warning  {file}:" in words
+    assert "0 errors, 1 warning" in words
+
+
 def test_a_variable_a_probe_and_a_secret_of_plain_litmus(
     chaoskit: CommandLine, simulated: Watched, write: Write
 ) -> None:

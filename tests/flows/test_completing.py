@@ -17,6 +17,7 @@ from tests.acts.fake import FakeCluster
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Forbidden, Unavailable
 from chaoskit.experiments import Trial
+from chaoskit.experiments.spec import Experiment
 from chaoskit.flows import charts
 from chaoskit.flows.completing import completed, placed, relative, versions_of
 from chaoskit.flows.world import World
@@ -172,6 +173,23 @@ def test_what_a_secret_beside_the_engine_holds_is_in_no_record() -> None:
     whole = completed(said, Trial("x", beside=(secret,)), _world(None), {})
     assert whole.reason == 'error found in #10 byte of ...|a":"(hidden)"},"ki|...'
     assert whole.at == said.at
+
+
+def test_what_a_condition_asks_with_a_secret_in_it_is_called_without_it() -> None:
+    asked = {"query": 'up{path="/in/hunter2secret"}', "below": 5}
+    spec = {"fault": {"kind": "pod-delete"}, "targets": {"workloads": ["deployment/cart"]}}
+    experiment = Experiment.model_validate(
+        {
+            "metadata": {"name": "x", "namespace": "shop"},
+            "spec": {**spec, "steadyState": [{"prometheus": asked}]},
+        }
+    )
+    trial = Trial("x", experiment=experiment, hidden=frozenset({"hunter2secret"}))
+    whole = completed(_record(), trial, _world(Metrics()), {})
+    assert [each["signal"] for each in whole.evidence["signals"] if "up{" in each["signal"]] == [
+        'up{path="/in/(hidden)"}'
+    ]
+    assert "hunter2secret" not in str(whole)
 
 
 KNOWN_BY = ("deployment/cart", "checkout", "the-shop", "production", "pod-delete", "https://10.0.0.1:6443")

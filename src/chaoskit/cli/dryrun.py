@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from chaoskit.cli.render import emit
-from chaoskit.cli.secrecy import hidden
+from chaoskit.cli.secrecy import hidden, learn_names
 from chaoskit.outcome import Outcome, gravest
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ def offline(documents: Sequence[Document]) -> None:
     from chaoskit.experiments import rehearsal, trials
 
     texts: list[str] = []
-    for trial in trials(documents):
+    found = trials(documents)
+    learn_names(*found)
+    for trial in found:
         sent = [dump(hidden(body)) for body in rehearsal.offline(trial)]
         texts += sent or [f"# {trial.name} changes what it finds in the cluster: --dry-run server shows it\n"]
     sys.stdout.write("---\n".join(texts))

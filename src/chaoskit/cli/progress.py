@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from chaoskit import events
 from chaoskit.cli.render import clock_time, console
-from chaoskit.cli.secrecy import known
+from chaoskit.cli.secrecy import given
 from chaoskit.cli.session import ProgressFormat
 
 if TYPE_CHECKING:
@@ -31,9 +31,12 @@ _TURNS = {"undo written", "undo", "verdict"}
 
 @contextmanager
 def showing(session: Session) -> Iterator[Shown]:
-    """A listener that shows events on stderr as the session wants it, without what is secret in them."""
+    """A listener that shows events on stderr as the session wants it, without the values of variables.
+
+    What a run's documents call secret its Journal has hidden already, who knows what the run found.
+    """
     with _showing(session) as (hear, aside):
-        yield Shown(lambda event: hear(events.hiding(event, known())), aside)
+        yield Shown(lambda event: hear(events.hiding(event, given())), aside)
 
 
 Aside = Callable[[], AbstractContextManager[object]]

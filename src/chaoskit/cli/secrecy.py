@@ -1,7 +1,8 @@
-"""What this call was given and nobody is to read: known as soon as it is read, hidden in all that goes out.
+"""What this call was given and nobody is to read: known as soon as it is read, hidden in what goes out.
 
-`app.main` begins with nothing known. Whoever reads variables or documents tells `learn`; whatever writes to
-stdout or stderr, or tells of a bug, passes through here. Records and reports hide theirs by themselves.
+`app.main` begins with nothing known. Whoever reads variables or documents tells `learn`. The values of
+variables are `unsaid` in all that is written to stdout or stderr; what documents call secret, which may be
+any word, is `hidden` too in what is made of documents. Records and reports hide theirs by themselves.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from chaoskit.records import WORDS
 from chaoskit.redaction import nameless, redacted, secret_variables, secrets_in, spared
 
 if TYPE_CHECKING:
@@ -25,16 +27,18 @@ class Named(Protocol):
         """Those names."""
 
 
-_KNOWN: set[str] = set()
-"""Of the process, as its stdout and stderr are: whichever thread writes there, it hides the same."""
+_GIVEN: set[str] = set()
+"""By variables. All three are of the process, as its stdout and stderr are: whichever thread writes there."""
+_WRITTEN: set[str] = set()
+"""In documents, under names that call it secret, or in a Secret."""
 _NAMES: set[str] = set()
 """What things are called by in this call: what they tell is hidden nowhere."""
 
 
 def forget() -> None:
     """Nothing is known: a call begins."""
-    _KNOWN.clear()
-    _NAMES.clear()
+    for each in (_GIVEN, _WRITTEN, _NAMES):
+        each.clear()
 
 
 def learn_variables(variables: Mapping[str, str]) -> None:
@@ -42,13 +46,16 @@ def learn_variables(variables: Mapping[str, str]) -> None:
     if secret_variables(variables):
         from chaoskit.documents import secrets_of_variables
 
-        _KNOWN.update(secrets_of_variables(variables))
+        _GIVEN.update(secrets_of_variables(variables))
 
 
 def learn(documents: Iterable[Document]) -> None:
     """What these documents call secret, and what they were filled with, is hidden from now on."""
     for each in documents:
-        _KNOWN.update(each.secrets, secrets_in(each.value))
+        _GIVEN.update(each.secrets)
+        _WRITTEN.update(secrets_in(each.value))
+        called = (each.at(("metadata", field)) for field in ("name", "namespace"))
+        _NAMES.update(map(str, filter(None, (each.path, *called))))
 
 
 def learn_names(*named: Named) -> None:
@@ -57,16 +64,16 @@ def learn_names(*named: Named) -> None:
         _NAMES.update(each.names)
 
 
-def known() -> frozenset[str]:
-    """What is hidden by its value."""
-    return nameless(_KNOWN.copy(), _NAMES.copy())
-
-
 def hidden(value: Any) -> Any:
     """The text or JSON without what is secret by its name, its place or its value."""
-    return redacted(value, known(), _NAMES.copy())
+    return redacted(value, _GIVEN | _WRITTEN, {*_NAMES, *WORDS})
+
+
+def given() -> frozenset[str]:
+    """The values of variables, but for those that a name tells anyway."""
+    return nameless(_GIVEN.copy(), _NAMES.copy())
 
 
 def unsaid(value: Any) -> Any:
-    """The text or JSON without what is known here, by its value alone: nothing else is changed."""
-    return spared(value, known()) if _KNOWN else value
+    """The text or JSON without what was `given`: nothing else is changed."""
+    return spared(value, given()) if _GIVEN else value

@@ -117,7 +117,9 @@ def _check(
         "exit": outcome.exit_code,
         "documents": len(documents),
         "skipped": len(read) - len(documents),
-        "findings": [{"level": each.level, **dataclasses.asdict(each.problem)} for each in found],
+        "findings": [
+            {"level": each.level, **secrecy.hidden(dataclasses.asdict(each.problem))} for each in found
+        ],
     }
     emit(
         session,
@@ -246,7 +248,7 @@ def _table(out: Console, found: tuple[Finding, ...], documents: int, skipped: in
     from chaoskit.reports.reading import counted
 
     for each in found:
-        out.print(problem_words(each.problem, each.level), end="")
+        out.print(secrecy.hidden(problem_words(each.problem, each.level)), end="")
     errors = sum(each.level == "error" for each in found)
     counts = {"document": documents, "error": errors, "warning": len(found) - errors}
     says = ", ".join(counted(number, what) for what, number in counts.items())

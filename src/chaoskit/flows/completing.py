@@ -28,9 +28,8 @@ from chaoskit.version import __version__
 
 def completed(record: RunRecord, trial: Trial, world: World, versions: Mapping[str, str]) -> RunRecord:
     """The record with all of it; what cannot be read any more is left out, the verdict never."""
-    record = placed(record, trial)
     judged = record.plain()
-    return replace(
+    whole = replace(
         record,
         versions=versions,
         score=score.of_run(judged),
@@ -38,6 +37,7 @@ def completed(record: RunRecord, trial: Trial, world: World, versions: Mapping[s
         seconds_broken=seconds_broken(judged),
         evidence={**record.evidence, "signals": _signals(record, trial, world)},
     )
+    return placed(whole, trial)  # a signal is called by its query, which may hold a secret
 
 
 def placed(record: RunRecord, trial: Trial) -> RunRecord:
