@@ -508,6 +508,62 @@ def test_a_pod_that_died_of_it_is_named_by_an_event_that_begins_within_five_minu
     assert (len(events), found.notes == ()) == (2, True) if learned else (1, False)
 
 
+def silent(folder: Path, issue: str, incident: int, until: int = 120, more: str = "") -> Dataset:
+    """db-0 falls silent after two of four hours until that minute; of `incident` and five more is told."""
+
+    def at(minute: int) -> str:
+        return f"2026-01-01T{minute // 60:02}:{minute % 60:02}:00Z"
+
+    there = {"db-0": [*range(120), *range(until, 240)], "web-1": range(240)}
+    lines = [f"{at(m)},{pod},1\n" for pod, minutes in there.items() for m in minutes]
+    told = [f"{at(m)},{at(m + 5)},{pod},{issue}\n" for m, pod in ((incident, "db-0"), (200, "web-1"))]
+    (folder / "m.csv").write_text("at,pod,cpu\n" + "".join(lines))
+    (folder / "e.csv").write_text("start,end,target,issue\n" + "".join(told))
+    return read([folder], mapping(folder, f"{SIGNALS}{EVENTS}{more}"))
+
+
+HALF_AN_HOUR = "target: {mode: forecast, horizonMinutes: 30}\n"
+
+
+@pytest.mark.parametrize("until", [140, 240])
+@pytest.mark.parametrize("issue", ["memory-leak", "pod-crash"])
+@pytest.mark.parametrize("incident", [120, 127, 139])
+def test_what_led_up_to_an_event_that_is_told_late_is_no_health(
+    tmp_path: Path, incident: int, issue: str, until: int
+) -> None:
+    found = silent(tmp_path, issue, incident, until, HALF_AN_HOUR)
+    assert found.notes == ()
+    labelled = label(found, Target())
+    y, ahead = labelled.truths[0].y[0], 30 if issue == "memory-leak" else 0
+    assert found.blocks[0].rows[0].pod == "db-0"
+    known = 90 if until == 240 else 120
+    failing = np.flatnonzero(y[:120] == 1).tolist()
+    assert failing == (list(range(incident + 1 - ahead, 120)) if ahead else [])
+    assert np.flatnonzero(y[:120] == 0).tolist() == list(range(min(incident + 1 - 30 - ahead, known)))
+
+
+def test_of_one_who_fell_silent_before_an_event_no_sample_that_is_not_there_is_a_failure(
+    tmp_path: Path,
+) -> None:
+    labelled = label(silent(tmp_path, "memory-leak", 127, 140, HALF_AN_HOUR), Target())
+    assert [(each.workload, each.first) for each in labelled.events] == [
+        *[("deployment/db-0", 128), ("deployment/web-1", 201)],
+    ]
+    assert np.flatnonzero(labelled.truths[0].y[0] == 1).tolist() == list(range(98, 125))
+    assert (labelled.truths[0].event[0] == 0).nonzero()[0].tolist() == list(range(98, 125))
+
+
+@pytest.mark.parametrize(("incident", "issue"), [(150, "pod-crash"), (180, "memory-leak")])
+def test_an_event_of_one_who_was_gone_for_longer_than_it_reaches_names_nobody(
+    tmp_path: Path, incident: int, issue: str
+) -> None:
+    found = silent(tmp_path, issue, incident, 240, HALF_AN_HOUR)
+    assert found.notes == ("1 event names nobody in the data then: db-0",)
+    labelled = label(found, Target())
+    assert [each.workload for each in labelled.events] == ["deployment/web-1"]
+    assert np.flatnonzero(labelled.truths[0].y[0] >= 0).tolist() == list(range(90))
+
+
 @pytest.mark.parametrize(("start", "end"), [("10:45", "10:50"), ("13:05", "13:10")])
 def test_an_event_just_outside_the_data_names_who_is_there_at_that_edge(
     tmp_path: Path, start: str, end: str

@@ -211,6 +211,21 @@ def test_a_mapping_that_was_edited_since_is_not_overwritten(form: Form, tmp_path
     assert edited.startswith(mapping.read_text())
 
 
+def test_a_mapping_that_is_edited_while_the_files_are_collected_is_not_overwritten(tmp_path: Path) -> None:
+    mapping = collected(Prometheus(), tmp_path, minutes=30).mapping
+    edited = mapping.read_text() + "events: {file: incidents.csv}\n"
+
+    def edit(event: events.Event) -> None:
+        mapping.write_text(edited)
+
+    end = T0 + timedelta(minutes=55)
+    with pytest.raises(errors.InvalidInput, match=r"mapping\.yaml was edited since"):
+        collect(Prometheus(), asked(), T0, end, tmp_path, jobs=1, listen=edit)
+    assert mapping.read_text() == edited
+    mapping.rename(tmp_path / "mine.yaml")
+    assert collected(Prometheus(), tmp_path).new == 0
+
+
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_a_mapping_that_is_kept_as_the_hint_says_reads_what_is_collected_later(
     form: Form, tmp_path: Path

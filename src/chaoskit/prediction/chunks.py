@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -130,10 +130,13 @@ class Folder:
         self._mapping = _digest(path / MAPPING)
         # One that was written just before the index, or before the index told of it, is what its chunks say.
         ours = {"", str(found.get("mapping", "")), hashlib.sha256(self._read_by()).hexdigest()}
-        if self._mapping not in ours:
+        self._refuse_edited(ours)
+
+    def _refuse_edited(self, ours: Container[str]) -> None:
+        if _digest(self.path / MAPPING) not in ours:
             raise errors.InvalidInput(
-                f"{path / MAPPING} was edited since: it would be overwritten",
-                hint=f'keep it under another name, with files: ["*Z.{sheets.SUFFIXES[asked.form]}"],'
+                f"{self.path / MAPPING} was edited since: it would be overwritten",
+                hint=f'keep it under another name, with files: ["*Z.{sheets.SUFFIXES[self.asked.form]}"],'
                 " and read the files by that, those that are collected later, too",
             )
 
@@ -197,7 +200,9 @@ class Folder:
 
         Raises:
             CannotStart: nothing was measured in any stretch.
+            InvalidInput: the one that lies there was edited meanwhile.
         """
+        self._refuse_edited({"", self._mapping})
         if not any(each.file for each in self.chunks):
             raise errors.CannotStart(
                 f"no signal has a sample in namespace {self.asked.namespace} in all that time",

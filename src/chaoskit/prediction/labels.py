@@ -73,6 +73,10 @@ class Target:
         announced = event.issue in FORECASTABLE and not (event.injected or event.ramp)
         return self.lead if announced else timedelta(0)
 
+    def reach_of(self, event: Event) -> timedelta:
+        """How long before it what led up to it is a failure or censored: healthy it is not."""
+        return self.lead + self.lead_of(event)
+
     @property
     def words(self) -> str:
         """``fails within 30 min``, ``is on its way to a failure`` or ``is failing``."""
@@ -165,28 +169,37 @@ def label(
     truths = []
     for index, block in enumerate(dataset.blocks):
         near = SETTLING.total_seconds() / block.step
-        told = list(_events(index, block, failures))
+        named = list(_events(index, block, failures))
+        told = [event for event in named if _there(block, event, target.lead_of(event))]
+        late = [e for e in named if e not in told and _there(block, e, target.reach_of(e))]
         shown = [event for event in _events(index, block, seen) if not any(_same(event, e) for e in told)]
         windows = list(_windows(block, given))
         caused = [event for event in shown if _explained(event, windows, near)]
         causes, consequences = _ordered([*told, *(e for e in shown if e not in caused)], near)
         own = _joined(causes, near)
-        truths.append(_truth(block, own, len(events), censored, target, [*consequences, *caused]))
+        truths.append(_truth(block, own, len(events), censored, target, [*consequences, *caused, *late]))
         events += own
     return Labelled(dataset, target, tuple(truths), tuple(events))
 
 
 def _events(index: int, block: Block, failures: Iterable[LabelRecord]) -> Iterator[Event]:
     for record in failures:
-        rows = rows_of(block, record)
-        first, last = _span(block, record)
-        if first <= last and means_anybody(block, record):
-            yield Event(
-                index, rows, first, last, record.issue or "other", record.start, record.end,
-                block.rows[rows[0]].workload, block.rows[rows[0]].namespace, record.fault,
-                record.meaning == "ramp", record.meaning == "chaos",
-                EXPERIMENTS if record.trace_id else record.source,
-            )  # fmt: skip
+        event = _event(index, block, record)
+        if event and event.first <= event.last:
+            yield event
+
+
+def _event(index: int, block: Block, record: LabelRecord) -> Event | None:
+    """What it tells of this block, of which it may lie outside: first after last; None of nobody in it."""
+    rows = rows_of(block, record)
+    if not rows:
+        return None
+    return Event(
+        index, rows, *_span(block, record), record.issue or "other", record.start, record.end,
+        block.rows[rows[0]].workload, block.rows[rows[0]].namespace, record.fault,
+        record.meaning == "ramp", record.meaning == "chaos",
+        EXPERIMENTS if record.trace_id else record.source,
+    )  # fmt: skip
 
 
 def _windows(block: Block, given: Iterable[LabelRecord]) -> Iterator[_Window]:
@@ -272,15 +285,20 @@ def rows_of(block: Block, record: LabelRecord) -> tuple[int, ...]:
     )
 
 
-def means_anybody(block: Block, record: LabelRecord) -> bool:
-    """Whether a row that it means is there then: has a sample while it lasts, or was not yet gone before it.
+def means_anybody(block: Block, record: LabelRecord, target: Target) -> bool:
+    """Whether a row that it means is there then, or was in the time before it that it labels or censors."""
+    event = _event(0, block, record)
+    return event is not None and _there(block, event, target.reach_of(event))
+
+
+def _there(block: Block, event: Event, before: timedelta) -> bool:
+    """Whether one of its rows has a sample while it lasts or so long before it, or was not yet gone then.
 
     Of a time just outside the block, who is there at that edge is there then.
     """
-    first, last = _span(block, record)
-    lately = math.ceil(STALE.total_seconds() / block.step)
-    then = slice(max(0, min(first, block.length) - lately), max(0, last) + 1)
-    return bool(present(block.values[list(rows_of(block, record)), :, then]).any())
+    lately = math.ceil(max(before, STALE).total_seconds() / block.step)
+    then = slice(max(0, min(event.first, block.length) - lately), max(0, event.last) + 1)
+    return bool(present(block.values[list(event.rows), :, then]).any())
 
 
 def names_of(row: Row) -> tuple[str, ...]:
@@ -315,6 +333,7 @@ def _truth(
     y, number = np.zeros(shape, dtype=np.int8), np.full(shape, -1, dtype=np.int32)
     lead = round(target.lead.total_seconds() / block.step)
     settling = round(SETTLING.total_seconds() / block.step) if target.mode == "forecast" else 0
+    scored = _scored(block.values, block.step)
     for event in (*events, *consequences):
         before = 2 * lead if target.lead_of(event) else lead
         rows = _siblings(block, event) if lead else list(event.rows)
@@ -331,10 +350,12 @@ def _truth(
         rows = list(event.rows)
         ahead = round(target.lead_of(event).total_seconds() / block.step)
         span = slice(max(0, event.first - ahead), event.last + 1)
-        y[rows, span] = 1
-        number[rows, span] = offset + index
+        # Of one who was gone before it began what led up to it counts, and no sample that is not there.
+        hit = scored[rows, span] | _there(block, event, STALE)
+        y[rows, span] = np.where(hit, 1, y[rows, span])
+        number[rows, span] = np.where(hit, offset + index, number[rows, span])
     y[(y == 0) & _open_ended(block.values, lead)] = -1
-    y[(y == 0) & ~_scored(block.values, block.step)] = -1
+    y[(y == 0) & ~scored] = -1
     return Truth(y, number)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from chaoskit import errors
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction.dataset import Block
-from chaoskit.prediction.labels import means_anybody
+from chaoskit.prediction.labels import Target, means_anybody
 from chaoskit.records import LabelRecord
 from chaoskit.signals import BY_NAME
 
@@ -53,9 +53,11 @@ def zones(clocks: Mapping[Path, bool]) -> list[str]:
 
 
 def check_events(
-    labels: Iterable[LabelRecord], blocks: Sequence[Block], *, unlabelled: bool = False
+    labels: Iterable[LabelRecord], blocks: Sequence[Block], target: Target, *, unlabelled: bool = False
 ) -> list[str]:
     """In words, which events name nobody who is in the data then; of them nothing is learned.
+
+    Who fell silent before an event is named by it as long as the target labels or censors what led up to it.
 
     Of data that may be `unlabelled` it is told in such words, too, that the events say nothing of it at all.
 
@@ -64,7 +66,7 @@ def check_events(
     """
     told = [each for each in labels if each.meaning != "unknown"]
     inside = [each for each in told if any(_inside(each, block) for block in blocks)]
-    lost = [each for each in inside if not _means(each, blocks)]
+    lost = [each for each in inside if not _means(each, blocks, target)]
     if useless := _useless(told, inside, lost, blocks):
         if not unlabelled:
             raise useless
@@ -96,10 +98,10 @@ def _useless(
     )
 
 
-def _means(each: LabelRecord, blocks: Sequence[Block]) -> bool:
-    """Whether it means a row that is there then; chaos on a node has none."""
+def _means(each: LabelRecord, blocks: Sequence[Block], target: Target) -> bool:
+    """Whether it means a row that is there then, or what led up to it; chaos on a node has none."""
     node = each.meaning == "chaos" and each.target.startswith("node/")
-    return node or any(_inside(each, block) and means_anybody(block, each) for block in blocks)
+    return node or any(_inside(each, block) and means_anybody(block, each, target) for block in blocks)
 
 
 def _inside(each: LabelRecord, block: Block) -> bool:

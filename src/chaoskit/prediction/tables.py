@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from chaoskit.prediction import mapping as mappings
 from chaoskit.prediction import sheets
 from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, Values, single
 from chaoskit.prediction.labelfiles import read_labels
+from chaoskit.prediction.labels import Target
 from chaoskit.prediction.plausible import check_events, extremes, once, unmeasured, zones
 from chaoskit.prediction.sheets import Cells, Sheet
 from chaoskit.prediction.values import A_TIME, Clocks, moment, number, pod_name, text, zoned
@@ -52,12 +53,13 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool =
     blocks = tuple(sorted(found, key=lambda block: (block.start, block.run)))
     written = files(paths, [mapping.events.file], required=False) if mapping.events else []
     labels, doubled = once(read_labels(written, mapping, clocks))
+    target = Target(mapping.target.mode, timedelta(minutes=mapping.target.horizon_minutes))
     signals = mapping.catalogue()
     columns = {name: [f"column {each}" for each in of.columns] for name, of in mapping.signals.items()}
     notes = (
         *zones(clocks),
         *doubled,
-        *check_events(labels, blocks, unlabelled=unlabelled),
+        *check_events(labels, blocks, target, unlabelled=unlabelled),
         *extremes(signals, blocks),
         *unmeasured(columns, blocks),
     )
