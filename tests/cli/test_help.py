@@ -48,6 +48,7 @@ def test_no_command_file_is_without_a_place_in_the_table() -> None:
         "dryrun",
         "reporting",
         "writing",
+        "secrecy",
         "measured",
         "outlooks",
         "failurepatterns",
