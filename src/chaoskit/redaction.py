@@ -92,10 +92,8 @@ def _encoded(value: str) -> Iterator[str]:
     yield from (quote(value, safe="", errors="replace"), quote(value, errors="replace"))
     yield quote_plus(value, errors="replace")
     yield from (json.dumps(value, ensure_ascii=ascii_)[1:-1] for ascii_ in (True, False))
-    yield from (
-        repr(value)[1:-1],
-        repr(f"{value}\"'")[1:-4],
-    )  # a bug's words; beside both quotes one is escaped
+    # A bug's words; beside both quotes one is escaped.
+    yield from (repr(value)[1:-1], repr(f"{value}\"'")[1:-4])
     if len(value) >= SHORTEST:
         for form in _in_base64(value.encode("utf-8", errors="replace")):
             yield from (form, form.translate(_URL_SAFE))

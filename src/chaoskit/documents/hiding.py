@@ -29,9 +29,8 @@ def _readings(secret: str, bare: Callable[[str], object]) -> Iterator[str]:
     yield from (secret, secret.strip(), secret.strip().strip(_SIGNS))
     yield from map(str.strip, secret.splitlines())
     for written in (secret, f"'{secret}'", f'"{secret}"'):
-        with suppress(
-            yaml.YAMLError, ValueError, OverflowError
-        ):  # of a number that is no character, or too long
+        # ValueError and OverflowError: of a number that is no character, or too long
+        with suppress(yaml.YAMLError, ValueError, OverflowError):
             texts = [each for each in yaml.scan(written) if isinstance(each, yaml.ScalarToken)]
             if len(texts) == 1:  # of a whole document, what is not secret in it would be hidden everywhere
                 yield texts[0].value.strip()
