@@ -10,14 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from chaoskit import clusters
-from chaoskit.cli.render import ago, columns, console, emit, next_step
-from chaoskit.cli.session import Format, Session, command, new_app
+from chaoskit.cli.render import ago, columns, emit, next_step
+from chaoskit.cli.session import Session, command, new_app
 from chaoskit.clusters import Where, called
-from chaoskit.errors import CannotStart, Unavailable, UnknownName
 from chaoskit.newer import KnownStore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Identity
-from chaoskit.ports.store import Document, Store
+from chaoskit.ports.store import Document
 
 app = new_app(__doc__)
 
@@ -30,9 +29,6 @@ class Kind(StrEnum):
     RECOVERY = "recovery"
     PREDICTION = "prediction"
 
-
-_ID = 10
-"""The fewest letters of an id that are shown: nine for the millisecond when it began, one of chance."""
 
 _ALL: dict[str, dict[str, Any]] = {"run": {}, "recovery": {}, "prediction": {"alarmed": True}}
 """What is shown of each kind. A look predicts for every workload: the quiet ones would hide all others."""
@@ -93,7 +89,6 @@ def history(
         )
         found.sort(key=lambda each: (each["at"], each["id"]), reverse=True)
         newest = found[:limit]
-        ids = _ids(session, store, [each["id"] for each in newest])
     asked = (
         where
         | ({"cluster": cluster} if cluster else {})
@@ -101,7 +96,7 @@ def history(
         | _lately(since)
     )
     document = {"records": newest, "left_out": sum(number for _, number in parts)}
-    emit(session, "history", document, lambda out: _table(out, newest, ids, asked, without))
+    emit(session, "history", document, lambda out: _table(out, newest, asked, without))
 
 
 def _lately(hours: float) -> dict[str, str]:
@@ -120,7 +115,6 @@ def _weaknesses(
         among = _clusters(store)
         found = open_weaknesses(runs, among, _clusters(store, mine) if mine else ())
         known = judged(runs)
-        ids = _ids(session, store, [each.run for each in found])
     outcome = Outcome.DONE if most is None else _gated(len(found) > most, known=known, left_out=left_out)
     document = {
         "outcome": outcome.value,
@@ -153,8 +147,8 @@ def _weaknesses(
         rows = [
             (last, str(each.times), *on[row:row + 1],
              f"{each.namespace}/{each.experiment}" if placed else each.experiment, each.fault,
-             ", ".join(each.targets), id_, each.reason)
-            for row, (last, id_, each) in enumerate(zip(times, ids, found, strict=True))
+             ", ".join(each.targets), each.run, each.reason)
+            for row, (last, each) in enumerate(zip(times, found, strict=True))
         ]  # fmt: skip
         columns(out, heads, rows)
         next_step(out, f"chaoskit explain {found[0].run}")
@@ -175,9 +169,7 @@ def _gated(too_many: bool, *, known: bool, left_out: int) -> Outcome:
     return Outcome.BELOW_THRESHOLD if known and not left_out else Outcome.CANNOT_START
 
 
-def _table(
-    out: Any, records: list[Document], ids: Sequence[str], asked: dict[str, str], without: int
-) -> None:
+def _table(out: Any, records: list[Document], asked: dict[str, str], without: int) -> None:
     """The records; where nothing is as it was `asked` for, how many there are `without` that."""
     if not records:
         named = ", ".join(f"{name} {value}" for name, value in asked.items())
@@ -185,17 +177,17 @@ def _table(
         out.print(f"nothing of {named}; without that {there}" if asked and without else "nothing yet")
         next_step(out, "chaoskit history" if without else "chaoskit demo", but=("namespace",))
         return
-    listed(out, records, ids)
+    listed(out, records)
     next_step(out, f"chaoskit show {records[0]['id']} --trace")
 
 
-def listed(out: Any, records: Sequence[Document], ids: Sequence[str]) -> None:
-    """A row for each record, by that id; on a terminal without what all have or nobody needs."""
+def listed(out: Any, records: Sequence[Document]) -> None:
+    """A row for each record; on a terminal without what all have or nobody needs."""
     several = len({each["namespace"] for each in records}) > 1
     times = _times(out, [each["at"] for each in records])
     rows: list[tuple[str, ...]] = [
-        (at, each["kind"], id_, what(each, placed=several), ended(each), why(each))
-        for at, id_, each in zip(times, ids, records, strict=True)
+        (at, each["kind"], each["id"], what(each, placed=several), ended(each), why(each))
+        for at, each in zip(times, records, strict=True)
     ]
     heads: tuple[str, ...] = (
         "at" if out.is_terminal else "at (UTC)",
@@ -220,40 +212,6 @@ def _times(out: Any, at: Sequence[str]) -> list[str]:
     if out.is_terminal:
         return [ago(each, now) for each in moments]
     return [f"{each.astimezone(UTC):%Y-%m-%d %H:%M:%S}" for each in moments]
-
-
-def _ids(session: Session, store: Store, whole: Sequence[str]) -> list[str]:
-    """As much of each id as `letters` says, for a person; all of it in a pipe and for programs."""
-    if session.output is not Format.TABLE or not console(session).is_terminal:
-        return [*whole]
-    enough = letters(store, whole)
-    return [id_[:enough] for id_ in whole]
-
-
-def letters(store: Store, whole: Sequence[str]) -> int:
-    """So many letters of each of these ids that `show` finds its record by them: they can be pasted.
-
-    They tell it from every record of the store that `show` looks through, of whatever kind, shown or not:
-    what began in parallel begins alike, and predictions of one look have but chance to tell them apart.
-    """
-    found = _ID
-    for id_ in whole:
-        while found < len(id_) and not _names(store, id_[:found], id_):
-            found += 1
-    return found
-
-
-def _names(store: Store, beginning: str, id_: str) -> bool:
-    """Whether whoever pastes the beginning is shown that very record."""
-    from chaoskit.cli.show import find_record
-
-    try:
-        found = find_record(store, beginning)
-    except Unavailable:
-        raise
-    except (UnknownName, CannotStart):  # several begin so, or a newer chaoskit's does
-        return False
-    return bool(found["id"] == id_)
 
 
 def what(document: Document, *, placed: bool = False) -> str:
