@@ -302,6 +302,43 @@ def test_targets_are_found_by_pod_workload_or_bare_name(world: World) -> None:
     assert label(quiet(world), DETECT, extra=[told(10, 12, pod="app")]).events == ()
 
 
+def in_turn(world: World, *spans: tuple[int, int]) -> Dataset:
+    """Pods of one workload in four hours, each there from its first minute until before its last."""
+    cpu = np.full((len(spans), 240), np.nan)
+    for row, (first, last) in enumerate(spans):
+        cpu[row, first:last] = 1
+    return world({"cpu_usage": cpu}, workloads=["deployment/web"] * len(spans))
+
+
+@pytest.mark.parametrize("target", ["deployment/web", "web", "*"])
+@pytest.mark.parametrize(
+    ("aim", "failing"),
+    [
+        (DETECT, [[], [], [], list(range(201, 212))]),
+        (FORECAST, [[], [], list(range(171, 185)), list(range(180, 212))]),
+    ],
+)
+def test_of_a_workload_that_fails_only_the_pods_that_are_there_count(
+    world: World, target: str, aim: Target, failing: list[list[int]]
+) -> None:
+    data = in_turn(world, (0, 60), (60, 120), (120, 180), (180, 240))
+    (truth,) = label(data, aim, extra=[told(200, 210, pod=target)]).truths
+    assert [np.flatnonzero(row == 1).tolist() for row in truth.y] == failing
+    assert [np.flatnonzero(row == 0).tolist() for row in truth.event] == failing
+    assert (truth.y[0, 65:] == -1).all()
+
+
+def test_a_pod_fails_with_its_workload_from_its_first_sample_and_if_it_died_of_it_to_the_end(
+    world: World,
+) -> None:
+    data = in_turn(world, (0, 96), (0, 97), (0, 105), (110, 240), (125, 240))
+    (truth,) = label(data, DETECT, extra=[told(100, 120, pod="web")]).truths
+    whole = list(range(101, 122))
+    assert [np.flatnonzero(row == 1).tolist() for row in truth.y] == [
+        [], whole, whole, list(range(110, 122)), [],
+    ]  # fmt: skip
+
+
 def test_a_run_labels_its_targets_and_who_felt_it_from_injection_to_its_end() -> None:
     run = RunRecord(
         id="r", at=minute(0), trace_id="t", name="x", namespace="shop", cluster="c", fault="pod-network-loss",

@@ -296,9 +296,14 @@ def _there(block: Block, event: Event, before: timedelta) -> bool:
 
     Of a time just outside the block, who is there at that edge is there then.
     """
-    lately = math.ceil(max(before, STALE).total_seconds() / block.step)
+    lately = _steps(max(before, STALE), block)
     then = slice(max(0, min(event.first, block.length) - lately), max(0, event.last) + 1)
     return bool(present(block.values[list(event.rows), :, then]).any())
+
+
+def _steps(time: timedelta, block: Block) -> int:
+    """How many steps of the block reach over so long a time: the least that do."""
+    return math.ceil(time.total_seconds() / block.step)
 
 
 def names_of(row: Row) -> tuple[str, ...]:
@@ -333,7 +338,7 @@ def _truth(
     y, number = np.zeros(shape, dtype=np.int8), np.full(shape, -1, dtype=np.int32)
     lead = round(target.lead.total_seconds() / block.step)
     settling = round(SETTLING.total_seconds() / block.step) if target.mode == "forecast" else 0
-    scored = _scored(block.values, block.step)
+    scored, heard = _scored(block.values, block.step), _heard(block.values)
     for event in (*events, *consequences):
         before = 2 * lead if target.lead_of(event) else lead
         rows = _siblings(block, event) if lead else list(event.rows)
@@ -350,8 +355,9 @@ def _truth(
         rows = list(event.rows)
         ahead = round(target.lead_of(event).total_seconds() / block.step)
         span = slice(max(0, event.first - ahead), event.last + 1)
-        # Of one who was gone before it began what led up to it counts, and no sample that is not there.
-        hit = scored[rows, span] | _there(block, event, STALE)
+        # Who died of it fails to its end; who was gone before, or is not made yet, where it is scored.
+        hurt = heard[rows, span] >= event.first - _steps(STALE, block)
+        hit = scored[rows, span] | (hurt & (np.arange(span.start, span.stop) >= event.first))
         y[rows, span] = np.where(hit, 1, y[rows, span])
         number[rows, span] = np.where(hit, offset + index, number[rows, span])
     y[(y == 0) & _open_ended(block.values, lead)] = -1
@@ -380,3 +386,11 @@ def _scored(values: Values, step: int) -> NDArray[np.bool_]:
     for back in range(1, round(STALE.total_seconds() / step) + 1):
         found[:, back:] |= there[:, :-back]
     return found
+
+
+def _heard(values: Values) -> NDArray[np.int32]:
+    """For each row and moment the index of the newest sample until then; far below 0 before the first."""
+    never = np.iinfo(np.int32).min
+    moments = np.arange(values.shape[2], dtype=np.int32)
+    heard: NDArray[np.int32] = np.maximum.accumulate(np.where(present(values), moments, never), axis=1)
+    return heard
