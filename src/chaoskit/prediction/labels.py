@@ -6,8 +6,8 @@ that announces itself. A ramp, whose beginning was told, is labelled from there 
 
 What cannot be known is censored, never silently negative: the time before failures without warning, a horizon
 more before the others (they may be under way), replicas of what fails, the time after a mitigation, chaos
-windows that are not labels, what follows from chaos or from another pod's failure, and whatever is healthy
-less than a horizon before the data or the pod ends.
+windows that are not labels, what follows from chaos or from another pod's failure, what led up to a failure
+that is told when its pod or the data had ended, and whatever is healthy less than a horizon before that end.
 """
 
 from __future__ import annotations
@@ -169,10 +169,12 @@ def label(
     truths = []
     for index, block in enumerate(dataset.blocks):
         near = SETTLING.total_seconds() / block.step
-        named = list(_events(index, block, failures))
-        told = [event for event in named if _there(block, event, target.lead_of(event))]
-        late = [e for e in named if e not in told and _there(block, e, target.reach_of(e))]
-        shown = [event for event in _events(index, block, seen) if not any(_same(event, e) for e in told)]
+        told, late = _told(index, block, failures, target)
+        shown = [
+            event
+            for event in _events(index, block, seen)
+            if event.first <= event.last and not any(_same(event, each) for each in told)
+        ]
         windows = list(_windows(block, given))
         caused = [event for event in shown if _explained(event, windows, near)]
         causes, consequences = _ordered([*told, *(e for e in shown if e not in caused)], near)
@@ -182,10 +184,27 @@ def label(
     return Labelled(dataset, target, tuple(truths), tuple(events))
 
 
-def _events(index: int, block: Block, failures: Iterable[LabelRecord]) -> Iterator[Event]:
-    for record in failures:
-        event = _event(index, block, record)
-        if event and event.first <= event.last:
+def _told(
+    index: int, block: Block, failures: Iterable[LabelRecord], target: Target
+) -> tuple[list[Event], list[Event]]:
+    """Failures of who was there or is foretold; and those told too late for that, which only censor.
+
+    Late is what is told of who fell silent before, and what began when the data had ended.
+    """
+    told: list[Event] = []
+    late: list[Event] = []
+    for event in _events(index, block, failures):
+        if event.first <= event.last and _there(block, event, target.lead_of(event)):
+            told.append(event)
+        elif _there(block, event, target.reach_of(event)):
+            late.append(event)
+    return told, late
+
+
+def _events(index: int, block: Block, records: Iterable[LabelRecord]) -> Iterator[Event]:
+    """What they tell of rows of this block, of which it may lie outside: first after last."""
+    for record in records:
+        if event := _event(index, block, record):
             yield event
 
 
@@ -286,18 +305,21 @@ def rows_of(block: Block, record: LabelRecord) -> tuple[int, ...]:
 
 
 def means_anybody(block: Block, record: LabelRecord, target: Target) -> bool:
-    """Whether a row that it means is there then, or was in the time before it that it labels or censors."""
-    event = _event(0, block, record)
-    return event is not None and _there(block, event, target.reach_of(event))
-
-
-def _there(block: Block, event: Event, before: timedelta) -> bool:
-    """Whether one of its rows has a sample while it lasts or so long before it, or was not yet gone then.
+    """Whether a row that it means is there then, or was in the time before it that it labels or censors.
 
     Of a time just outside the block, who is there at that edge is there then.
     """
+    event = _event(0, block, record)
+    if event is None:
+        return False
+    edge = replace(event, first=min(event.first, block.length), last=max(event.last, 0))
+    return _there(block, event, target.reach_of(event)) or _there(block, edge, STALE)
+
+
+def _there(block: Block, event: Event, before: timedelta) -> bool:
+    """Whether one of its rows has a sample while it lasts or so long before it, or was not yet gone then."""
     lately = _steps(max(before, STALE), block)
-    then = slice(max(0, min(event.first, block.length) - lately), max(0, event.last) + 1)
+    then = slice(max(0, event.first - lately), max(0, event.last + 1))
     return bool(present(block.values[list(event.rows), :, then]).any())
 
 
@@ -360,12 +382,12 @@ def _truth(
         hit = scored[rows, span] | (hurt & (np.arange(span.start, span.stop) >= event.first))
         y[rows, span] = np.where(hit, 1, y[rows, span])
         number[rows, span] = np.where(hit, offset + index, number[rows, span])
-    y[(y == 0) & _open_ended(block.values, lead)] = -1
+    y[(y == 0) & _goingended(block.values, lead)] = -1
     y[(y == 0) & ~scored] = -1
     return Truth(y, number)
 
 
-def _open_ended(values: Values, lead: int) -> NDArray[np.bool_]:
+def _goingended(values: Values, lead: int) -> NDArray[np.bool_]:
     """Where less than a horizon is known of what came next: the end of the data, or of the pod."""
     there = present(values)
     later = np.zeros_like(there)
