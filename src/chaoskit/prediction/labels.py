@@ -170,14 +170,9 @@ def label(
     for index, block in enumerate(dataset.blocks):
         near = SETTLING.total_seconds() / block.step
         told, late = _told(index, block, failures, target)
-        shown = [
-            event
-            for event in _events(index, block, seen)
-            if event.first <= event.last and not any(_same(event, each) for each in told)
-        ]
         windows = list(_windows(block, given))
-        caused = [event for event in shown if _explained(event, windows, near)]
-        causes, consequences = _ordered([*told, *(e for e in shown if e not in caused)], near)
+        shown, caused = _shown(index, block, seen, told, windows, near)
+        causes, consequences = _ordered([*told, *shown], near)
         own = _joined(causes, near)
         truths.append(_truth(block, own, len(events), censored, target, [*consequences, *caused, *late]))
         events += own
@@ -199,6 +194,29 @@ def _told(
         elif _there(block, event, target.reach_of(event)):
             late.append(event)
     return told, late
+
+
+def _shown(
+    index: int,
+    block: Block,
+    seen: Iterable[LabelRecord],
+    told: Iterable[Event],
+    windows: Sequence[_Window],
+    near: float,
+) -> tuple[list[Event], list[Event]]:
+    """What the history itself shows and nobody told: failures of their own, and those that chaos may explain.
+
+    What shares a row and a moment with what is told needs no second witness.
+    """
+    known = np.zeros((len(block.rows), block.length), dtype=np.bool_)
+    for event in told:
+        known[list(event.rows), event.first : event.last + 1] = True
+    own: list[Event] = []
+    caused: list[Event] = []
+    for event in _events(index, block, seen):
+        if event.first <= event.last and not known[list(event.rows), event.first : event.last + 1].any():
+            (caused if _explained(event, windows, near) else own).append(event)
+    return own, caused
 
 
 def _events(index: int, block: Block, records: Iterable[LabelRecord]) -> Iterator[Event]:
@@ -264,15 +282,11 @@ def _ordered(events: Sequence[Event], near: float) -> tuple[list[Event], list[Ev
 def _joined(events: Iterable[Event], near: float) -> list[Event]:
     """Events of one workload, class and time as one; in order of time."""
     joined: list[Event] = []
+    recent: dict[tuple[str, str, str], list[int]] = {}
     for event in sorted(events, key=lambda event: (event.first, event.rows)):
-        same = [
-            at
-            for at, other in enumerate(joined)
-            if (other.namespace, other.workload, other.issue)
-            == (event.namespace, event.workload, event.issue)
-            and event.first <= other.last + near
-            and not set(event.rows) & set(other.rows)
-        ]
+        kind = event.namespace, event.workload, event.issue
+        going = [at for at in recent.get(kind, ()) if event.first <= joined[at].last + near]
+        same = [at for at in going if not set(event.rows) & set(joined[at].rows)]
         if same:
             other = joined[same[-1]]
             joined[same[-1]] = replace(
@@ -282,14 +296,10 @@ def _joined(events: Iterable[Event], near: float) -> list[Event]:
                 end=max(other.end, event.end),
             )
         else:
+            going.append(len(joined))
             joined.append(event)
+        recent[kind] = going
     return joined
-
-
-def _same(one: Event, other: Event) -> bool:
-    """Whether two events share a row at the same time: what is told needs no second witness."""
-    apart = one.last < other.first or other.last < one.first
-    return not apart and bool(set(one.rows) & set(other.rows))
 
 
 def rows_of(block: Block, record: LabelRecord) -> tuple[int, ...]:
