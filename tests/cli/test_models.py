@@ -66,6 +66,13 @@ def test_a_name_that_leads_out_of_the_store_is_refused_before_anything_is_read(t
     assert (ended.code, "'../../../esc' is no name of a model" in ended.err) == (2, True)
 
 
+def test_a_dask_scheduler_that_is_mistyped_is_2_before_anything_is_read(tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    files = ("--data", "nowhere", "--mapping", "nowhere.yaml")
+    ended = CommandLine(tmp_path)("train", *files, "--backend", "dask", "--scheduler", "tcp://host:8786/")
+    assert (ended.code, "'tcp://host:8786/' is no address of a Dask scheduler" in ended.err) == (2, True)
+
+
 @pytest.mark.parametrize("place", [("-n", "shop"), ("-A",)], ids=" ".join)
 def test_files_are_learned_without_a_place_beside_them(tmp_path: Path, place: tuple[str, ...]) -> None:
     ended = CommandLine(tmp_path)("train", "--data", "nowhere", "--mapping", "nowhere.yaml", *place)

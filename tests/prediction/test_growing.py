@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
@@ -55,6 +57,52 @@ def test_a_dask_scheduler_that_nobody_named_is_asked_for(table: Table) -> None:
     pytest.importorskip("distributed")
     with pytest.raises(errors.InvalidInput, match="address"):
         scored(table, tiny(recipe="evidence", backend="dask"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["nonsense", "HOST:", "tcp://127.0.0.1", "tcp://127.0.0.1:8786/", "http://127.0.0.1:8786", "tcp://:8786",
+     "tcp://127.0.0.1:99999", "tcp://a b:8786", "tcp://me@host:8786", "tcp://[::1:8786", "tcp://h:0"],
+)  # fmt: skip
+def test_what_is_no_address_of_a_dask_scheduler_is_refused(table: Table, address: str) -> None:
+    pytest.importorskip("distributed")
+    with pytest.raises(errors.InvalidInput, match="is no address of a Dask scheduler") as caught:
+        scored(table, tiny(recipe="evidence", backend="dask", scheduler=address))
+    assert caught.value.hint == "--scheduler tcp://HOST:8786"
+
+
+@pytest.mark.parametrize("address", ["host:8786", "tcp://10.0.0.1:8786", "tls://[::1]:8786", "ws://host:80"])
+def test_an_address_may_name_a_protocol(address: str) -> None:
+    pytest.importorskip("distributed")
+    forest.check(tiny(backend="dask", scheduler=address))
+
+
+def test_a_dask_scheduler_that_no_worker_joins_is_unavailable(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(forest, "PATIENCE", "1s")
+    with distributed.LocalCluster(
+        n_workers=0, processes=False, dashboard_address=None, protocol="tcp"
+    ) as cluster:
+        far = tiny(recipe="evidence", backend="dask", scheduler=cluster.scheduler_address)
+        with pytest.raises(errors.Unavailable, match="no worker has joined") as caught:
+            scored(table, far)
+    assert caught.value.hint == f"start one: dask worker {far.scheduler}"
+
+
+def test_what_dask_lacks_for_an_address_is_told_in_its_own_words() -> None:
+    pytest.importorskip("distributed")
+    asked = (  # in a process of its own: what Dask has made of a client by then, it ends when it likes
+        "import os; from chaoskit.prediction.forest import Options, spread\n"
+        "try: spread(Options(backend='dask', scheduler='tls://127.0.0.1:1')).__enter__()\n"
+        "except Exception as error: print(type(error).__name__, error, flush=True)\n"
+        "os._exit(0)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", asked], stdout=subprocess.PIPE, text=True, timeout=120, check=False
+    )
+    assert ended.stdout.startswith("CannotStart Dask cannot ask tls://127.0.0.1:1: TLS expects"), ended
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

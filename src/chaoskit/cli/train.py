@@ -85,7 +85,7 @@ def train(
     backend: Annotated[
         Backend, typer.Option(help="Where they grow: threads, processes, a Dask cluster.")
     ] = Backend.THREADING,
-    scheduler: Annotated[str, typer.Option(help="Address of the Dask scheduler.")] = "",
+    scheduler: Annotated[str, typer.Option(help="Address of the Dask scheduler: tcp://HOST:8786.")] = "",
     chaos: Annotated[
         Chaos,
         typer.Option(
@@ -110,6 +110,7 @@ def train(
     from math import inf
 
     from chaoskit.prediction import Objectives, Options, check_name
+    from chaoskit.prediction.forest import check
 
     places = {"--all-namespaces": everywhere, "--namespace": session.asked_namespace}
     _check(given({"--data": data, "--mapping": mapping, **places}))
@@ -128,6 +129,7 @@ def train(
         backend=backend.value,
         scheduler=scheduler,
     )
+    check(options)
     wanted = _Wanted(name, options, objectives, chaos, promote, thorough)
     fitted, told_before = (
         _from_files(session, data, mapping, wanted)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import joblib
 import numpy as np
@@ -19,7 +21,10 @@ from chaoskit.prediction.table import Samples, Table
 Backend = Literal["threading", "loky", "dask"]
 
 PATIENCE = "10s"
-"""How long a Dask scheduler may take to answer."""
+"""How long a Dask scheduler may take to answer, and then a worker to join it."""
+
+ADDRESS, SCHEMES = "--scheduler tcp://HOST:8786", {"", "tcp", "tls", "ws", "wss"}
+"""How the address of a Dask scheduler is written, and the protocols that such a one may name."""
 
 RISKIER = {"level", "level_max", "ahead15", "ahead30", "reset", "z_count"}
 """Window features of which more is never less risk; of the evidence recipe all are."""
@@ -120,22 +125,63 @@ def spread(options: Options) -> Iterator[None]:
         with joblib.parallel_config(options.backend, n_jobs=options.jobs):
             yield
         return
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise errors.CannotStart("Dask is not installed", hint="pip install 'chaoskit[dask]'") from error
-    if not options.scheduler:
-        raise errors.InvalidInput("a Dask cluster has an address", hint="--scheduler tcp://HOST:8786")
-    try:
-        client: Any = Client(options.scheduler, timeout=PATIENCE, set_as_default=False)
-    except (OSError, TimeoutError) as error:
-        raise errors.Unavailable(
-            f"the Dask scheduler at {options.scheduler} does not answer: {error}",
-            service="dask",
-            address=options.scheduler,
-        ) from error
-    with client, client.as_current(), joblib.parallel_config("dask", n_jobs=-1, client=client):
+    check(options)
+    with _asked(options.scheduler) as client, joblib.parallel_config("dask", n_jobs=-1, client=client):
         yield
+
+
+def check(options: Options) -> None:
+    """Where forests are to grow on a Dask cluster, Dask is here and `scheduler` is an address.
+
+    Raises:
+        CannotStart: Dask is not installed.
+        InvalidInput: it is no address.
+    """
+    if options.backend != "dask":
+        return
+    if find_spec("distributed") is None:
+        raise errors.CannotStart("Dask is not installed", hint="pip install 'chaoskit[dask]'")
+    if not options.scheduler:
+        raise errors.InvalidInput("a Dask cluster has an address", hint=ADDRESS)
+    if not _is_address(options.scheduler):
+        raise errors.InvalidInput(f"{options.scheduler!r} is no address of a Dask scheduler", hint=ADDRESS)
+
+
+def _is_address(scheduler: str) -> bool:
+    """Whether it is ``HOST:PORT``, with the scheme of a protocol or none, and nothing more."""
+    scheme, _, place = scheduler.rpartition("://")
+    try:
+        found = urlsplit(f"//{place}")
+        whole = bool(found.hostname and found.port) and found.netloc == place
+    except ValueError:
+        return False
+    return whole and scheme in SCHEMES and not {" ", "@"} & set(place)
+
+
+@contextmanager
+def _asked(scheduler: str) -> Iterator[Any]:
+    """A client of this scheduler, at which a worker works; `CannotStart` where there is none."""
+    from distributed import Client
+
+    try:
+        client: Any = Client(scheduler, timeout=PATIENCE, set_as_default=False)
+    except OSError as error:
+        raise _unavailable(
+            scheduler, f"the Dask scheduler at {scheduler} does not answer: {error}"
+        ) from error
+    except (TypeError, ValueError) as error:  # of settings of Dask's own, as those of TLS
+        raise errors.CannotStart(f"Dask cannot ask {scheduler}: {error}") from error
+    with client, client.as_current():
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError as error:
+            said = f"no worker has joined the Dask scheduler at {scheduler}"
+            raise _unavailable(scheduler, said, hint=f"start one: dask worker {scheduler}") from error
+        yield client
+
+
+def _unavailable(scheduler: str, words: str, hint: str = "") -> errors.Unavailable:
+    return errors.Unavailable(words, service="dask", address=scheduler, hint=hint)
 
 
 def score(forest: Any, rows: Floats) -> NDArray[np.float32]:
