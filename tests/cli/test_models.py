@@ -96,6 +96,17 @@ def test_a_model_is_listed_and_its_card_read(trained: CommandLine) -> None:
     assert trained("models", "show", "sockshop-k8s-1").out.startswith("# Model sockshop-k8s-1\n")
 
 
+def test_cards_of_odd_kinds_are_compared_as_ones_that_say_nothing(stranger: CommandLine) -> None:
+    for name, odd in (("odd-1", 5), ("odd-2", [])):
+        folder = stranger.home / "state/models" / name
+        folder.mkdir(parents=True)
+        objects.write(folder / "card.json", {"data": odd, "model": odd, "alarm": odd})
+    ended = stranger("models", "compare", "odd-1", "odd-2", "-o", "json")
+    assert (ended.code, ended.json["figures"]["event F1"]) == (0, {"odd-1": None, "odd-2": None})
+    for name in ("odd-1", "odd-2"):
+        shutil.rmtree(stranger.home / "state/models" / name)
+
+
 def test_a_model_whose_card_is_gone_is_2(stranger: CommandLine) -> None:
     folder = stranger.home / "state/models/shop-1"
     folder.mkdir(parents=True)

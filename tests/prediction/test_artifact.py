@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import pickle
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from chaoskit import errors
 from chaoskit.files import whole
 from chaoskit.flows import learning
-from chaoskit.prediction import artifact, objects, registry
+from chaoskit.prediction import artifact, ledgers, objects, registry
 from chaoskit.prediction.evaluation import Trained
 from chaoskit.prediction.features import layout
 
@@ -221,7 +222,7 @@ def test_who_is_retired_leaves_rules_behind_until_a_rollback_or_promotion(
 def test_a_rollback_never_goes_to_the_model_that_answers(trained: Trained, tmp_path: Path) -> None:
     artifact.save(trained, tmp_path / "shop-1", state=tmp_path)
     twice = {"history": [{"name": name, "at": ""} for name in ("shop-1", "shop-2", "shop-2")]}
-    objects.write(tmp_path / registry.PROMOTED, twice)
+    objects.write(tmp_path / ledgers.PROMOTED, twice)
     assert registry.rollback(tmp_path) == "shop-1"
 
 
@@ -278,3 +279,57 @@ def test_a_broken_registry_is_an_error(kept: Path, tmp_path: Path) -> None:
     (tmp_path / "state" / "models.json").write_text("[")
     with pytest.raises(errors.InvalidInput, match=r"models\.json"):
         artifact.load(kept, state=tmp_path / "state")
+
+
+@pytest.mark.parametrize("signature", ["schlüssel".encode(), b"\xff\xfe", b""])
+@pytest.mark.parametrize("key", [KEY, b""], ids=["key", "no key"])
+def test_whatever_stands_where_a_signature_should_vouches_for_nothing(
+    kept: Path, tmp_path: Path, signature: bytes, key: bytes
+) -> None:
+    digest = (kept / "model.sha256").read_bytes().split()[0]
+    (kept / "model.sha256").write_bytes(digest + b"  model.joblib  " + signature + b"\n\xff\n")
+    with pytest.raises(errors.Refused, match="no valid signature vouches for it"):
+        artifact.load(kept, state=tmp_path / "elsewhere", key=key)
+
+
+@pytest.mark.parametrize("libraries", [[], 5, None, {}, {"scikit-learn": []}])
+def test_a_card_that_names_no_libraries_is_an_error(kept: Path, tmp_path: Path, libraries: object) -> None:
+    card = json.loads((kept / "card.json").read_text()) | {"libraries": libraries}
+    (kept / "card.json").write_text(json.dumps(card))
+    with pytest.raises(errors.InvalidInput, match="was made with scikit-learn "):
+        artifact.load(kept, state=tmp_path / "state")
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        ("models.json", {"digest": 5}),
+        ("models.json", {"digest": {"verdict": 5}}),
+        ("models.json", {"digest": {"verdict": {"promotable": 1, "words": "", "split": ""}}}),
+        ("models.json", {"digest": {"verdict": {"promotable": True}}}),
+        ("promoted.json", {"history": [5]}),
+        ("promoted.json", {"history": {"a": 1}}),
+        ("promoted.json", {"history": [{"name": 5}]}),
+        ("promoted.json", {"history": [{}]}),
+    ],
+    ids=str,
+)
+def test_a_damaged_registry_is_an_error_for_whoever_reads_or_changes_it(
+    trained: Trained, tmp_path: Path, file: str, damage: dict[str, object]
+) -> None:
+    artifact.save(trained, tmp_path / "shop-1", state=tmp_path)
+    objects.write(tmp_path / file, damage)
+    reads: list[Callable[[Path], object]] = [
+        registry.names,
+        registry.rollback,
+        lambda root: registry.promote(root, "shop-1"),
+    ]
+    if file == "models.json":
+        reads.append(lambda root: artifact.load(root / "shop-1", state=root))
+        reads.append(lambda root: registry.judge(root, root / "shop-1", trained.report))
+    else:
+        reads += [registry.promoted, registry.fallback, registry.retire]
+    for each in reads:
+        with pytest.raises(errors.InvalidInput, match=f"{file} is damaged: it holds"):
+            each(tmp_path)
+    assert objects.read(tmp_path / file) == damage

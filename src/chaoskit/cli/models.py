@@ -142,7 +142,7 @@ def _comparison(cards: list[Listed]) -> dict[str, Any]:
 
 
 def _same_data(cards: list[Listed]) -> bool:
-    return len({str((c.card.get("data") or {}).get("sha256") or c.name) for c in cards}) == 1
+    return len({str(_of(c.card, "data").get("sha256") or c.name) for c in cards}) == 1
 
 
 def _compare(out: Console, cards: list[Listed]) -> None:
@@ -197,7 +197,13 @@ def _verdict(card: Any) -> str:
 
 
 def _of_model(field: str) -> Callable[[Mapping[str, Any]], Any]:
-    return lambda card: (card.get("model") or {}).get(field)
+    return lambda card: _of(card, "model").get(field)
+
+
+def _of(card: Mapping[str, Any], part: str) -> Mapping[str, Any]:
+    """This part of the card, empty where it says nothing, or something else."""
+    found = card.get(part)
+    return found if isinstance(found, dict) else {}
 
 
 _FIGURES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
@@ -210,7 +216,7 @@ _FIGURES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "PR-AUC": _of_model("pr_auc"),
     "Brier": _of_model("brier"),
     "ECE": _of_model("ece"),
-    "alarm": lambda card: " + ".join(card.get("alarm") or {}),
+    "alarm": lambda card: " + ".join(_of(card, "alarm")),
     "recipe": lambda card: card.get("recipe"),
     "budget per day": lambda card: card.get("false_alarms_per_day"),
     "trained at": lambda card: _text(card, "trained_at"),

@@ -136,11 +136,11 @@ def _check_trust(folder: Path, name: str, digest: str, state: Path, key: bytes) 
     if registry.made_here(state, digest):
         return
     try:
-        lines = (folder / DIGEST).read_text(encoding="utf-8").splitlines()
+        lines = (folder / DIGEST).read_bytes().splitlines()
     except OSError:
         lines = []
-    signed = next((line.split() for line in lines if line.split()[1:2] == [name]), [])
-    if key and len(signed) == 3 and hmac.compare_digest(signed[2], _sign(name, digest, key)):
+    signed = next((line.split() for line in lines if line.split()[1:2] == [name.encode()]), [])
+    if key and len(signed) == 3 and hmac.compare_digest(signed[2], _sign(name, digest, key).encode()):
         return
     raise errors.Refused(
         f"{folder / name} was not trained here and no valid signature vouches for it",
@@ -158,7 +158,8 @@ def _check_versions(folder: Path) -> None:
             f"{folder} was made by another version of chaoskit: its alarms mean something else",
             hint="train it again",
         )
-    had = str(found.get("libraries", {}).get("scikit-learn", "unknown"))
+    made_with = found.get("libraries")
+    had = str(made_with.get("scikit-learn") if isinstance(made_with, dict) else made_with)
     if had.split(".")[:2] != sklearn.__version__.split(".")[:2]:
         raise errors.InvalidInput(
             f"{folder} was made with scikit-learn {had}, here is {sklearn.__version__}", hint="train it again"

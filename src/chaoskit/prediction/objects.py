@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from chaoskit import errors, files
 
+Sound = Callable[[Mapping[str, Any]], bool]
+"""Whether what an object holds is of the kinds that belong there."""
 
-def read(path: Path) -> dict[str, Any]:
+
+def _any(_: Mapping[str, Any]) -> bool:
+    return True
+
+
+def read(path: Path, *, sound: Sound = _any) -> dict[str, Any]:
     """The JSON object in this file, empty when there is none.
 
     Raises:
-        InvalidInput: it cannot be read, or is something else.
+        InvalidInput: it cannot be read, is something else, or is not `sound`.
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -26,6 +33,11 @@ def read(path: Path) -> dict[str, Any]:
         raise errors.InvalidInput(f"{path} cannot be read: {errors.cause(error)}") from error
     if not isinstance(found, dict):
         raise errors.InvalidInput(f"{path} is not a JSON object")
+    if not sound(found):
+        raise errors.InvalidInput(
+            f"{path} is damaged: it holds what chaoskit does not write there",
+            hint="put a copy of before in its place, or move it away",
+        )
     return found
 
 
@@ -35,11 +47,11 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def changed(path: Path) -> Iterator[dict[str, Any]]:
+def changed(path: Path, *, sound: Sound = _any) -> Iterator[dict[str, Any]]:
     """The object in this file, kept as it is at the block's end; whoever else wants to change it waits."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(f"{path.name}.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        content = read(path)
+        content = read(path, sound=sound)
         yield content
         write(path, content)

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chaoskit import errors
-from chaoskit.prediction import objects
+from chaoskit.prediction import ledgers, objects
 
 if TYPE_CHECKING:
     from chaoskit.prediction.report import Report
 
-CARD, PROMOTED, KNOWN = "card.json", "promoted.json", "models.json"
+CARD = "card.json"
 
 PORTABLE, DATA = "model.json", "model.joblib"
 """The file that says what a model is, thresholds included: of the form without pickle, else of the other."""
@@ -57,7 +57,7 @@ class Listed:
 
 def remember(state: Path, folder: Path, digests: Mapping[str, str]) -> None:
     """This installation made the files of this folder, whose digests are given by their names."""
-    with objects.changed(state / KNOWN) as known:
+    with ledgers.known_changed(state) as known:
         for digest in digests.values():
             made = {"path": str(folder), "at": datetime.now(UTC).isoformat()}
             known[digest] = {**known.get(digest, {}), **made}
@@ -65,7 +65,7 @@ def remember(state: Path, folder: Path, digests: Mapping[str, str]) -> None:
 
 def made_here(state: Path, digest: str) -> bool:
     """Whether this installation made the file with this digest."""
-    return "path" in objects.read(state / KNOWN).get(digest, {})
+    return "path" in ledgers.known(state).get(digest, {})
 
 
 def judge(state: Path, folder: Path, report: Report) -> None:
@@ -76,7 +76,7 @@ def judge(state: Path, folder: Path, report: Report) -> None:
         "split": report.split,
         "at": datetime.now(UTC).isoformat(),
     }
-    with objects.changed(state / KNOWN) as known:
+    with ledgers.known_changed(state) as known:
         digest = digest_of(folder)
         known[digest] = {**known.get(digest, {}), "verdict": verdict}
 
@@ -94,7 +94,7 @@ def _verdict(known: Mapping[str, Any], folder: Path) -> Mapping[str, Any] | None
 
 def names(root: Path) -> tuple[Listed, ...]:
     """All model folders under `root`, oldest first; none is unpickled."""
-    current, known = promoted(root), objects.read(root / KNOWN)
+    current, known = promoted(root), ledgers.known(root)
     found = []
     for path in root.glob(f"*/{CARD}"):
         folder = path.parent
@@ -147,7 +147,7 @@ def next_name(root: Path, base: str) -> str:
 
 def promoted(root: Path) -> str:
     """The name of the model that answers, "" where rules do."""
-    history = objects.read(root / PROMOTED).get("history", [])
+    history = ledgers.history(root)
     return str(history[-1]["name"]) if history else ""
 
 
@@ -159,9 +159,8 @@ def promote(root: Path, name: str) -> bool:
     """
     if not bare(name) or not digest_of(root / name) or not (root / name / CARD).is_file():
         raise errors.UnknownName(f"no model {name} in {root}", hint="chaoskit models list")
-    _check(root / name, _verdict(objects.read(root / KNOWN), root / name))
-    with objects.changed(root / PROMOTED) as content:
-        history = content.setdefault("history", [])
+    _check(root / name, _verdict(ledgers.known(root), root / name))
+    with ledgers.history_changed(root) as history:
         if history and history[-1]["name"] == name:
             return False
         history.append({"name": name, "at": datetime.now(UTC).isoformat()})
@@ -192,9 +191,9 @@ def _check(folder: Path, verdict: Mapping[str, Any] | None) -> None:
 
 def fallback(root: Path) -> str:
     """The model that a rollback would let answer again, "" when there is none or its verdict has turned."""
-    history = _before(objects.read(root / PROMOTED).get("history", []))
+    history = _before(ledgers.history(root))
     name = str(history[-1]["name"]) if history else ""
-    verdict = _verdict(objects.read(root / KNOWN), root / name) if name else None
+    verdict = _verdict(ledgers.known(root), root / name) if name else None
     return name if verdict and verdict["promotable"] else ""
 
 
@@ -203,9 +202,9 @@ def rollback(root: Path) -> str:
 
     Raises `NotFound` when none did, `Refused` when it may not: its verdict has changed since.
     """
-    known = objects.read(root / KNOWN)
-    with objects.changed(root / PROMOTED) as content:
-        history = content["history"] = _before(content.get("history", []))
+    known = ledgers.known(root)
+    with ledgers.history_changed(root) as history:
+        history[:] = _before(history)
         if not history:
             raise errors.NotFound("no other model was promoted before this one", hint=RULES)
         name = str(history[-1]["name"])
@@ -216,15 +215,14 @@ def rollback(root: Path) -> str:
 
 def retire(root: Path) -> str:
     """Rules answer from now on; the name of the model that did, "" when they did already."""
-    with objects.changed(root / PROMOTED) as content:
-        history = content.setdefault("history", [])
+    with ledgers.history_changed(root) as history:
         answered = str(history[-1]["name"]) if history else ""
         if answered:
             history.append({"name": "", "at": datetime.now(UTC).isoformat()})
     return answered
 
 
-def _before(history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _before(history: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Who answered when, until the one that answers now began to."""
     answering = history[-1]["name"] if history else ""
     others = [place for place, each in enumerate(history) if each["name"] != answering]
