@@ -247,6 +247,20 @@ def test_a_model_that_is_gone_is_said_and_rules_answer_once_it_is_retired(answer
     assert "nothing to do" in answering("models", "retire").err
 
 
+def test_another_file_in_the_place_of_the_promoted_one_is_3(
+    answering: CommandLine, other_week: tuple[str | Path, ...]
+) -> None:
+    path, known = (answering.home / "state/models" / name for name in ("promoted.json", "models.json"))
+    before = known.read_bytes()
+    objects.write(path, {"history": [{"name": "sockshop-k8s-1", "digest": "0" * 64, "at": ""}]})
+    ended = answering("predict", *FILES)
+    assert (ended.code, "its file is not the one that was promoted" in ended.err) == (3, True)
+    assert [m["promoted"] for m in answering("models", "list", "-o", "json").json["models"]] == [False]
+    judged = answering("evaluate", *other_week, "-o", "json")
+    assert (judged.json["model"], judged.json["answers"]) == ("sockshop-k8s-1", False)
+    known.write_bytes(before)
+
+
 @pytest.mark.parametrize("verb", ["evaluate", "calibrate"])
 def test_what_a_model_learned_from_neither_judges_it_nor_sets_its_thresholds(
     trained: CommandLine, verb: str

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ import pytest
 
 from chaoskit import errors
 from chaoskit.files import whole
-from chaoskit.flows import learning
+from chaoskit.flows import doctor, learning
 from chaoskit.prediction import artifact, ledgers, objects, registry
 from chaoskit.prediction.evaluation import Trained
 from chaoskit.prediction.features import layout
@@ -279,6 +280,59 @@ def test_a_broken_registry_is_an_error(kept: Path, tmp_path: Path) -> None:
     (tmp_path / "state" / "models.json").write_text("[")
     with pytest.raises(errors.InvalidInput, match=r"models\.json"):
         artifact.load(kept, state=tmp_path / "state")
+
+
+@pytest.fixture
+def exchanged(trained: Trained, tmp_path: Path) -> Path:
+    """shop-1 answered, then shop-2; a file made here that does not beat the baselines lies in both now."""
+    good = replace(trained, report=replace(trained.report, beaten_by=()))
+    poor = replace(trained, report=replace(trained.report, beaten_by=("static rule",)))
+    for seed, (name, one) in enumerate((("shop-1", good), ("shop-2", good), ("poor-1", poor))):
+        artifact.save(replace(one, model=replace(one.model, seed=seed)), tmp_path / name, state=tmp_path)
+    for name in ("shop-1", "shop-2"):
+        assert registry.promote(tmp_path, name)
+    assert learning.chosen(tmp_path) is not None
+    assert (registry.fallback(tmp_path), registry.swapped(tmp_path)) == ("shop-1", False)
+    for name in ("shop-1", "shop-2"):
+        shutil.copyfile(tmp_path / "poor-1" / registry.DATA, tmp_path / name / registry.DATA)
+    return tmp_path
+
+
+def test_another_file_in_the_place_of_the_promoted_one_does_not_answer(exchanged: Path) -> None:
+    with pytest.raises(errors.Refused, match="shop-2 was promoted, but its file is not the one") as caught:
+        learning.chosen(exchanged)
+    assert "chaoskit models retire" in caught.value.hint
+    listed = {each.name: (each.promoted, each.standing) for each in registry.names(exchanged)}
+    words = "its file is not the one that was promoted; does not beat static rule"
+    assert listed["shop-2"] == (False, words)
+    assert learning.chosen(exchanged, "shop-2") is not None
+    (check,) = doctor.model(exchanged)
+    assert (check.state, check.mend) == ("blocked", "chaoskit models retire")
+    assert registry.retire(exchanged) == "shop-2"
+    assert learning.chosen(exchanged) is None
+
+
+def test_another_file_answers_once_it_was_judged_and_promoted_itself(
+    exchanged: Path, trained: Trained
+) -> None:
+    with pytest.raises(errors.Refused, match="shop-2 does not beat static rule"):
+        registry.promote(exchanged, "shop-2")
+    registry.judge(exchanged, exchanged / "shop-2", replace(trained.report, beaten_by=()))
+    with pytest.raises(errors.Refused, match="not the one that was promoted"):
+        learning.chosen(exchanged)
+    assert registry.promote(exchanged, "shop-2")
+    assert not registry.promote(exchanged, "shop-2")
+    assert learning.chosen(exchanged) is not None
+
+
+def test_a_rollback_brings_back_no_other_file_than_the_one_that_answered(
+    exchanged: Path, trained: Trained
+) -> None:
+    registry.judge(exchanged, exchanged / "shop-1", replace(trained.report, beaten_by=()))
+    assert registry.fallback(exchanged) == ""
+    with pytest.raises(errors.Refused, match="shop-1 was promoted, but its file is not the one"):
+        registry.rollback(exchanged)
+    assert registry.promoted(exchanged) == "shop-2"
 
 
 @pytest.mark.parametrize("signature", ["schlüssel".encode(), b"\xff\xfe", b""])

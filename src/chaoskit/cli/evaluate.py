@@ -48,14 +48,14 @@ def evaluate(
     that answers goes on answering, until a promotion or rollback.
     """
     from chaoskit.flows.learning import judged
-    from chaoskit.prediction import document, fallback, is_portable, promoted
+    from chaoskit.prediction import document, fallback, is_portable, promoted, swapped
     from chaoskit.prediction.artifact import libraries
 
     measured.check_writable(out)
     dataset, meaning, target = measured.read(data, mapping, tell=session.say)
     models = session.loaded.settings.home / "models"
     answering = promoted(models)
-    name = model or answering
+    name, answers = model or answering, (model or answering) == answering and not swapped(models)
     report = judged(
         dataset,
         models=models,
@@ -73,18 +73,18 @@ def evaluate(
             "--calibrate": calibrate,
         }
         measured.write(report, out, f"Model {name} on other data", command=command_, facts=libraries())
-    found = {"model": name, "answers": name == answering, "report": document(report)}
+    found = {"model": name, "answers": answers, "report": document(report)}
     following = _following(
         name,
         measured.pasted(data, mapping),
         beats=report.beats_baselines and not calibrate,
-        answers=name == answering,
+        answers=answers,
         fits=calibrate or (report.decides and not is_portable(models / name)),
     )
     told_before = () if session.quiet else dataset.notes
     condemned = not calibrate and report.decides and not report.beats_baselines
     emit(session, "evaluation", found, lambda c: _table(c, name, report, following, told_before))
-    if condemned and name == answering:
+    if condemned and answers:
         before = fallback(models)
         instead = f"to let {before}, which did before: chaoskit models rollback" if before else _NOBODY
         session.say(f"! {name} goes on answering; {instead}")

@@ -187,7 +187,8 @@ def calibrate(
 def _folder(models: Path, model: str) -> Path:
     """The folder of the model of that name, or of the promoted one.
 
-    Raises `UnknownName` when there is none of the name, `NotFound` when none is promoted, or it is gone.
+    Raises `UnknownName` when there is none of the name, `NotFound` when none is promoted, or it is gone,
+    `Refused` when another file lies where the promoted one was.
     """
     wanted = model or prediction.promoted(models)
     if not wanted:
@@ -200,6 +201,8 @@ def _folder(models: Path, model: str) -> Path:
             )
         known = ", ".join(each.name for each in prediction.names(models)) or "none yet"
         raise UnknownName(f"there is no model {wanted}", hint=f"models: {known}")
+    if not model:
+        prediction.check_answers(models)
     return models / wanted
 
 
@@ -226,7 +229,7 @@ def chosen(models: Path, name: str = "", *, key: bytes = b"") -> tuple[str, Mode
     Raises:
         UnknownName: there is no model of that name.
         NotFound: the promoted one is gone.
-        Refused: nobody vouches for its file.
+        Refused: nobody vouches for its file, or it is not the one that was promoted.
     """
     if not (name or prediction.promoted(models)):
         return None

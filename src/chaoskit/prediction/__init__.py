@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.registry import Listed as Listed
     from chaoskit.prediction.registry import bare as bare
     from chaoskit.prediction.registry import calibrated_name as calibrated_name
+    from chaoskit.prediction.registry import check_answers as check_answers
     from chaoskit.prediction.registry import check_name as check_name
     from chaoskit.prediction.registry import fallback as fallback
     from chaoskit.prediction.registry import judge as judge
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.registry import promoted as promoted
     from chaoskit.prediction.registry import retire as retire
     from chaoskit.prediction.registry import rollback as rollback
+    from chaoskit.prediction.registry import swapped as swapped
     from chaoskit.prediction.report import Report as Report
     from chaoskit.prediction.rules import by_rules as by_rules
     from chaoskit.prediction.silence import Silent as Silent
@@ -84,6 +86,7 @@ _HOME = {
         "Listed",
         "bare",
         "calibrated_name",
+        "check_answers",
         "check_name",
         "fallback",
         "judge",
@@ -93,6 +96,7 @@ _HOME = {
         "promoted",
         "retire",
         "rollback",
+        "swapped",
     ),
     "report": ("Report",),
     "rules": ("by_rules",),

@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,8 @@ LONGEST, HUNG = 200, 30
 """Bytes of what models are called after, and of the numbers that are hung on; a file system has 255 for both
 and for what is written beside meanwhile."""
 
+SWAPPED = "its file is not the one that was promoted"
+
 RULES = "to let rules answer: chaoskit models retire"
 
 
@@ -38,7 +40,8 @@ RULES = "to let rules answer: chaoskit models retire"
 class Listed:
     """One model folder as it lies there, unread: its name, place and card, and whether it answers.
 
-    `verdict` is what was found out about it here, None when nothing was.
+    `verdict` is what was found out about it here, None when nothing was. It is `swapped` when it was promoted
+    and its file is another one now: then it does not answer.
     """
 
     name: str
@@ -46,10 +49,15 @@ class Listed:
     card: Mapping[str, Any]
     promoted: bool
     verdict: Mapping[str, Any] | None = None
+    swapped: bool = False
 
     @property
     def standing(self) -> str:
-        """``beats every baseline``, or what speaks against its promotion."""
+        """``beats every baseline``, or what speaks against its promotion, or against its answers."""
+        return f"{SWAPPED}; {self._judged}" if self.swapped else self._judged
+
+    @property
+    def _judged(self) -> str:
         if self.verdict is not None:
             return str(self.verdict["words"])
         return f"not judged here; its card says: {self.card.get('verdict', 'nothing')}"
@@ -92,14 +100,21 @@ def _verdict(known: Mapping[str, Any], folder: Path) -> Mapping[str, Any] | None
     return found
 
 
+def _is_other(root: Path, promotion: Mapping[str, Any]) -> bool:
+    """Whether another file lies where the one was that was promoted; of promotions of before nobody knows."""
+    had, has = promotion.get("digest", ""), digest_of(root / str(promotion["name"]))
+    return bool(had and has) and had != has
+
+
 def names(root: Path) -> tuple[Listed, ...]:
     """All model folders under `root`, oldest first; none is unpickled."""
-    current, known = promoted(root), ledgers.known(root)
+    current, other, known = promoted(root), swapped(root), ledgers.known(root)
     found = []
     for path in root.glob(f"*/{CARD}"):
         folder = path.parent
-        verdict = _verdict(known, folder)
-        found.append(Listed(folder.name, folder, objects.read(path), folder.name == current, verdict))
+        answers, verdict = folder.name == current, _verdict(known, folder)
+        listed = Listed(folder.name, folder, objects.read(path), answers and not other, verdict)
+        found.append(replace(listed, swapped=answers and other))
     return tuple(sorted(found, key=lambda listed: (str(listed.card.get("trained_at", "")), listed.name)))
 
 
@@ -151,19 +166,45 @@ def promoted(root: Path) -> str:
     return str(history[-1]["name"]) if history else ""
 
 
+def swapped(root: Path) -> bool:
+    """Whether a model is promoted, and its file is another one now."""
+    history = ledgers.history(root)
+    return bool(history) and _is_other(root, history[-1])
+
+
+def check_answers(root: Path) -> None:
+    """The model that is promoted may answer: its file is the very one that was promoted.
+
+    Raises:
+        Refused: it is another one.
+    """
+    if swapped(root):
+        raise _other(promoted(root))
+
+
+def _other(name: str) -> errors.Refused:
+    return errors.Refused(
+        f"{name} was promoted, but {SWAPPED}",
+        guard="promotion",
+        limit="the very file that was promoted, by its digest",
+        hint=f"if it is to answer: chaoskit models promote {name}; {RULES}",
+    )
+
+
 def promote(root: Path, name: str) -> bool:
-    """The model of this name answers from now on; False when it did already.
+    """The model of this name answers from now on, as its file is now; False when it did already.
 
     Raises `UnknownName` when there is none, `Refused` when nobody here judged it, or it does not beat the
     baselines.
     """
-    if not bare(name) or not digest_of(root / name) or not (root / name / CARD).is_file():
+    digest = digest_of(root / name) if bare(name) else ""
+    if not digest or not (root / name / CARD).is_file():
         raise errors.UnknownName(f"no model {name} in {root}", hint="chaoskit models list")
     _check(root / name, _verdict(ledgers.known(root), root / name))
     with ledgers.history_changed(root) as history:
-        if history and history[-1]["name"] == name:
+        if history and (history[-1]["name"], history[-1].get("digest")) == (name, digest):
             return False
-        history.append({"name": name, "at": datetime.now(UTC).isoformat()})
+        history.append({"name": name, "digest": digest, "at": datetime.now(UTC).isoformat()})
     return True
 
 
@@ -190,17 +231,17 @@ def _check(folder: Path, verdict: Mapping[str, Any] | None) -> None:
 
 
 def fallback(root: Path) -> str:
-    """The model that a rollback would let answer again, "" when there is none or its verdict has turned."""
+    """The model that a rollback would let answer again, "" when there is none or it may not."""
     history = _before(ledgers.history(root))
     name = str(history[-1]["name"]) if history else ""
     verdict = _verdict(ledgers.known(root), root / name) if name else None
-    return name if verdict and verdict["promotable"] else ""
+    return name if verdict and verdict["promotable"] and not _is_other(root, history[-1]) else ""
 
 
 def rollback(root: Path) -> str:
     """Another model, the last that answered before, answers again; its name, "" where rules did.
 
-    Raises `NotFound` when none did, `Refused` when it may not: its verdict has changed since.
+    Raises `NotFound` when none did, `Refused` when it may not: its verdict or its file has changed since.
     """
     known = ledgers.known(root)
     with ledgers.history_changed(root) as history:
@@ -208,6 +249,8 @@ def rollback(root: Path) -> str:
         if not history:
             raise errors.NotFound("no other model was promoted before this one", hint=RULES)
         name = str(history[-1]["name"])
+        if _is_other(root, history[-1]):
+            raise _other(name)
         if name:
             _check(root / name, _verdict(known, root / name))
     return name
