@@ -261,6 +261,22 @@ def test_another_file_in_the_place_of_the_promoted_one_is_3(
     known.write_bytes(before)
 
 
+def test_a_card_that_was_changed_is_shown_as_one(trained: CommandLine) -> None:
+    path, words = trained.home / "state/models/sockshop-k8s-1/card.json", "was changed since it was written"
+    before = path.read_bytes()
+    assert words not in trained("models", "show", "sockshop-k8s-1").err
+    card = objects.read(path)
+    objects.write(path, {**card, "model": {**card["model"], "f1": 0.999}})
+    compared = trained("models", "compare", "sockshop-k8s-1", "sockshop-k8s-1")
+    assert f"the card of sockshop-k8s-1 {words}" in compared.out
+    found = trained("models", "compare", "sockshop-k8s-1", "sockshop-k8s-1", "-o", "json").json
+    assert set(found["altered"]) == {"sockshop-k8s-1"}
+    for form in ("table", "json"):
+        assert words in trained("models", "show", "sockshop-k8s-1", "-o", form).err
+    assert words in trained("models", "list", "-o", "json").json["models"][0]["judgement"]
+    path.write_bytes(before)
+
+
 @pytest.mark.parametrize("verb", ["evaluate", "calibrate"])
 def test_what_a_model_learned_from_neither_judges_it_nor_sets_its_thresholds(
     trained: CommandLine, verb: str

@@ -335,6 +335,51 @@ def test_a_rollback_brings_back_no_other_file_than_the_one_that_answered(
     assert registry.promoted(exchanged) == "shop-2"
 
 
+@pytest.mark.parametrize("file", [registry.CARD, registry.PAGE])
+def test_a_card_that_was_changed_is_called_so(root_of_two: Path, file: str) -> None:
+    assert [each.altered for each in registry.names(root_of_two)] == [False, False]
+    path = root_of_two / "shop-1" / file
+    path.write_text(path.read_text().replace("0.", "0.9", 1))
+    first, second = registry.names(root_of_two)
+    assert (first.altered, first.standing.endswith("; its card was changed since it was written")) == (
+        True,
+    ) * 2
+    assert (second.altered, "changed" in second.standing) == (False, False)
+
+
+def test_the_card_of_another_model_made_here_is_a_changed_one(root_of_two: Path) -> None:
+    for name in (registry.CARD, registry.PAGE):
+        shutil.copyfile(root_of_two / "shop-2" / name, root_of_two / "shop-1" / name)
+    assert [each.altered for each in registry.names(root_of_two) if each.path.name == "shop-1"] == [True]
+
+
+def test_a_model_beside_the_card_of_other_features_says_that_the_card_is_not_its_own(
+    root_of_two: Path,
+) -> None:
+    path = root_of_two / "shop-1" / registry.CARD
+    objects.write(path, objects.read(path) | {"fingerprint": "of others"})
+    with pytest.raises(errors.InvalidInput, match="is not the one that was written with its model"):
+        artifact.load(root_of_two / "shop-1", state=root_of_two)
+
+
+def test_of_a_model_of_before_nobody_knows_which_card_was_written(root_of_two: Path) -> None:
+    with ledgers.known_changed(root_of_two) as known:
+        for entry in known.values():
+            entry.pop("cards", None)
+    (root_of_two / "shop-1" / registry.PAGE).write_text("another")
+    assert [each.altered for each in registry.names(root_of_two)] == [False, False]
+
+
+@pytest.fixture
+def root_of_two(trained: Trained, tmp_path: Path) -> Path:
+    """Where shop-1 and shop-2 lie, two models that were made here."""
+    for seed, name in enumerate(("shop-1", "shop-2")):
+        artifact.save(
+            replace(trained, model=replace(trained.model, seed=seed)), tmp_path / name, state=tmp_path
+        )
+    return tmp_path
+
+
 @pytest.mark.parametrize("signature", ["schlüssel".encode(), b"\xff\xfe", b""])
 @pytest.mark.parametrize("key", [KEY, b""], ids=["key", "no key"])
 def test_whatever_stands_where_a_signature_should_vouches_for_nothing(

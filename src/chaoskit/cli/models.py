@@ -47,6 +47,8 @@ def list_(session: Session) -> None:
 def show(session: Session, name: Annotated[str, typer.Argument(help="Name of the model.")]) -> None:
     """Show a model's card: what it was trained on, how it was judged, what it cannot foresee."""
     found = _find(session, name)
+    if found.altered:
+        session.say(f"! {_altered(found)}")
     if session.output is Format.TABLE:
         sys.stdout.write(visible(_card(found.path / "card.md")))
     else:
@@ -138,7 +140,16 @@ def import_(
 
 def _comparison(cards: list[Listed]) -> dict[str, Any]:
     figures = {name: {c.name: get(c.card) for c in cards} for name, get in _FIGURES.items()}
-    return {"models": [c.name for c in cards], "same_data": _same_data(cards), "figures": figures}
+    return {
+        "models": [c.name for c in cards],
+        "same_data": _same_data(cards),
+        "altered": [c.name for c in cards if c.altered],
+        "figures": figures,
+    }
+
+
+def _altered(found: Listed) -> str:
+    return f"the card of {found.name} was changed since it was written: what it says is not what was found"
 
 
 def _same_data(cards: list[Listed]) -> bool:
@@ -148,6 +159,9 @@ def _same_data(cards: list[Listed]) -> bool:
 def _compare(out: Console, cards: list[Listed]) -> None:
     rows = [(name, *(_cell(get(c.card)) for c in cards)) for name, get in _FIGURES.items()]
     columns(out, ("", *(c.name for c in cards)), rows)
+    for each in cards:
+        if each.altered:
+            out.print(f"! {_altered(each)}", style="yellow")
     if not _same_data(cards):
         out.print("! they were judged on different data: their figures do not compare", style="yellow")
 

@@ -22,11 +22,11 @@ from chaoskit import errors
 from chaoskit.files import whole
 from chaoskit.prediction import card, drawings, objects, page, portable, registry
 from chaoskit.prediction.evaluation import Trained
-from chaoskit.prediction.registry import CARD, DATA
+from chaoskit.prediction.registry import CARD, DATA, PAGE
 from chaoskit.prediction.training import Model
 from chaoskit.prediction.witnesses import Witnesses
 
-WITNESSES, PAGE, DIGEST = "witnesses.joblib", "card.md", "model.sha256"
+WITNESSES, DIGEST = "witnesses.joblib", "model.sha256"
 
 
 def save(trained: Trained, folder: Path, *, state: Path, key: bytes = b"") -> Path:
@@ -51,7 +51,8 @@ def save(trained: Trained, folder: Path, *, state: Path, key: bytes = b"") -> Pa
     with whole(folder) as draft:
         for name, data in (files | {name: text.encode() for name, text in texts.items()}).items():
             (draft / name).write_bytes(data)
-        registry.remember(state, folder, digests)
+        cards = [hashlib.sha256(texts[name].encode()).hexdigest() for name in (CARD, PAGE)]
+        registry.remember(state, folder, digests, cards=cards)
         registry.judge(state, draft, trained.report)
     return folder
 
@@ -115,6 +116,11 @@ def load(folder: Path, *, state: Path, key: bytes = b"", witnesses: bool = False
     if not isinstance(trained, Trained) or trained.model.spec.fingerprint != objects.read(folder / CARD).get(
         "fingerprint"
     ):
+        if registry.is_altered(state, folder):
+            raise errors.InvalidInput(
+                f"the card in {folder} is not the one that was written with its model",
+                hint="put that one back, or train it again",
+            )
         raise errors.InvalidInput(
             f"{folder} was trained on features that this version makes differently", hint="train it again"
         )

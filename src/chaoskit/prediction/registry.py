@@ -21,7 +21,7 @@ from chaoskit.prediction import ledgers, objects
 if TYPE_CHECKING:
     from chaoskit.prediction.report import Report
 
-CARD = "card.json"
+CARD, PAGE = "card.json", "card.md"
 
 PORTABLE, DATA = "model.json", "model.joblib"
 """The file that says what a model is, thresholds included: of the form without pickle, else of the other."""
@@ -32,6 +32,7 @@ LONGEST, HUNG = 200, 30
 and for what is written beside meanwhile."""
 
 SWAPPED = "its file is not the one that was promoted"
+ALTERED = "its card was changed since it was written"
 
 RULES = "to let rules answer: chaoskit models retire"
 
@@ -41,7 +42,8 @@ class Listed:
     """One model folder as it lies there, unread: its name, place and card, and whether it answers.
 
     `verdict` is what was found out about it here, None when nothing was. It is `swapped` when it was promoted
-    and its file is another one now: then it does not answer.
+    and its file is another one now: then it does not answer. Its card or page is `altered` when it is none of
+    those that were written with the file, as far as these are known.
     """
 
     name: str
@@ -50,11 +52,13 @@ class Listed:
     promoted: bool
     verdict: Mapping[str, Any] | None = None
     swapped: bool = False
+    altered: bool = False
 
     @property
     def standing(self) -> str:
         """``beats every baseline``, or what speaks against its promotion, or against its answers."""
-        return f"{SWAPPED}; {self._judged}" if self.swapped else self._judged
+        said = (SWAPPED if self.swapped else "", self._judged, ALTERED if self.altered else "")
+        return "; ".join(filter(None, said))
 
     @property
     def _judged(self) -> str:
@@ -63,12 +67,28 @@ class Listed:
         return f"not judged here; its card says: {self.card.get('verdict', 'nothing')}"
 
 
-def remember(state: Path, folder: Path, digests: Mapping[str, str]) -> None:
-    """This installation made the files of this folder, whose digests are given by their names."""
+def remember(state: Path, folder: Path, digests: Mapping[str, str], *, cards: Sequence[str] = ()) -> None:
+    """This installation made the files of this folder, whose digests are given by their names.
+
+    `cards` are the digests of the cards that were written with the model, whose own words they are.
+    """
     with ledgers.known_changed(state) as known:
-        for digest in digests.values():
-            made = {"path": str(folder), "at": datetime.now(UTC).isoformat()}
-            known[digest] = {**known.get(digest, {}), **made}
+        for name, digest in digests.items():
+            entry = known.setdefault(digest, {})
+            entry |= {"path": str(folder), "at": datetime.now(UTC).isoformat()}
+            if name == DATA:
+                entry["cards"] = sorted({*entry.get("cards", []), *cards})
+
+
+def is_altered(state: Path, folder: Path) -> bool:
+    """Whether the card or page in this folder is none that was written with the model, as far as known."""
+    return _is_altered(ledgers.known(state), folder)
+
+
+def _is_altered(known: Mapping[str, Any], folder: Path) -> bool:
+    cards = known.get(digest_of(folder), {}).get("cards", [])
+    there = [path for path in (folder / CARD, folder / PAGE) if path.is_file()]
+    return bool(cards) and not {hashlib.sha256(path.read_bytes()).hexdigest() for path in there} <= {*cards}
 
 
 def made_here(state: Path, digest: str) -> bool:
@@ -114,7 +134,7 @@ def names(root: Path) -> tuple[Listed, ...]:
         folder = path.parent
         answers, verdict = folder.name == current, _verdict(known, folder)
         listed = Listed(folder.name, folder, objects.read(path), answers and not other, verdict)
-        found.append(replace(listed, swapped=answers and other))
+        found.append(replace(listed, swapped=answers and other, altered=_is_altered(known, folder)))
     return tuple(sorted(found, key=lambda listed: (str(listed.card.get("trained_at", "")), listed.name)))
 
 
