@@ -179,7 +179,13 @@ def test_of_one_class_alone_no_more_is_told_than_its_events_say(trained: Trained
     assert found is not None
     assert (found.names, set(trained.model.issues.classes_)) == (("memory-leak",), {"memory-leak"})
     assert found.macro_f1_interval is None
-    assert card.told("class", found) == "class accuracy 1.000, macro-F1 1.000"
+    words = "one class alone, memory-leak: nothing to tell apart"
+    assert card.told("class", found) == f"class {words}"
+    plain = card.document(trained.report)
+    assert (plain["classes"]["accuracy"], plain["classes"]["names"]) == (None, ["memory-leak"])
+    assert [each["name"] for each in plain["probes"] if each["name"] == "class before"] == []
+    _, after = page.markdown(trained.report, "A model").split("## Which class\n")
+    assert after.strip().startswith(f"Per event that can be seen: {words}.\n\n")
 
 
 def test_the_share_of_the_lead_is_told_with_what_drawing_the_failures_anew_leaves_open(

@@ -160,7 +160,8 @@ def show(out: Console, report: Report, elsewhere: str, told_before: Sequence[str
     for name, found in (("class", report.classes), ("fault", report.faults)):
         if found is not None:
             words = told(f"{name}  per event", found)
-            line(out, "", f"{words}; per sample macro-F1 {number(found.sample_macro_f1)}")
+            more = "" if found.alone else f"; per sample macro-F1 {number(found.sample_macro_f1)}"
+            line(out, "", f"{words}{more}")
     for probe in report.probes:
         if probe.warning:
             line(out, "! ", f"{probe.name}: {probe.warning}", style="yellow")

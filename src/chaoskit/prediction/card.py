@@ -94,6 +94,8 @@ def intervals(report: Report) -> str:
 
 def told(name: str, found: ClassReport) -> str:
     """In words, how well classes (or faults) are told per event and per sample."""
+    if found.alone:
+        return f"{name} one class alone, {found.names[0]}: nothing to tell apart"
     return (
         f"{name} accuracy {number(found.accuracy)}, macro-F1 {number(found.macro_f1)}"
         f"{between(found.macro_f1_interval)}"

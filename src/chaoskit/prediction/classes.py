@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -93,6 +94,8 @@ def _report(table: Table, due: Sequence[Event], forests: Sequence[Any], word: Wo
     pairs = Counter(zip(truth, said, strict=True))
     confusion = tuple(tuple(pairs[true, guess] for guess in names_) for true in names_)
     macro_f1 = _macro_f1(truth, said)
+    if len(known | {*names_}) == 1:
+        return ClassReport(math.nan, math.nan, math.nan, math.nan, None, 1.0, names_, confusion)
     return ClassReport(
         accuracy=_accuracy(truth, said),
         macro_f1=macro_f1,

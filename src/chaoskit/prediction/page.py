@@ -155,6 +155,8 @@ def _forests(report: Report) -> list[Line]:
 
 
 def _classes(found: ClassReport) -> str:
+    if found.alone:
+        return f"{told('Per event that can be seen:', found)}."
     lines = [(name, *map(str, counts)) for name, counts in zip(found.names, found.confusion, strict=True)]
     words = (
         f"{told('Per event that can be seen:', found)}; in brackets what so few events leave open (95 %)."

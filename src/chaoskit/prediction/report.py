@@ -80,7 +80,8 @@ class ClassReport:
 
     `macro_f1_interval` is what so few events of each class leave open of `macro_f1`.
     `before_accuracy` is what the quarter-hour before the events tells of their class; it should be no more
-    than `chance`, the share of the most frequent class.
+    than `chance`, the share of the most frequent class. Where one class `alone` is known, there is nothing to
+    tell apart: the other figures are NaN.
     """
 
     accuracy: float
@@ -92,6 +93,11 @@ class ClassReport:
     names: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
     macro_f1_interval: Interval | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing but one class was there to be said."""
+        return len(self.names) == 1 and self.macro_f1_interval is None
 
 
 @dataclass(frozen=True, slots=True)
