@@ -165,7 +165,14 @@ class Runtime:
 
     @cached_property
     def description(self) -> str:
-        """The cluster in one line: ``kind-dev · 3 nodes · v1.34.1``, or ``simulator · seed 7 · ...``."""
+        """The cluster in one line: ``kind-dev · 3 nodes · v1.34.1``, or ``simulator · seed 7 · ...``.
+
+        Where the kubeconfig acts as somebody else, it ends with ``as`` whom.
+        """
+        what = self._what_it_is()
+        return f"{what} · as {self.cluster.acting_as}" if self.cluster.acting_as else what
+
+    def _what_it_is(self) -> str:
         simulated = self.simulated
         if simulated is not None:
             pace = "real pace" if simulated.rate == 1 else f"{simulated.rate:g} times faster"

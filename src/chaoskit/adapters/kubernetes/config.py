@@ -12,6 +12,7 @@ import yaml
 from kubernetes import config as official
 from kubernetes.client.configuration import Configuration
 
+from chaoskit.adapters.kubernetes.impersonation import NOBODY_ELSE, Impersonation, impersonation
 from chaoskit.errors import CannotStart
 
 IN_CLUSTER = "in-cluster"
@@ -21,11 +22,12 @@ _NO_CLUSTER = "start a simulated cluster: export KUBECONFIG=$(chaoskit sim up)"
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A cluster chosen: what a person calls it, the namespace that goes with it, and how to reach it."""
+    """A cluster chosen: its name to people, the namespace that goes with it, how to reach it, and as whom."""
 
     name: str
     namespace: str
     configuration: Configuration
+    acting: Impersonation = NOBODY_ELSE
 
 
 def log_in(
@@ -71,6 +73,7 @@ def _from_files(files: tuple[Path, ...], context: str | None) -> Login:
     try:
         documents = [yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in files]
         name, namespace = choose_context(documents, context, where)
+        acting = impersonation(_user_of(documents, name), where)
         configuration = _configuration()
         official.load_kube_config(where, context=name, client_configuration=configuration)
     except yaml.YAMLError as error:
@@ -85,7 +88,7 @@ def _from_files(files: tuple[Path, ...], context: str | None) -> Login:
         raise CannotStart(
             f"the kubeconfig {where} cannot be used: {said}", hint="kubectl config view"
         ) from error
-    return Login(name, namespace, configuration)
+    return Login(name, namespace, configuration, acting)
 
 
 def choose_context(documents: Iterable[Mapping[str, Any]], wanted: str | None, where: str) -> tuple[str, str]:
@@ -97,16 +100,28 @@ def choose_context(documents: Iterable[Mapping[str, Any]], wanted: str | None, w
     documents = tuple(documents)
     current = (str(each["current-context"]) for each in documents if each.get("current-context"))
     name = wanted or next(current, "")
-    known = {
-        str(each["name"]): each.get("context") or {}
-        for document in reversed(documents)
-        for each in document.get("contexts") or ()
-    }
+    known = _entries(documents, "contexts", "context")
     if name not in known:
         said = f"has no context {name!r}" if name else "has no current context"
         choices = ", ".join(sorted(known)) or "it has none at all"
         raise CannotStart(f"the kubeconfig {where} {said}", hint=f"choose one with --context: {choices}")
     return name, str(known[name].get("namespace") or "default")
+
+
+def _user_of(documents: Iterable[Mapping[str, Any]], context: str) -> Mapping[str, Any]:
+    """What is said of the context's user."""
+    documents = tuple(documents)
+    named = _entries(documents, "contexts", "context")[context].get("user")
+    return _entries(documents, "users", "user").get(str(named), {})
+
+
+def _entries(documents: Iterable[Mapping[str, Any]], kind: str, field: str) -> dict[str, Mapping[str, Any]]:
+    """What the files say of each name; the first that says something of one wins."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for document in documents:
+        for each in document.get(kind) or ():
+            found.setdefault(str(each["name"]), each.get(field) or {})
+    return found
 
 
 def _from_account(account: Path, environ: Mapping[str, str]) -> Login:

@@ -137,12 +137,18 @@ def _unavailable(failure: Failure, said: str) -> Unavailable:
     return kind(f"{said} (HTTP {failure.code})", service=SERVICE, address=failure.address, hint=hint)
 
 
+_IMPERSONATING = "users[].user.as of the kubeconfig: take it out, or have the right `impersonate` granted"
+
+
 def _forbidden(failure: Failure, said: str) -> CannotStart:
     if failure.code == 401:
         return CannotStart(
             f"cannot {failure.attempted}: {failure.address} does not accept these credentials",
             hint="log in to the cluster again; `kubectl auth can-i --list` shows whether it worked",
         )
+    if " cannot impersonate " in failure.message:
+        # Not Forbidden: nothing at all can be asked, not even what may be asked.
+        return CannotStart(said, hint=_IMPERSONATING)
     a_right_is_missing = " cannot " in failure.message  # not a quota, not an admission rule
     hint = "grant that right in a Role and bind it to the user, or use another context"
     return Forbidden(said, hint=hint if a_right_is_missing else "")

@@ -18,6 +18,7 @@ from kubernetes.client.configuration import Configuration
 from kubernetes.client.rest import RESTClientObject
 
 from chaoskit.adapters.kubernetes import errors, streams
+from chaoskit.adapters.kubernetes.impersonation import NOBODY_ELSE, Impersonation
 from chaoskit.adapters.kubernetes.retry import Failed, Policy, Repeat, Trouble, attempt
 from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, Unavailable
@@ -53,10 +54,17 @@ class Transport:
     renewal). Requests go to the pool itself: the client would validate each answer into models.
     """
 
-    def __init__(self, configuration: Configuration, clock: Clock, policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        clock: Clock,
+        policy: Policy | None = None,
+        acting: Impersonation = NOBODY_ELSE,
+    ) -> None:
         configuration.connection_pool_maxsize = CONNECTIONS
         configuration.socket_options = _socket_options()
         self.configuration = configuration
+        self.acting = acting
         self.clock = clock
         self.policy = policy or Policy()
         self._rest = RESTClientObject(configuration)
@@ -119,6 +127,11 @@ class Transport:
                 raise errors.translate(failure)
             yield self._lines(request, response, stop)
 
+    def caller(self) -> tuple[tuple[str, str], ...]:
+        """The headers of every request that say who asks, and as whom."""
+        authorization = self.authorization()
+        return ((("Authorization", authorization),) if authorization else ()) + self.acting.headers
+
     def authorization(self) -> str:
         """The header that logs in, renewed when it was about to expire; "" when certificates do.
 
@@ -164,9 +177,9 @@ class Transport:
         raise Failed(trouble, errors.translate(failure))
 
     def _ask(self, request: Request, timeout: urllib3.Timeout, *, preload: bool) -> urllib3.BaseHTTPResponse:
-        headers = {"Accept": "application/json, */*", "User-Agent": "chaoskit"}
-        if authorization := self.authorization():
-            headers["Authorization"] = authorization
+        headers = urllib3.HTTPHeaderDict({"Accept": "application/json, */*", "User-Agent": "chaoskit"})
+        for name, value in self.caller():
+            headers.add(name, value.encode().decode("latin-1"))  # which is how it is sent
         if request.body is not None:
             headers["Content-Type"] = request.content_type
         answer: urllib3.BaseHTTPResponse = self._rest.pool_manager.request(
