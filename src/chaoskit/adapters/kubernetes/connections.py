@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 import ssl
 from http.client import HTTPConnection
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from kubernetes.client.configuration import Configuration
-from kubernetes.client.rest import should_bypass_proxies
-from urllib3.util import make_headers, ssl_wrap_socket
+from urllib3.util import ssl_wrap_socket
 
+from chaoskit.adapters.kubernetes import proxies
 from chaoskit.errors import CannotStart
 
 _PORTS = {"http": 80, "https": 443}
@@ -44,18 +44,34 @@ def connected(configuration: Configuration, timeout: float) -> socket.socket:
 
 def _dialled(configuration: Configuration, server: SplitResult, timeout: float) -> socket.socket:
     host, port = server.hostname or "", server.port or _PORTS.get(server.scheme, 80)
-    proxy = urlsplit(configuration.proxy or "")
-    if not proxy.hostname or should_bypass_proxies(configuration.host, configuration.no_proxy or ""):
+    proxy = proxies.proxy_of(configuration)
+    if proxy is None:
         return socket.create_connection((host, port), timeout)
     if proxy.scheme == "http":
         return _tunnelled(host, port, proxy, timeout)
-    words = f"commands in containers cannot go through a proxy with {proxy.scheme}://"
-    raise CannotStart(words, hint="take one with http://: proxy-url in the kubeconfig, or HTTPS_PROXY")
+    if proxy.scheme == proxies.SOCKS:
+        return _through_socks(host, port, proxy, timeout)
+    words = "commands in containers cannot go through a proxy with https://"
+    raise CannotStart(words, hint="take one with http:// or socks5:// (proxy-url in the kubeconfig)")
 
 
-def _tunnelled(host: str, port: int, proxy: SplitResult, timeout: float) -> socket.socket:
-    way = HTTPConnection(proxy.hostname or "", proxy.port or _PORTS["http"], timeout=timeout)
-    login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}" if proxy.username else None
-    way.set_tunnel(host, port, make_headers(proxy_basic_auth=login))
+def _tunnelled(host: str, port: int, proxy: proxies.Proxy, timeout: float) -> socket.socket:
+    way = HTTPConnection(proxy.host, proxy.port, timeout=timeout)
+    way.set_tunnel(host, port, proxy.headers)
     way.connect()
     return way.sock
+
+
+def _through_socks(host: str, port: int, proxy: proxies.Proxy, timeout: float) -> socket.socket:
+    import socks
+
+    way: socket.socket = socks.create_connection(
+        (host, port),
+        timeout,
+        proxy_type=socks.SOCKS5,
+        proxy_addr=proxy.host,
+        proxy_port=proxy.port,
+        proxy_username=proxy.user or None,
+        proxy_password=proxy.password or None,
+    )
+    return way

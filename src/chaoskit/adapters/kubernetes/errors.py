@@ -200,11 +200,11 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _what_happened(error: Exception) -> str:
+    if _is_about_a_proxy(error):
+        return f"cannot be reached through the proxy: {cause(error)}"
     match error:
         case urllib3.exceptions.NameResolutionError():
             return "has a name that does not resolve"
-        case urllib3.exceptions.ProxyError():
-            return f"cannot be reached through the proxy: {cause(error)}"
         case urllib3.exceptions.SSLError():
             return f"does not complete the TLS handshake: {error}"
         case urllib3.exceptions.NewConnectionError():
@@ -215,7 +215,17 @@ def _what_happened(error: Exception) -> str:
             return f"cut the connection: {cause(error)}"
 
 
+def _is_about_a_proxy(error: Exception) -> bool:
+    """Whether it is the proxy that did not let it through; the library of SOCKS need not be there."""
+    return any(
+        isinstance(each, urllib3.exceptions.ProxyError) or type(each).__module__ == "socks"
+        for each in _chain(error)
+    )
+
+
 def _where_to_look(error: Exception) -> str:
+    if _is_about_a_proxy(error):
+        return "check the proxy (proxy-url in the kubeconfig, or HTTPS_PROXY), and the server's address"
     if is_about_trust(error):
         return "check certificate-authority and the client certificate in the kubeconfig"
     return "check the server's address in the kubeconfig and that the cluster runs"

@@ -17,7 +17,7 @@ import urllib3.exceptions
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.rest import RESTClientObject
 
-from chaoskit.adapters.kubernetes import errors, streams
+from chaoskit.adapters.kubernetes import errors, proxies, streams
 from chaoskit.adapters.kubernetes.impersonation import NOBODY_ELSE, Impersonation
 from chaoskit.adapters.kubernetes.retry import Failed, Policy, Repeat, Trouble, attempt
 from chaoskit.clock import Clock
@@ -67,7 +67,7 @@ class Transport:
         self.acting = acting
         self.clock = clock
         self.policy = policy or Policy()
-        self._rest = RESTClientObject(configuration)
+        self._rest = RESTClientObject(proxies.settle(configuration))
         self._breaker = streams.Breaker()
         self._renewal = threading.Lock()
         self._authorization = ""
