@@ -12,6 +12,7 @@ import yaml
 from kubernetes import config as official
 from kubernetes.client.configuration import Configuration
 
+from chaoskit.adapters.kubernetes import logins
 from chaoskit.adapters.kubernetes.impersonation import NOBODY_ELSE, Impersonation, impersonation
 from chaoskit.errors import CannotStart
 
@@ -73,21 +74,21 @@ def _from_files(files: tuple[Path, ...], context: str | None) -> Login:
     try:
         documents = [yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in files]
         name, namespace = choose_context(documents, context, where)
-        acting = impersonation(_user_of(documents, name), where)
-        configuration = _configuration()
-        official.load_kube_config(where, context=name, client_configuration=configuration)
+        user = _user_of(documents, name)
+        acting = impersonation(user, where)
     except yaml.YAMLError as error:
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         at = f" at line {mark.line + 1}" if mark else ""  # not the line itself: it may hold the token
         raise CannotStart(f"the kubeconfig {where} is no YAML{at}", hint="kubectl config view") from error
     except UnicodeDecodeError as error:
         raise CannotStart(f"the kubeconfig {where} is no text in UTF-8") from error
-    except (official.ConfigException, OSError, KeyError, TypeError, AttributeError) as error:
-        # The official loader indexes what it finds: a file of another shape ends in any of these.
+    except (OSError, KeyError, TypeError, AttributeError) as error:  # a file of another shape
         said = " ".join(str(error).split())
         raise CannotStart(
             f"the kubeconfig {where} cannot be used: {said}", hint="kubectl config view"
         ) from error
+    configuration = _configuration()
+    logins.load(where, name, user, configuration)
     return Login(name, namespace, configuration, acting)
 
 

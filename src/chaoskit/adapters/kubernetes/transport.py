@@ -17,7 +17,7 @@ import urllib3.exceptions
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.rest import RESTClientObject
 
-from chaoskit.adapters.kubernetes import errors, proxies, streams
+from chaoskit.adapters.kubernetes import errors, logins, proxies, streams
 from chaoskit.adapters.kubernetes.impersonation import NOBODY_ELSE, Impersonation
 from chaoskit.adapters.kubernetes.retry import Failed, Policy, Repeat, Trouble, attempt
 from chaoskit.clock import Clock
@@ -141,8 +141,7 @@ class Transport:
         with self._renewal:  # a plugin that several threads start at once may ask the user twice
             now = self.clock.monotonic()
             if now >= self._renew_at:
-                setting = self.configuration.auth_settings().get("BearerToken")
-                self._authorization = self._header(str(setting["value"] or "") if setting else "")
+                self._authorization = self._header(logins.token(self.configuration))
                 self._renew_at = now + AUTHORIZATION
             return self._authorization
 
