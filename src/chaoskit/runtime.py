@@ -167,10 +167,13 @@ class Runtime:
     def description(self) -> str:
         """The cluster in one line: ``kind-dev · 3 nodes · v1.34.1``, or ``simulator · seed 7 · ...``.
 
-        Where the kubeconfig acts as somebody else, it ends with ``as`` whom.
+        It ends with what the kubeconfig says that nobody should overlook: that the certificate is not
+        checked, and as whom the user acts.
         """
-        what = self._what_it_is()
-        return f"{what} · as {self.cluster.acting_as}" if self.cluster.acting_as else what
+        said = [self._what_it_is()]
+        said += ["certificate not checked"] * self.cluster.unchecked
+        said += [f"as {self.cluster.acting_as}"] if self.cluster.acting_as else []
+        return " · ".join(said)
 
     def _what_it_is(self) -> str:
         simulated = self.simulated

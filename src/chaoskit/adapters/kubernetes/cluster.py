@@ -89,6 +89,11 @@ class KubernetesCluster:
         """The user whom the kubeconfig's login acts as; "" where it acts as itself."""
         return self._transport.acting.name
 
+    @property
+    def unchecked(self) -> bool:
+        """Whether the kubeconfig has the server's certificate not looked at."""
+        return self._transport.unchecked
+
     def __enter__(self) -> Self:
         return self
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
 import urllib3.exceptions
@@ -68,6 +70,8 @@ class Transport:
         self.clock = clock
         self.policy = policy or Policy()
         self._rest = RESTClientObject(proxies.settle(configuration))
+        if self.unchecked:
+            _warn_no_more_of(configuration.host)
         self._breaker = streams.Breaker()
         self._renewal = threading.Lock()
         self._authorization = ""
@@ -77,6 +81,11 @@ class Transport:
     def address(self) -> str:
         """The server's URL."""
         return str(self.configuration.host).rstrip("/")
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether the kubeconfig has the server's certificate not looked at."""
+        return self.address.startswith("https") and not self.configuration.verify_ssl
 
     @property
     def closed(self) -> bool:
@@ -210,6 +219,13 @@ class Transport:
             yield
         except urllib3.exceptions.HTTPError as error:
             raise errors.translate_transport(request.attempted, self.address, error) from error
+
+
+def _warn_no_more_of(url: str) -> None:
+    """The pool would warn at each request to this host that its certificate is not checked."""
+    host = re.escape(urlsplit(url).hostname or "")
+    words = rf"Unverified HTTPS request is being made to host '\[?{host}\]?'"
+    warnings.filterwarnings("ignore", words, urllib3.exceptions.InsecureRequestWarning)
 
 
 def _socket_options() -> list[tuple[int, int, int]]:
