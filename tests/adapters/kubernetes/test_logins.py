@@ -132,7 +132,7 @@ def test_a_plugin_that_is_missing_says_how_to_get_it(tmp_path: Path) -> None:
 
 
 def test_a_renewal_that_fails_leaves_the_token_that_there_is(tmp_path: Path) -> None:
-    soon = (datetime.now(UTC) + timedelta(minutes=1)).isoformat()
+    soon = (datetime.now(UTC) + timedelta(minutes=-1)).isoformat()
     status = {"token": "first", "expirationTimestamp": soon}
     told = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
     script = (
@@ -144,3 +144,36 @@ def test_a_renewal_that_fails_leaves_the_token_that_there_is(tmp_path: Path) -> 
         assert transport.authorization() == "Bearer first"
         clock.turn(AUTHORIZATION)
     assert (tmp_path / "ran").read_text().count("x") > 1
+
+
+def test_a_plugin_whose_logins_are_short_is_run_when_half_of_one_is_over(tmp_path: Path) -> None:
+    def ran(seconds: float) -> int:
+        """How often, in four seconds of requests, for logins that last so many."""
+        count = tmp_path / f"ran-{seconds:g}"
+        ends = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+        status = {"token": "t", "expirationTimestamp": ends}
+        told = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
+        user = plugin(tmp_path, f"echo x >> {count}; echo '{json.dumps(told)}'")
+        clock = ManualClock()
+        transport = Transport(config.log_in(kubeconfig(tmp_path, **user)).configuration, clock)
+        for _ in range(4):
+            assert transport.authorization() == "Bearer t"
+            clock.turn(AUTHORIZATION)
+        return count.read_text().count("x")
+
+    assert ran(240) == 1
+    assert ran(-1) == 5
+
+
+def test_a_token_in_a_file_is_the_one_that_stands_there_now(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("first\n")
+    login, clock = config.log_in(kubeconfig(tmp_path, tokenFile="token")), ManualClock()
+    transport = Transport(login.configuration, clock)
+    assert transport.authorization() == "Bearer first"
+    for found in ("second", ""):
+        (tmp_path / "token").write_text(found)
+        clock.turn(AUTHORIZATION)
+        assert transport.authorization() == "Bearer second"
+    (tmp_path / "token").unlink()
+    clock.turn(AUTHORIZATION)
+    assert transport.authorization() == "Bearer second"

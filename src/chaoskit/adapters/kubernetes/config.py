@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ def _from_files(files: tuple[Path, ...], context: str | None) -> Login:
     try:
         documents = [yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in files]
         name, namespace = choose_context(documents, context, where)
-        user = _user_of(documents, name)
+        user = _user_of(files, documents, name)
         acting = impersonation(user, where)
     except yaml.YAMLError as error:
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
@@ -109,11 +109,17 @@ def choose_context(documents: Iterable[Mapping[str, Any]], wanted: str | None, w
     return name, str(known[name].get("namespace") or "default")
 
 
-def _user_of(documents: Iterable[Mapping[str, Any]], context: str) -> Mapping[str, Any]:
-    """What is said of the context's user."""
-    documents = tuple(documents)
-    named = _entries(documents, "contexts", "context")[context].get("user")
-    return _entries(documents, "users", "user").get(str(named), {})
+def _user_of(
+    files: Sequence[Path], documents: Sequence[Mapping[str, Any]], context: str
+) -> Mapping[str, Any]:
+    """What is said of the context's user; a file of its token is meant as beside the kubeconfig."""
+    named = str(_entries(documents, "contexts", "context")[context].get("user"))
+    for path, document in zip(files, documents, strict=True):
+        user = _entries([document], "users", "user").get(named)
+        if user is not None:
+            beside = user.get("tokenFile")
+            return {**user, "tokenFile": str(path.absolute().parent / beside)} if beside else user
+    return {}
 
 
 def _entries(documents: Iterable[Mapping[str, Any]], kind: str, field: str) -> dict[str, Mapping[str, Any]]:
