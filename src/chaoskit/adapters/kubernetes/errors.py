@@ -112,10 +112,17 @@ def was_never_sent(error: Exception) -> bool:
 
 
 def is_about_trust(error: Exception) -> bool:
-    """Whether one side does not trust the other's certificate: trying again will not change that."""
+    """Whether one side does not trust the other's certificate, or one in the kubeconfig cannot be used.
+
+    Trying again will not change that.
+    """
     return any(isinstance(each, ssl.SSLCertVerificationError) for each in _chain(error)) or (
-        isinstance(error, urllib3.exceptions.SSLError) and "alert" in str(error).lower()
+        isinstance(error, urllib3.exceptions.SSLError) and bool(_OF_CERTIFICATES.search(str(error)))
     )
+
+
+_OF_CERTIFICATES = re.compile(r"alert|\bPEM\b|\bX509\b|private key is encrypted|no_start_line", re.IGNORECASE)
+"""What OpenSSL says of certificates and keys that the other side refuses, or that it cannot read or join."""
 
 
 def _status(text: str) -> Mapping[str, Any]:
