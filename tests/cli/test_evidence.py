@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import fromstring
@@ -359,13 +360,24 @@ def test_on_a_terminal_a_history_fits_and_tells_how_long_ago(width: int) -> None
     assert "KIND" not in alone[0]
 
 
-@pytest.mark.parametrize("words", [("--limit", "1"), ("--weaknesses",)], ids=["newest", "weaknesses"])
-def test_the_id_on_a_terminal_can_be_pasted(stranger: CommandLine, words: tuple[str, ...]) -> None:
-    whole = "1m8h2v0rnwje1k2c"
+@pytest.mark.parametrize("words", [(), ("--weaknesses",)], ids=["all", "weaknesses"])
+@pytest.mark.parametrize("uids", ["uu", "uv"], ids=["one cluster", "two of one name"])
+@pytest.mark.parametrize("width", [60, 70, 80, 90, 200])
+def test_the_id_on_a_terminal_can_be_pasted(
+    stranger: CommandLine, words: tuple[str, ...], uids: str, width: int
+) -> None:
+    whole = ["1m8h2v0rnwje1k2c", "1m8h2v0rnwje1k2d"]
+    named = {"name": "checkout-survives-loss-of-cart", "cluster": "production-eu", "cluster_address": "a"}
     store = SqliteStore(stranger.home / "state/store.db")
-    store.load([_later(1, weak(id="1m8h2v0rnwje1k2d", name="another")), _later(3, weak(id=whole))])
+    for hours, (uid, each, target) in enumerate(zip(uids, whole, ("cart", "checkout"), strict=True)):
+        found = weak(id=each, targets=[f"deployment/{target}"], cluster_uid=uid * 8, **named)
+        store.put(_later(hours, found))
     store.close()
-    assert f" {whole} " in stranger("history", *words, terminal=True, env={"COLUMNS": "200"}).out
+    ended = stranger("history", *words, terminal=True, env={"COLUMNS": str(width)})
+    *lines, last = re.sub(r"\x1b\[[0-9;]*m", "", ended.out).splitlines()
+    assert last.startswith("next  ")
+    assert max(map(len, lines)) <= width
+    assert {*whole} < {*" ".join(lines).split()}
 
 
 def test_in_a_pipe_a_history_is_whole() -> None:
