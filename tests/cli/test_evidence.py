@@ -260,6 +260,30 @@ def test_whose_a_run_is_is_told_by_all_runs_whatever_part_of_them_is_asked_for(
     assert found() == ["u2"]
 
 
+def test_on_which_clusters_a_newer_chaoskit_ran_counts_as_well(stranger: CommandLine) -> None:
+    def put(hours: int, document: dict[str, Any], uid: str, **more: Any) -> None:
+        who = {"cluster": "in-cluster", "cluster_uid": uid, "cluster_address": "https://10.96.0.1"}
+        store.put(_later(hours, document, id=f"1ddd00000000000{hours}", **(who | more)))
+
+    def gate(*words: str) -> tuple[int, list[str | None], int]:
+        ended = stranger("history", "--weaknesses", "--fail-above", 0, "-o", "json", *words)
+        listed = ended.json["weaknesses"]
+        return ended.code, [each["cluster_uid"] for each in listed], ended.json["left_out"]
+
+    store = SqliteStore(stranger.home / "state/store.db")
+    put(1, weak(), "u1")
+    put(3, run(), "")
+    assert gate("--cluster", "u1") == (0, [], 0)
+    put(2, run(name="elsewhere"), "u2", cluster="staging", schema_version=99)
+    assert gate("--cluster", "u1") == (0, [], 0)
+    put(2, run(name="elsewhere"), "u2", schema_version=99)
+    assert gate("--cluster", "u1") == (1, ["u1"], 0)
+    assert gate() == (1, ["u1"], 1)
+    put(4, run(name="elsewhere"), "u1", cluster="staging", schema_version=99)
+    store.close()
+    assert gate("--cluster", "staging") == (1, ["u1"], 1)
+
+
 def test_open_weaknesses_of_several_clusters_say_on_which_they_are(keeper: CommandLine) -> None:
     assert "CLUSTER" not in keeper("history", "--weaknesses").out.splitlines()[0]
     store = SqliteStore(keeper.home / "state/store.db")

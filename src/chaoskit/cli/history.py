@@ -78,7 +78,7 @@ def history(
         _weaknesses(session, where, cluster, start, fail_above)
         return
     with session.history() as store:
-        mine = called(store.aside, cluster) if cluster else ()
+        mine = called(store.beneath, cluster) if cluster else ()
         parts = [
             store.parted(one, where | only, any_of=mine, since=start, limit=limit)
             for one, only in kinds.items()
@@ -110,7 +110,7 @@ def _weaknesses(
     from chaoskit.reports.weaknesses import judged, open_weaknesses, whereabouts
 
     with session.history() as store:
-        mine = called(store.aside, cluster) if cluster else ()
+        mine = called(store.beneath, cluster) if cluster else ()
         runs, left_out = store.parted("run", where, any_of=mine, since=start)
         among = _clusters(store)
         found = open_weaknesses(runs, among, _clusters(store, mine) if mine else ())
@@ -159,7 +159,7 @@ def _weaknesses(
 
 def _clusters(store: KnownStore, mine: Collection[Where] = ()) -> frozenset[Identity]:
     """Those of all runs that are kept, whatever else is asked; or of those that are `mine`."""
-    return frozenset(map(clusters.of, store.aside.find("run", any_of=mine, fields=clusters.FIELDS)))
+    return frozenset(map(clusters.of, store.beneath.find("run", any_of=mine, fields=clusters.FIELDS)))
 
 
 def _gated(too_many: bool, *, known: bool, left_out: int) -> Outcome:

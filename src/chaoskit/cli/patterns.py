@@ -124,7 +124,7 @@ def _history(session: Session, cluster: str) -> tuple[Attempt, ...]:
     from chaoskit.recovery.attempts import FIELDS, attempts
 
     with session.history() as store:
-        mine = called(store.aside, cluster) if cluster else ()
+        mine = called(store.beneath, cluster) if cluster else ()
         return attempts(store.find("recovery", any_of=mine, fields=FIELDS))
 
 
