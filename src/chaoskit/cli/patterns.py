@@ -12,7 +12,7 @@ from chaoskit.cli import failurepatterns
 from chaoskit.cli.belonging import given, refuse_beside, refuse_without
 from chaoskit.cli.render import columns, emit, next_step, percent, span
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.clusters import called
+from chaoskit.clusters import called, wheres
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -124,7 +124,7 @@ def _history(session: Session, cluster: str) -> tuple[Attempt, ...]:
     from chaoskit.recovery.attempts import FIELDS, attempts
 
     with session.history() as store:
-        mine = called(store.beneath, cluster) if cluster else ()
+        mine = wheres(*called(store.beneath, cluster)) if cluster else ()
         return attempts(store.find("recovery", any_of=mine, fields=FIELDS))
 
 

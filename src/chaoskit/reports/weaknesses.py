@@ -57,12 +57,12 @@ def open_weaknesses(
     A run that was refused, went wrong or had no baseline says nothing either way; one of which nobody knows
     on which of several clusters it was says nothing of what was found on any of them, and what it found has
     passed once all of them did. Whose a run is is told by the clusters `among` which these runs were chosen.
-    Where they were chosen by cluster, those that were `asked` for are the ones that are waited for.
+    Where they were chosen by cluster, those that are the same as one that was `asked` for are waited for.
     """
     ordered = in_order(runs)
-    fits = clusters.fitting({*among, *asked, *map(clusters.of, ordered)})
+    fits = clusters.fitting({*among, *map(clusters.of, ordered)})
     whose = clusters.told_apart(fits)
-    chosen = {whose[each] for each in asked}
+    chosen = {whose[each] for each in fits if any(map(each.same, asked))}
     found: dict[What, _Open] = {}
     for run in ordered:
         which = clusters.of(run)
