@@ -284,9 +284,16 @@ def _holds(expression: Mapping[str, Any], have: Mapping[str, str]) -> bool:
             return key not in have
 
 
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def time_of(text: str | None) -> datetime | None:
-    """A Kubernetes timestamp as an aware datetime; None stays None."""
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    """A Kubernetes timestamp as an aware datetime; None stays None, and the epoch is none.
+
+    The kubelet writes it as the start of a container that never ran (``StartError``).
+    """
+    found = datetime.fromisoformat(text).astimezone(UTC) if text else None
+    return None if found is None or found == _NEVER else found
 
 
 def timestamp(at: datetime) -> str:
