@@ -114,6 +114,7 @@ def test_a_container_that_cannot_be_made_is_told_in_the_kubelets_words() -> None
     told = decide(known((0.0, runner(waiting("RunContainerError", "no such file"), 0))), 60)
     assert told is not None
     assert told.reason.endswith("does not start: RunContainerError no such file")
+    assert told.hint == ""
 
 
 def test_an_image_of_an_init_container_is_told_by_its_name_after_half_a_minute() -> None:

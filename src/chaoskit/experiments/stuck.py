@@ -57,18 +57,18 @@ def _runs_again(status: Mapping[str, Any]) -> str:
     return f"runs {status['name']} {count}" if count and running else ""
 
 
-def _crash(status: Mapping[str, Any], pod: Object) -> str:
-    """Why the container does not run and is to be started again, in words; "" when it is not so."""
+def _crash(status: Mapping[str, Any], pod: Object) -> tuple[str, str] | None:
+    """Why the container does not run and is to be started again, and a hint; None when it is not so."""
     state, count = status.get("state") or {}, int(status.get("restartCount") or 0)
     waits, ended = state.get("waiting") or {}, state.get("terminated") or {}
     reason = waits.get("reason") or ""
     if reason in kube.CONFIG_REASONS:
-        return f"{reason} {waits.get('message') or ''}".strip()
+        return f"{reason} {waits.get('message') or ''}".strip(), ""
     if reason != "CrashLoopBackOff" and not (count and ended.get("exitCode") and kube.is_alive(pod)):
-        return ""
+        return None
     last = ended or (status.get("lastState") or {}).get("terminated") or {}
     how = f" (exit code {last.get('exitCode')}, {last.get('reason') or 'Error'})" if last else ""
-    return f"container {status['name']} crashes again and again{how}"
+    return f"container {status['name']} crashes again and again{how}", "see its log in the evidence"
 
 
 def told(pod: Object, known: Troubles, now: float) -> tuple[str, str] | None:
@@ -77,9 +77,9 @@ def told(pod: Object, known: Troubles, now: float) -> tuple[str, str] | None:
     if _lasts(known, "pulls", now) >= PULL_FAILS:
         return f"image {_image(pod)} of pod {name} cannot be pulled", "mend its name or registry"
     for status in _statuses(pod):
-        why = _crash(status, pod)
-        if why and _lasts(known, f"crashes {status['name']}", now) >= CRASHES:
-            return f"pod {name} does not start: {why}", "see its log in the evidence"
+        crash = _crash(status, pod)
+        if crash is not None and _lasts(known, f"crashes {status['name']}", now) >= CRASHES:
+            return f"pod {name} does not start: {crash[0]}", crash[1]
     if _lasts(known, "pending", now) >= PENDING:
         return f"pod {name} is pending: {_why_pending(pod)}", ""
     return None
