@@ -136,12 +136,15 @@ def is_address(url: str) -> bool:
         return False
 
 
-def redacted(value: Any, secrets: Iterable[str] = (), names: Iterable[str] = ()) -> Any:
+def redacted(
+    value: Any, secrets: Iterable[str] = (), names: Iterable[str] = (), *, anyhow: Iterable[str] = ()
+) -> Any:
     """The same JSON, scrubbed, of these `secrets` too; what its fields hide is hidden in every text of it.
 
-    What these `names` of things tell anyway is hidden in its own place alone; times stay as they are.
+    What these `names` of things tell is hidden in its own place alone, but for what is secret `anyhow`; times
+    stay as they are.
     """
-    return _without(value, nameless((*secrets, *secrets_in(value)), names))
+    return _without(value, nameless((*secrets, *secrets_in(value)), names).union(anyhow))
 
 
 def spared(value: Any, secrets: Collection[str]) -> Any:

@@ -159,6 +159,67 @@ def test_where_a_mistake_is_and_how_grave_is_told_whatever_a_secret_holds(
     assert "0 errors, 1 warning" in words
 
 
+HELD = {
+    "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "creds", "namespace": "shop"},
+    "stringData": {"username": "staging-eu", "db": "jenkins"},
+}  # fmt: skip
+KUBECONFIG = {
+    "apiVersion": "v1", "kind": "Config", "current-context": "staging-eu",
+    "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+    "contexts": [{"name": n, "context": {"cluster": "c", "user": "u"}} for n in ("staging-eu", "other")],
+    "users": [{"name": "u", "user": {}}],
+}  # fmt: skip
+CALLED: dict[str, tuple[tuple[str, ...], str]] = {
+    "a context and its like": (("--context", "staging-eu2"), "no context 'staging-eu2'"),
+    "the contexts there are": (("--context", "prod"), "choose one with --context: other, staging-eu\n"),
+    "a kubeconfig": (("--kubeconfig", "jenkins/none"), "no kubeconfig at jenkins/none\n"),
+    "a namespace": (("-n", "staging-eu"), "expected staging-eu, as -n says"),
+    "a file that is not there": (("jenkins/none.yaml",), "error    jenkins/none.yaml  path is missing"),
+}
+"""What a call says of where things are, and how that is told in its mistakes."""
+
+
+@pytest.mark.parametrize(("words", "said"), CALLED.values(), ids=CALLED)
+def test_what_a_call_is_about_is_told_though_a_secret_holds_it_too(
+    stranger: CommandLine, write: Write, words: tuple[str, ...], said: str
+) -> None:
+    config = write("kc", yaml.safe_dump(KUBECONFIG))
+    write("secret.yaml", yaml.safe_dump(HELD))
+    write("x.yaml", experiment("x"))
+    ended = stranger("plan", "secret.yaml", "x.yaml", *words, env={"KUBECONFIG": str(config)})
+    assert ended.code in {2, 4}, ended.err
+    assert said in ended.err
+    assert "(hidden)" not in ended.err
+
+
+def test_a_plan_and_its_cluster_are_told_though_a_secret_holds_them_too(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    del simulated
+    file = write("x.yaml", yaml.safe_dump_all([HELD, _engine(components={"env": []})]))
+    write("jenkins", "")
+    assert "jenkins/plan.json cannot be written" in chaoskit("plan", file, "--out", "jenkins/plan.json").err
+    assert chaoskit("plan", file, "--out", "plan.json").code == 0
+    plan = json.loads((chaoskit.home / "plan.json").read_text(encoding="utf-8"))
+    plan["plans"][0]["cluster"] = {"name": "staging-eu", "uid": "u1", "address": "https://jenkins"}
+    ended = chaoskit("run", "--plan", write("jenkins.json", json.dumps(plan)), "--yes")
+    assert ended.code == 3
+    assert "was made for cluster staging-eu (https://jenkins, uid u1); this is" in ended.err
+    assert "(hidden)" not in ended.err
+
+
+@pytest.mark.parametrize("folder", ["payments", "other"])
+def test_a_variable_is_hidden_whatever_the_folder_of_its_document_is_called(
+    stranger: CommandLine, write: Write, folder: str
+) -> None:
+    (Path(write("values.yaml", "")).parent / folder).mkdir()
+    file = write(f"{folder}/x.yaml", experiment("x", duration="log in with ${db_password}"))
+    ended = stranger("validate", file, "--var", "db_password=payments")
+    assert ended.code == 2
+    assert 'spec.duration is "log in with (hidden)"' in ended.out
+    assert "payments" not in ended.out
+
+
 def test_a_variable_a_probe_and_a_secret_of_plain_litmus(
     chaoskit: CommandLine, simulated: Watched, write: Write
 ) -> None:
