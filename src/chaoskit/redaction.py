@@ -251,6 +251,11 @@ def _entry(parent: Mapping[Any, Any], key: Any, secrets: frozenset[str]) -> Any:
     return HIDDEN if _hides(parent, key) else _without(parent[key], secrets)
 
 
+def is_secret(parent: Mapping[Any, Any], key: Any) -> bool:
+    """Whether what stands under that key is secret by its name or its place."""
+    return _is_held(parent, key) or _hides(parent, key)
+
+
 def _is_held(parent: Mapping[Any, Any], key: Any) -> bool:
     """Whether everything below that key is secret: it is what a Kubernetes Secret holds."""
     held = key in {"data", "stringData"} and isinstance(parent[key], Mapping)

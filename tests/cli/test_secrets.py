@@ -159,6 +159,35 @@ def test_where_a_mistake_is_and_how_grave_is_told_whatever_a_secret_holds(
     assert "0 errors, 1 warning" in words
 
 
+PARAMETERS = {"configMap": "checkout", "CONFIG_MAP": "checkout", "key": "greeting", "value": "x"}
+SERVICES = {"service": "checkout", "SERVICE": "payments"}
+TYPED = {"kubernetes": {"workload": "sts/payments"}}
+QUOTED: dict[str, tuple[str, str]] = {
+    "targets": (
+        experiment("x", targets={"workloads": ["deploy/payments"]}),
+        'is "deploy/payments", expected',
+    ),
+    "config maps": (experiment("x", fault="config-mutation", parameters=PARAMETERS), 'is "checkout" beside'),
+    "services": (experiment("x", fault="service-blackhole", parameters=SERVICES), 'is "payments" beside'),
+    "watched": (experiment("x", steadyState=[TYPED]), 'is "sts/payments", expected'),
+    "no name": (experiment("x", duration="hunter2"), 'duration is "(hidden)", expected'),
+}
+"""Experiments with a mistake, and how it is quoted."""
+
+
+@pytest.mark.parametrize(("text", "told"), QUOTED.values(), ids=QUOTED)
+def test_a_mistake_tells_what_targets_and_what_is_beside_them_are_called(
+    stranger: CommandLine, write: Write, text: str, told: str
+) -> None:
+    held = {"username": "payments", "db": "checkout", "password": "hunter2"}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "creds"}, "stringData": held}
+    ended = stranger("validate", write("x.yaml", f"{yaml.safe_dump(secret)}---\n{text}"))
+    assert ended.code == 2
+    assert told in ended.out
+    given = stranger("validate", write("x.yaml", text), "--var", "password=payments")
+    assert "payments" not in given.out + given.err
+
+
 HELD = {
     "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "creds", "namespace": "shop"},
     "stringData": {"username": "staging-eu", "db": "jenkins"},

@@ -36,7 +36,7 @@ _WRITTEN: set[str] = set()
 _NAMES: set[str] = set()
 """What trials, plans and records call things by: what they tell is hidden nowhere."""
 _PLACES: set[str] = set()
-"""Where the call and its documents are: what they tell is hidden nowhere because it is `_WRITTEN`, too."""
+"""Where the call is, and its documents, and what these say: told though it is `_WRITTEN`, too."""
 
 
 def forget() -> None:
@@ -67,10 +67,12 @@ def survey(
 
 def learn(documents: Iterable[Document]) -> None:
     """What these documents call secret, and what they were filled with, is hidden from now on."""
+    from chaoskit.documents import names_in
+
     for each in documents:
         _GIVEN.update(each.secrets)
         _WRITTEN.update(secrets_in(each.value))
-        learn_places(each.path, *(each.at(("metadata", field)) for field in ("name", "namespace")))
+        learn_places(each.path, *names_in(each.value))
 
 
 def learn_names(*named: Named) -> None:
