@@ -581,6 +581,41 @@ def test_settings_of_the_environment(chaoskit: CommandLine, write: Write) -> Non
     assert list(_songs(chaoskit.home, *ended, inputs=(file,))) == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("runbooks", "validate"),
+        ("runbooks", "list", "--load"),
+        ("recover", "--replay", "x", "--what-if"),
+        ("recover", "--yes", "--runbooks"),
+        ("patterns", "--suggest", "--runbooks"),
+        ("controller", "--runbooks"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_a_secret_that_lies_with_the_runbooks(
+    stranger: CommandLine, write: Write, words: tuple[str, ...]
+) -> None:
+    """It is none of them, and the mistake quotes its line."""
+    secret = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: x}}\nstringData: {{username: {CANARY}}}\n"
+    file = write("x.yaml", secret)
+    ended = stranger(*words, file)
+    assert ended.code == 2
+    assert "4 | stringData: {username: (hidden)}" in ended.err
+    assert list(_songs(stranger.home, ended, inputs=(file,))) == []
+
+
+@pytest.mark.parametrize("words", [("show", "mine"), ("list", "-o", "json")], ids=" ".join)
+def test_a_runbook_that_is_shown(stranger: CommandLine, write: Write, words: tuple[str, ...]) -> None:
+    call = {"action": "call-webhook", "url": f"https://me:{CANARY}@hook/x?token={CANARY}"}
+    spec = {"matches": {"issue": "pod-crash"}, "remediations": [call]}
+    book = {"apiVersion": "chaoskit.io/v1", "kind": "Runbook", "metadata": {"name": "mine"}, "spec": spec}
+    file = write("x.yaml", yaml.safe_dump(book))
+    ended = stranger("runbooks", *words, "--load", file)
+    assert "https://(hidden)@hook/x?token=(hidden)" in ended.out
+    assert list(_songs(stranger.home, ended, inputs=(file,))) == []
+
+
 def test_a_settings_file_that_is_no_yaml(stranger: CommandLine, write: Write) -> None:
     config = write("chaoskit.yaml", f'prometheus_token: "{CANARY}\nx: 1\n')
     ended = stranger("config")
