@@ -377,6 +377,27 @@ def test_a_variable_that_is_put_into_plain_words_of_a_document(
     assert list(_songs(chaoskit.home, *ended, inputs=(file, values))) == []
 
 
+@pytest.mark.parametrize("value", [CANARY, "canarysings"], ids=["odd", "a word"])
+def test_a_variable_that_is_a_key_of_a_document(
+    chaoskit: CommandLine, simulated: Watched, write: Write, value: str
+) -> None:
+    del simulated
+    engine = _engine(components={"env": [], "nodeSelector": {"${password}": "x"}})
+    engine["metadata"] = {"name": f"key-{len(value)}", "namespace": "shop", "labels": {"a-${password}": "x"}}
+    beside = {
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "shop"},
+        "data": {"${password}": "x"},
+    }  # fmt: skip
+    file = write("x.yaml", yaml.safe_dump_all([beside, engine]))
+    ended = [
+        chaoskit(*words, file, "--var", f"password={value}")
+        for words in (*UNSENT[:4], ("run", "--yes", "--html", "report.html", "-o", "json"))
+    ]
+    assert not {each.code for each in ended} & {2, 70}
+    assert "a-(hidden): x" in ended[0].out
+    assert list(_songs(chaoskit.home, *ended, inputs=(file,), more=(value,))) == []
+
+
 READ: dict[str, tuple[str, str]] = {
     "longer than what is shown": ('"', CANARY * 6),
     "with the end of its line": ("'", f"{CANARY}\n"),
