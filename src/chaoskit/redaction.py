@@ -136,12 +136,15 @@ def is_address(url: str) -> bool:
         return False
 
 
-def redacted(value: Any, secrets: Iterable[str] = (), names: Iterable[str] = ()) -> Any:
+def redacted(
+    value: Any, secrets: Iterable[str] = (), names: Iterable[str] = (), *, anyhow: Iterable[str] = ()
+) -> Any:
     """The same JSON, scrubbed, of these `secrets` too; what its fields hide is hidden in every text of it.
 
-    What these `names` of things tell anyway is hidden in its own place alone; times stay as they are.
+    What these `names` of things tell is hidden in its own place alone, but for what is secret `anyhow`; times
+    stay as they are.
     """
-    return _without(value, nameless((*secrets, *secrets_in(value)), names))
+    return _without(value, nameless((*secrets, *secrets_in(value)), names).union(anyhow))
 
 
 def spared(value: Any, secrets: Collection[str]) -> Any:
@@ -162,7 +165,8 @@ def compared(now: Any, then: Any, secrets: Iterable[str] = (), names: Iterable[s
 def _apart(now: Any, then: Any, told: Any, meant: Any) -> tuple[Any, Any]:
     """What is `told` of now and `meant` of then, so that it differs where now and then do."""
     if isinstance(told, dict) and isinstance(meant, dict):
-        both = {key: _apart(now[key], then[key], told[key], meant[key]) for key in told if key in meant}
+        same = [key for key in told if key in meant and key in now and key in then]
+        both = {key: _apart(now[key], then[key], told[key], meant[key]) for key in same}
         first, second = ({key: pair[n] for key, pair in both.items()} for n in (0, 1))
         return {**told, **first}, {**meant, **second}
     if isinstance(told, list) and isinstance(meant, list):
@@ -232,20 +236,42 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 """A time as records have it: with its day hidden nobody could read them."""
 
 
-def _without(value: Any, secrets: frozenset[str]) -> Any:
+def _without(value: Any, secrets: frozenset[str], under: Any = "") -> Any:
     if isinstance(value, str):
         return value if _MOMENT.fullmatch(value) else scrubbed(value, secrets)
     if isinstance(value, Mapping):
-        return {key: _entry(value, key, secrets) for key in value}
+        looked_for = secrets if under in _CHOSEN else _wordless(secrets)
+        return {_key(key, looked_for): _entry(value, key, secrets) for key in value}
     if isinstance(value, list | tuple):
-        return [_without(each, secrets) for each in value]
+        return [_without(each, secrets, under) for each in value]
     return value
+
+
+_CHOSEN = frozenset(
+    {"labels", "matchLabels", "annotations", "selector", "nodeSelector", "parameters", "data"}
+)
+"""Fields in which people choose the keys; all other keys may be what programs look for."""
+
+
+@lru_cache(maxsize=256)
+def _wordless(secrets: frozenset[str]) -> frozenset[str]:
+    """Those that no program calls a field by: they are more than letters."""
+    return frozenset(each for each in secrets if not each.replace("_", "").isalpha())
+
+
+def _key(key: Any, secrets: frozenset[str]) -> Any:
+    return without(key, secrets) if isinstance(key, str) and not _MOMENT.fullmatch(key) else key
 
 
 def _entry(parent: Mapping[Any, Any], key: Any, secrets: frozenset[str]) -> Any:
     if _is_held(parent, key):
-        return dict.fromkeys(parent[key], HIDDEN)
-    return HIDDEN if _hides(parent, key) else _without(parent[key], secrets)
+        return {_key(each, secrets): HIDDEN for each in parent[key]}
+    return HIDDEN if _hides(parent, key) else _without(parent[key], secrets, key)
+
+
+def is_secret(parent: Mapping[Any, Any], key: Any) -> bool:
+    """Whether what stands under that key is secret by its name or its place."""
+    return _is_held(parent, key) or _hides(parent, key)
 
 
 def _is_held(parent: Mapping[Any, Any], key: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chaoskit.cli import failurepatterns
+from chaoskit.cli import failurepatterns, secrecy
 from chaoskit.cli.belonging import given, refuse_beside, refuse_without
 from chaoskit.cli.render import columns, emit, next_step, percent, span
 from chaoskit.cli.session import Session, command, new_app
@@ -177,7 +177,7 @@ def _suggest(session: Session, known: Sequence[Attempt], runbooks: Sequence[Path
     from chaoskit.recovery import runbook
     from chaoskit.recovery.suggestions import suggest
 
-    own = runbook.load([str(path) for path in runbooks]) if runbooks else ()
+    own = runbook.made(secrecy.read(runbooks))
     found = suggest(known, (*own, *runbook.defaults()))
     document = {
         "suggestions": [

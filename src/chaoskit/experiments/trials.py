@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chaoskit import kube
-from chaoskit.documents import Document, each, refuse, survey, unnamed
+from chaoskit.documents import Document, each, names_in, refuse, survey, unnamed
 from chaoskit.errors import InvalidInput, Problem
 from chaoskit.experiments import bindings, lint, litmus
 from chaoskit.experiments.direct.faults import EVERY
@@ -79,13 +79,12 @@ class Trial:
     @property
     def names(self) -> frozenset[str]:
         """What its documents call things by, and chaoskit's own words: no secret, whatever a Secret holds."""
-        spec = self.document.get("spec") or {}
-        said = (*map(spec.get, ("targets", "appinfo", "selectors", "chaosServiceAccount")), self.asked)
-        own = (each for body in (self.document, *self.beside) for each in _called(body))
+        beside = ((body.get("metadata") or {}).get(f) for body in self.beside for f in ("name", "namespace"))
         watched = (
             word for each in self.conditions for word in (each.workload, each.namespace(self.namespace))
         )
-        return frozenset((*_words(said), *own, *watched, *self.faults, *WORDS)) - {""}
+        own = (*names_in(self.document), *map(str, filter(None, beside)))
+        return frozenset((*own, *self.asked, *watched, *self.faults, *WORDS)) - {""}
 
     @property
     def experiments(self) -> tuple[Mapping[str, Any], ...]:
@@ -107,21 +106,6 @@ class Trial:
     def _beside(self, kind: str, name: str) -> Object | None:
         same = (b for b in self.beside if b["kind"] == kind and b["metadata"]["name"] == name)
         return next(same, None)
-
-
-def _called(body: Mapping[str, Any]) -> Iterator[str]:
-    """The names of an object and its namespace."""
-    meta = body.get("metadata") or {}
-    return _words([meta.get(field) for field in ("name", "namespace")])
-
-
-def _words(value: Any) -> Iterator[str]:
-    """Every text of this JSON, but for the keys of it."""
-    if isinstance(value, Mapping | list | tuple):
-        for each in value.values() if isinstance(value, Mapping) else value:
-            yield from _words(each)
-    elif isinstance(value, str):
-        yield value
 
 
 def load(
