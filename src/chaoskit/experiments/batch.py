@@ -31,6 +31,8 @@ Claim = tuple[str, str]
 """Namespace and name of a workload; ``*`` for whatever there is in the namespace, or for any namespace."""
 
 _ANY = "*"
+ANYTHING: Claim = (_ANY, _ANY)
+"""Whatever there is in the cluster."""
 _BESIDE = "beside engines in "
 
 
@@ -61,7 +63,7 @@ def touched(trial: Trial, felt: Felt = lambda _trial: None) -> frozenset[Claim]:
     Who says nothing exact claims the namespace; who works on nodes works on all that runs there.
     """
     if any(EVERY[fault].scope == "node" for fault in trial.faults if fault in EVERY):
-        return frozenset({(_ANY, _ANY)})
+        return frozenset({ANYTHING})
     return _workloads(trial) | _shared(trial, felt) | _beside(trial)
 
 

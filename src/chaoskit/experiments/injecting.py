@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 
 from chaoskit import clusters
+from chaoskit.acts.accounts import Account
 from chaoskit.acts.heart import Pulse
 from chaoskit.clock import refuse_when_stopped
 from chaoskit.errors import ChaoskitError, TakenOver
 from chaoskit.events import Mark
-from chaoskit.experiments import engine_watch, verdict
+from chaoskit.experiments import engine_watch, neighbours, verdict
 from chaoskit.experiments.course import Course, recorded
 from chaoskit.experiments.direct.course import DirectCourse
 from chaoskit.experiments.engine_watch import EngineWatch
@@ -63,6 +64,7 @@ class Injecting:
         self.cluster, self.clock, self.metrics = sources.cluster, sources.clock, sources.metrics
         self.governor, self.journal, self.stop = parts.governor, parts.journal, parts.stop
         self.told: list[Judged] = []
+        self.others: tuple[Account, ...] = ()
 
     def judged(self, timeout: float) -> Judged:
         """What is done is written down before, and undone whatever happens."""
@@ -90,7 +92,7 @@ class Injecting:
 
     def _inject(self, timeout: float) -> None:
         """The fault has been injected and watched to its end, and what that means by itself is told."""
-        self.governor.confirm(self.ledger)
+        self.others = self.governor.confirm(self.ledger)
         where = f"{self.ledger.account.ref} in namespace {self.trial.namespace}"
         self.journal.step("undo written", "done", where)
         if self.plan.way == "direct":
@@ -251,11 +253,23 @@ class Injecting:
         if self.course.disturbed:
             self.monitor.divide(self.course.injected_at)
         steady = verdict.of_steady_state(self.monitor.seen, injected=self.course.disturbed)
-        found = (*self.told, steady) if steady is not None else (self.told or (verdict.of_abort(),))
+        told = (*self.told, steady) if steady is not None else (self.told or (verdict.of_abort(),))
+        found = self._not_alone(told)
         judged = verdict.final(found, self.course.undone, [each.words for each in self.plan.too_late])
         outcome = verdict.once_undone(found, self.course.undone)
         self._close(outcome, judged.reason, lambda: self.parts.ending(self.parts.record(judged)))
         return judged
+
+    def _not_alone(self, found: Sequence[Judged]) -> Sequence[Judged]:
+        """A weakness says which other runs, that may be seen, were at work where it was found."""
+        if all(each.outcome is not Outcome.WEAKNESS_FOUND for each in found):
+            return found
+        with suppress(ChaoskitError):  # those who were there at the injection are known
+            self.others += self.governor.others(self.ledger)
+        near = tuple(
+            neighbours.at_work(self.trial, self.others, self.course.injected_at or self.journal.began)
+        )
+        return [verdict.beside(each, near) for each in found]
 
     def _undo(self) -> None:
         """The undo is done or the course says what is left; never raises a `ChaoskitError`."""

@@ -262,6 +262,14 @@ def final(judgements: Iterable[Judged], undo: Undo, unshown: Sequence[str] = ())
     return replace(worst, reason="; ".join((worst.reason, *others, *(f"but {each}" for each in doubts))))
 
 
+def beside(judged: Judged, near: Sequence[str]) -> Judged:
+    """A weakness says who else was at work where it was found; any other judgement is as it was."""
+    if judged.outcome is not Outcome.WEAKNESS_FOUND or not near:
+        return judged
+    told = "; ".join(near)
+    return replace(judged, reason=f"{judged.reason}; meanwhile {told}: whose fault it was is not known")
+
+
 def _adds(judged: Judged, worst: Judged) -> bool:
     return judged.outcome.exit_code != 0 and judged.reason != worst.reason
 

@@ -95,20 +95,29 @@ class Governor:
                     hint="where that is wanted: the setting unprotected_namespaces",
                 )
 
-    def confirm(self, ledger: Ledger, *, domains: Sequence[Domain] = (), drill: bool = False) -> None:
+    def others(self, ledger: Ledger) -> tuple[Account, ...]:
+        """The ledgers of others that this caller may see, ended ones included, where they are still there."""
+        mine = ledger.account
+        return tuple(e for e in self._accounts(mine.targets, mine.ref.namespace) if e.id != mine.id)
+
+    def confirm(
+        self, ledger: Ledger, *, domains: Sequence[Domain] = (), drill: bool = False
+    ) -> tuple[Account, ...]:
         """Nobody else began on the same workload, or used the budget up, between admission and our ledger.
+
+        Answers the `others` as they are now.
 
         Raises:
             Refused: somebody did (guard ``busy``, ``interlock``, ``failure domain`` or ``budget``); close the
                 ledger and leave.
         """
-        mine = ledger.account
-        others = [e for e in self._accounts(mine.targets, mine.ref.namespace) if e.id != mine.id]
+        mine, others = ledger.account, self.others(ledger)
         active = [each for each in others if each.state == "active"]
         rules.interlocked(mine.act, mine.targets, active, drill=drill)
         for domain in domains:
             rules.within_domain(domain, mine.targets, others, self._clock.now(), self.limits)
         self._within_budget(mine.act, others)
+        return others
 
     def trip(self, why: str, namespace: str = "") -> Breaker:
         """The storm breaker is open for the namespace ("" is the whole cluster), as long as limits say."""
