@@ -16,47 +16,15 @@ from itertools import takewhile
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
-HIDDEN = "(hidden)"
+from chaoskit.secretforms import HIDDEN, answered, hide, looks_secret
+
 SHORTEST = 6
 """A hidden value is also hidden wherever else it stands, unless it is shorter: then it may be any word."""
-
-_NAME = re.compile(r"passw|secret|token|api_?key|credential|private_?key", re.IGNORECASE)
-_IN_TEXT = (
-    # user and password of a URL, the slash of an unescaped password included; no port and path before an @
-    (re.compile(r"(?<=://)(?:[^\s/\"'@:]*:(?!\d{1,5}[/?#])[^\s\"'@]*|[^\s/\"'@]+)@"), f"{HIDDEN}@"),
-    (re.compile(r"(\bauthorization[\"']?\s*[:=]\s*[\"']?)[^\"'\n]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
-    (re.compile(r"(\bbearer\s+)[^\s\"',;]{4,}", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
-    # password=x, ?token=x up to where a word ends; --api-key="x y", {token=~"x"}, {token!="x"} up to the end
-    # of the quotes, which JSON may have escaped
-    (
-        re.compile(
-            rf"((?:{_NAME.pattern})[\w-]*+(?:(?:=~?|!=|!~)(\\*[\"'])|=~?+))"
-            r"(?(2)(?:(?!\2)(?:\\.|.))+|(?:\\++(?![\"'])|[^\s\"'&,;\\])+)",
-            re.IGNORECASE,
-        ),
-        rf"\g<1>{HIDDEN}",
-    ),
-    # "password": "x"
-    (re.compile(rf"((?:{_NAME.pattern})\w*[\"']\s*:\s*[\"'])[^\"'\n]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
-)
-_MAY_HIDE = re.compile(rf"://|authorization|bearer|{_NAME.pattern}", re.IGNORECASE)
-"""What every pattern of `_IN_TEXT` needs: most texts have none of it."""
-
-
-@lru_cache(maxsize=4096)
-def looks_secret(name: str) -> bool:
-    """Whether a field or variable of that name holds a secret; ``secretName`` and ``secretRef`` name one."""
-    return bool(_NAME.search(name)) and not name.endswith(("Name", "Ref"))
 
 
 def scrubbed(text: str, values: Iterable[str] = ()) -> str:
     """The text without what stands where secrets stand, and without these secret `values`."""
-    text = without(text, values)
-    if not _MAY_HIDE.search(text):
-        return text
-    for pattern, replacement in _IN_TEXT:
-        text = pattern.sub(replacement, text)
-    return text
+    return hide(without(text, values))
 
 
 def without(text: str, values: Iterable[str]) -> str:
@@ -205,9 +173,8 @@ def secrets_in(value: Any) -> Iterator[str]:
             elif not isinstance(each, _LEAF):
                 yield from secrets_in(each)
     elif isinstance(value, _LIST):
-        for each in value:
-            if not isinstance(each, _LEAF):
-                yield from secrets_in(each)
+        for before, each in _in_order(value):
+            yield from secrets_in(each) if not isinstance(each, _LEAF) else _long((answered(before, each),))
 
 
 _LEAF = (str, int, float, type(None))
@@ -251,8 +218,18 @@ def _without(value: Any, secrets: frozenset[str]) -> Any:
     if isinstance(value, _MAPPING):
         return {key: _entry(value, key, secrets) for key in value}
     if isinstance(value, _LIST):
-        return [_without(each, secrets) for each in value]
+        return [_word(before, each, secrets) for before, each in _in_order(value)]
     return value
+
+
+def _word(before: Any, each: Any, secrets: frozenset[str]) -> Any:
+    answer = answered(before, each)
+    return f"{each.removesuffix(answer)}{HIDDEN}" if answer else _without(each, secrets)
+
+
+def _in_order(items: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
+    """Each with the one before it, None before the first."""
+    return zip((None, *items), items, strict=False)
 
 
 def _entry(parent: Mapping[Any, Any], key: Any, secrets: frozenset[str]) -> Any:
