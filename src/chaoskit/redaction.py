@@ -16,47 +16,15 @@ from itertools import takewhile
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
-HIDDEN = "(hidden)"
+from chaoskit.secretforms import HIDDEN, answered, hide, looks_secret
+
 SHORTEST = 6
 """A hidden value is also hidden wherever else it stands, unless it is shorter: then it may be any word."""
-
-_NAME = re.compile(r"passw|secret|token|api_?key|credential|private_?key", re.IGNORECASE)
-_IN_TEXT = (
-    # user and password of a URL, the slash of an unescaped password included; no port and path before an @
-    (re.compile(r"(?<=://)(?:[^\s/\"'@:]*:(?!\d{1,5}[/?#])[^\s\"'@]*|[^\s/\"'@]+)@"), f"{HIDDEN}@"),
-    (re.compile(r"(\bauthorization[\"']?\s*[:=]\s*[\"']?)[^\"'\n]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
-    (re.compile(r"(\bbearer\s+)[^\s\"',;]{4,}", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
-    # password=x, ?token=x up to where a word ends; --api-key="x y", {token=~"x"}, {token!="x"} up to the end
-    # of the quotes, which JSON may have escaped
-    (
-        re.compile(
-            rf"((?:{_NAME.pattern})[\w-]*+(?:(?:=~?|!=|!~)(\\*[\"'])|=~?+))"
-            r"(?(2)(?:(?!\2)(?:\\.|.))+|(?:\\++(?![\"'])|[^\s\"'&,;\\])+)",
-            re.IGNORECASE,
-        ),
-        rf"\g<1>{HIDDEN}",
-    ),
-    # "password": "x"
-    (re.compile(rf"((?:{_NAME.pattern})\w*[\"']\s*:\s*[\"'])[^\"'\n]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
-)
-_MAY_HIDE = re.compile(rf"://|authorization|bearer|{_NAME.pattern}", re.IGNORECASE)
-"""What every pattern of `_IN_TEXT` needs: most texts have none of it."""
-
-
-@lru_cache(maxsize=4096)
-def looks_secret(name: str) -> bool:
-    """Whether a field or variable of that name holds a secret; ``secretName`` and ``secretRef`` name one."""
-    return bool(_NAME.search(name)) and not name.endswith(("Name", "Ref"))
 
 
 def scrubbed(text: str, values: Iterable[str] = ()) -> str:
     """The text without what stands where secrets stand, and without these secret `values`."""
-    text = without(text, values)
-    if not _MAY_HIDE.search(text):
-        return text
-    for pattern, replacement in _IN_TEXT:
-        text = pattern.sub(replacement, text)
-    return text
+    return hide(without(text, values))
 
 
 def without(text: str, values: Iterable[str]) -> str:
@@ -197,17 +165,24 @@ def nameless(secrets: Iterable[str], names: Iterable[str]) -> frozenset[str]:
 
 def secrets_in(value: Any) -> Iterator[str]:
     """The values in this JSON that their names call secret, and that are long enough to be looked for."""
-    if isinstance(value, Mapping):
+    if isinstance(value, _MAPPING):
         for key, each in value.items():
             if _is_held(value, key):
                 yield from _long(text for held in each.values() for text in _readings(str(held)))
             elif _hides(value, key):
                 yield from _long((str(each),))
-            else:
+            elif not isinstance(each, _LEAF):
                 yield from secrets_in(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from secrets_in(each)
+    elif isinstance(value, _LIST):
+        for before, each in _in_order(value):
+            yield from secrets_in(each) if not isinstance(each, _LEAF) else _long((answered(before, each),))
+
+
+_LEAF = (str, int, float, type(None))
+_SHOWN = (str, int, float)
+_LIST = (list, tuple)
+_MAPPING = (dict, Mapping)
+"""To ask for what nearly all are first takes a third of the time: records have thousands of values."""
 
 
 def _long(values: Iterable[str]) -> Iterator[str]:
@@ -239,12 +214,24 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 def _without(value: Any, secrets: frozenset[str], under: Any = "") -> Any:
     if isinstance(value, str):
         return value if _MOMENT.fullmatch(value) else scrubbed(value, secrets)
-    if isinstance(value, Mapping):
+    if isinstance(value, _LEAF):
+        return value
+    if isinstance(value, _MAPPING):
         looked_for = secrets if under in _CHOSEN else _wordless(secrets)
         return {_key(key, looked_for): _entry(value, key, secrets) for key in value}
-    if isinstance(value, list | tuple):
-        return [_without(each, secrets, under) for each in value]
+    if isinstance(value, _LIST):
+        return [_word(before, each, secrets, under) for before, each in _in_order(value)]
     return value
+
+
+def _word(before: Any, each: Any, secrets: frozenset[str], under: Any) -> Any:
+    answer = answered(before, each)
+    return f"{each.removesuffix(answer)}{HIDDEN}" if answer else _without(each, secrets, under)
+
+
+def _in_order(items: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
+    """Each with the one before it, None before the first."""
+    return zip((None, *items), items, strict=False)
 
 
 _CHOSEN = frozenset(
@@ -260,7 +247,9 @@ def _wordless(secrets: frozenset[str]) -> frozenset[str]:
 
 
 def _key(key: Any, secrets: frozenset[str]) -> Any:
-    return without(key, secrets) if isinstance(key, str) and not _MOMENT.fullmatch(key) else key
+    if not secrets or not isinstance(key, str) or _MOMENT.fullmatch(key):
+        return key
+    return without(key, secrets)
 
 
 def _entry(parent: Mapping[Any, Any], key: Any, secrets: frozenset[str]) -> Any:
@@ -276,8 +265,8 @@ def is_secret(parent: Mapping[Any, Any], key: Any) -> bool:
 
 def _is_held(parent: Mapping[Any, Any], key: Any) -> bool:
     """Whether everything below that key is secret: it is what a Kubernetes Secret holds."""
-    held = key in {"data", "stringData"} and isinstance(parent[key], Mapping)
-    return held and parent.get("kind") == "Secret"
+    held = key in {"data", "stringData"} and parent.get("kind") == "Secret"
+    return held and isinstance(parent[key], _MAPPING)
 
 
 def _hides(parent: Mapping[Any, Any], key: Any) -> bool:
@@ -290,7 +279,7 @@ def _hides(parent: Mapping[Any, Any], key: Any) -> bool:
     called = key == "value" and any(looks_secret(str(parent.get(word) or "")) for word in ("name", "key"))
     if "secret" in parent and "key" in parent:
         return key == "value" and (bool(parent["secret"]) or (called and value != ""))
-    if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+    if isinstance(value, bool) or not isinstance(value, _SHOWN) or value == "":
         return False
     return looks_secret(str(key)) or called
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from chaoskit.errors import Problem
-from chaoskit.redaction import HIDDEN, looks_secret, scrubbed, without
+from chaoskit.redaction import scrubbed, without
+from chaoskit.secretforms import HIDDEN, looks_secret
 
 Step = str | int
 Location = tuple[Step, ...]

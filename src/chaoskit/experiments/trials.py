@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from chaoskit import kube
@@ -19,7 +20,7 @@ from chaoskit.redaction import nameless, scrubbed, secrets_in
 from chaoskit.steadystate.conditions import Condition
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trial:
     """One thing to run: a native experiment, or somebody's engine as it is, with what stands beside it.
 
@@ -66,17 +67,17 @@ class Trial:
         """The steady state that chaoskit itself watches."""
         return () if self.experiment is None else self.experiment.spec.steady_state
 
-    @property
+    @cached_property
     def document(self) -> Mapping[str, Any]:
         """What was written, for the record."""
         return self.engine or (self.experiment.document() if self.experiment is not None else {})
 
-    @property
+    @cached_property
     def secrets(self) -> frozenset[str]:
         """What of it nobody is to read in outputs, reports and history, wherever it stands there."""
         return nameless((*self.hidden, *secrets_in((self.document, *self.beside))), self.names)
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """What its documents call things by, and chaoskit's own words: no secret, whatever a Secret holds."""
         beside = ((body.get("metadata") or {}).get(f) for body in self.beside for f in ("name", "namespace"))
