@@ -93,6 +93,16 @@ def test_replicas_of_what_fails_are_unknown_and_other_workloads_healthy(world: W
     assert (y[2, :90] == 0).all()
 
 
+def test_around_a_failure_of_all_nobody_is_known_to_be_healthy(world: World) -> None:
+    data = world({"cpu_usage": np.ones((2, 120))})
+    every, first = (
+        label(data, FORECAST, extra=[told(60, 62, pod=pod)]).truths[0].y for pod in ("*", "app-0")
+    )
+    assert (every[1] == every[0]).all()
+    assert (every[0] == first[0]).all()
+    assert (first[1, :90] == 0).all()
+
+
 def test_before_a_failure_without_warning_nothing_is_known(world: World) -> None:
     labelled = label(quiet(world), FORECAST, extra=[told(60, 62, issue="pod-crash")])
     assert where(labelled, 1) == [61, 62, 63]
