@@ -19,7 +19,9 @@ _NAME = (
 )
 _OF_VALUES = r"(?<!file)(?<!path)(?<!name)(?<!ref)"
 """A name that ends so tells where a secret is, and not which."""
-_OPTION = rf"--?[\w-]*{_NAME}[\w-]*{_OF_VALUES}"
+_MORE = r"[\w-]{0,64}"
+"""The rest of a name: bounded, or long texts without a secret would be searched again and again."""
+_OPTION = rf"--?{_MORE}{_NAME}{_MORE}{_OF_VALUES}"
 _BEGINS = r"(?:(?<=[\n\"'])|^(?=\w+-|[^\n]*\n))"
 """Where a line begins, what is in quotes, or a text that is a header or has more lines."""
 _WORD = r"[^\s\"'&,;\\]"
@@ -38,22 +40,22 @@ _IN_HEADERS = (
     r"(\b(?:authorization|cookie)[\"']?\s*[:=]\s*[\"']?)[^\"'\n]+",
     r"(\bbearer\s+)[^\s\"',;]{4,}",
     # any other, and lines of YAML among others: "password: wrong" alone are words
-    rf"({_BEGINS}[ \t]*(?:- )?[\w.-]*{_NAME}[\w-]*{_OF_VALUES}[ \t]*[:=][ \t]+)(?![\"'\s])[^\"'\n]+",
+    rf"({_BEGINS}[ \t]*(?:- )?[\w.-]{{0,64}}{_NAME}{_MORE}{_OF_VALUES}[ \t]*[:=][ \t]+)(?![\"'\s])[^\"'\n]+",
 )
 _AS_FIELDS = (
     # password=x, ?token=x up to where a word ends; --api-key="x y", {token=~"x"}, {token!="x"} up to the end
     # of the quotes, which JSON may have escaped
-    rf"({_NAME}[\w-]*+(?:(?:=~?|!=|!~)(\\*[\"'])|=~?+))(?(2)(?:(?!\2)(?:\\.|.))+|(?:\\++(?![\"'])|{_WORD})+)",
+    rf"({_NAME}{_MORE}+(?:(?:=~?|!=|!~)(\\*[\"'])|=~?+))(?(2)(?:(?!\2)(?:\\.|.))+|(?:\\++(?![\"'])|{_WORD})+)",
     # "password": "x", in quotes that JSON or a shell may have escaped
-    rf"({_NAME}[\w-]*\\*[\"']\s*:\s*(\\*[\"']))(?:(?!\2)(?:\\.|[^\n]))+",
-    rf"({_NAME}[\w-]*\\*[\"']\s*:\s*)\d[\d.]*",
+    rf"({_NAME}{_MORE}\\*[\"']\s*:\s*(\\*[\"']))(?:(?!\2)(?:\\.|[^\n]))+",
+    rf"({_NAME}{_MORE}\\*[\"']\s*:\s*)\d[\d.]*",
 )
 _IN_COMMANDS = (
     # --password x, -token "x y"; -u user:x; what some programs take otherwise
     rf"((?<!\S){_OPTION}[ \t]+([\"'])?)(?!-)(?(2)(?:(?!\2).)+|{_WORD}+)",
     rf"((?<!\S)(?:-u|--user)[ \t=]*[\"']?[^\s:\"'/]+:)(?!//){_WORD}+",
-    rf"(\b(?:mysql|maria)\w*\b[^\n|;&]*?\s-p)(?![\s\"']){_WORD}+",
-    rf"(\b(?:redis-cli\b[^\n|;&]*?\s-a|sshpass\s+-p)\s*)(?![\s\"']){_WORD}+",
+    rf"(\b(?:mysql|maria)\w*\b[^\n|;&]{{0,200}}?\s-p)(?![\s\"']){_WORD}+",
+    rf"(\b(?:redis-cli\b[^\n|;&]{{0,200}}?\s-a|sshpass\s+-p)\s*)(?![\s\"']){_WORD}+",
 )
 _PATTERNS = tuple(
     re.compile(each, re.IGNORECASE) for each in (*_IN_ADDRESSES, *_IN_HEADERS, *_AS_FIELDS, *_IN_COMMANDS)
