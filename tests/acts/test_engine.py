@@ -21,13 +21,18 @@ TRAIL = Trail(ENGINE, "run1", ("shop",), ours=True)
 THEIRS = Trail(ENGINE, "run1", ("shop",), ours=False)
 
 
-def chaos_engine(status: str, *, state: str = "active") -> Object:
+def chaos_engine(
+    status: str,
+    *,
+    state: str = "active",
+    finalizers: tuple[str, ...] = ("chaosengine.litmuschaos.io/finalizer",),
+) -> Object:
     meta = {
         "name": "web-chaos",
         "namespace": "shop",
         "uid": "uid-engine",
         "labels": {kube.RUN_LABEL: "run1"},
-        "finalizers": ["chaosengine.litmuschaos.io/finalizer"],
+        "finalizers": list(finalizers),
     }
     body: Object = {"apiVersion": "litmuschaos.io/v1alpha1", "kind": "ChaosEngine", "metadata": meta}
     return {**body, "spec": {"engineState": state}, "status": {"engineStatus": status}}
