@@ -228,7 +228,7 @@ def plain_entry(entry: Entry) -> dict[str, Any]:
         "before": entry.before,
         "after": entry.after,
         "secret": entry.secret,
-        "doubted": entry.doubted,
+        **({"doubted": True} if entry.doubted else {}),
     }
 
 
