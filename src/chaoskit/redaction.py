@@ -133,7 +133,8 @@ def compared(now: Any, then: Any, secrets: Iterable[str] = (), names: Iterable[s
 def _apart(now: Any, then: Any, told: Any, meant: Any) -> tuple[Any, Any]:
     """What is `told` of now and `meant` of then, so that it differs where now and then do."""
     if isinstance(told, dict) and isinstance(meant, dict):
-        both = {key: _apart(now[key], then[key], told[key], meant[key]) for key in told if key in meant}
+        same = [key for key in told if key in meant and key in now and key in then]
+        both = {key: _apart(now[key], then[key], told[key], meant[key]) for key in same}
         first, second = ({key: pair[n] for key, pair in both.items()} for n in (0, 1))
         return {**told, **first}, {**meant, **second}
     if isinstance(told, list) and isinstance(meant, list):
@@ -210,21 +211,22 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 """A time as records have it: with its day hidden nobody could read them."""
 
 
-def _without(value: Any, secrets: frozenset[str]) -> Any:
+def _without(value: Any, secrets: frozenset[str], under: Any = "") -> Any:
     if isinstance(value, str):
         return value if _MOMENT.fullmatch(value) else scrubbed(value, secrets)
     if isinstance(value, _LEAF):
         return value
     if isinstance(value, _MAPPING):
-        return {key: _entry(value, key, secrets) for key in value}
+        looked_for = secrets if under in _CHOSEN else _wordless(secrets)
+        return {_key(key, looked_for): _entry(value, key, secrets) for key in value}
     if isinstance(value, _LIST):
-        return [_word(before, each, secrets) for before, each in _in_order(value)]
+        return [_word(before, each, secrets, under) for before, each in _in_order(value)]
     return value
 
 
-def _word(before: Any, each: Any, secrets: frozenset[str]) -> Any:
+def _word(before: Any, each: Any, secrets: frozenset[str], under: Any) -> Any:
     answer = answered(before, each)
-    return f"{each.removesuffix(answer)}{HIDDEN}" if answer else _without(each, secrets)
+    return f"{each.removesuffix(answer)}{HIDDEN}" if answer else _without(each, secrets, under)
 
 
 def _in_order(items: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
@@ -232,10 +234,28 @@ def _in_order(items: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
     return zip((None, *items), items, strict=False)
 
 
+_CHOSEN = frozenset(
+    {"labels", "matchLabels", "annotations", "selector", "nodeSelector", "parameters", "data"}
+)
+"""Fields in which people choose the keys; all other keys may be what programs look for."""
+
+
+@lru_cache(maxsize=256)
+def _wordless(secrets: frozenset[str]) -> frozenset[str]:
+    """Those that no program calls a field by: they are more than letters."""
+    return frozenset(each for each in secrets if not each.replace("_", "").isalpha())
+
+
+def _key(key: Any, secrets: frozenset[str]) -> Any:
+    if not secrets or not isinstance(key, str) or _MOMENT.fullmatch(key):
+        return key
+    return without(key, secrets)
+
+
 def _entry(parent: Mapping[Any, Any], key: Any, secrets: frozenset[str]) -> Any:
     if _is_held(parent, key):
-        return dict.fromkeys(parent[key], HIDDEN)
-    return HIDDEN if _hides(parent, key) else _without(parent[key], secrets)
+        return {_key(each, secrets): HIDDEN for each in parent[key]}
+    return HIDDEN if _hides(parent, key) else _without(parent[key], secrets, key)
 
 
 def is_secret(parent: Mapping[Any, Any], key: Any) -> bool:

@@ -99,7 +99,8 @@ class Document:
             found = found if found in told else HIDDEN
             expected = scrubbed(expected, _leaves(self.at(location)))
         found, expected, hint = (printable(without(text, self.secrets)) for text in (found, expected, hint))
-        return Problem(self.path, spelled(location), found, expected, line, column, hint, rule)
+        field_ = without(spelled(location), self.secrets)
+        return Problem(self.path, field_, found, expected, line, column, hint, rule)
 
     def _is_secret(self, location: Location) -> bool:
         """Whether its key calls it secret, or name or key beside it: ``{name: DB_PASSWORD, value: x}``.
