@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import yaml
 from kubernetes import config as official
 from kubernetes.client.configuration import Configuration
+from kubernetes.config.dateutil import parse_rfc3339
 
 from chaoskit.errors import CannotStart
 
@@ -85,7 +87,43 @@ def _from_files(files: tuple[Path, ...], context: str | None) -> Login:
         raise CannotStart(
             f"the kubeconfig {where} cannot be used: {said}", hint="kubectl config view"
         ) from error
+    except ValueError as error:  # in whose words the value stands, which may be a token in the wrong place
+        said = next(_malformed(documents), "a value in it has not the form that it needs")
+        raise CannotStart(
+            f"the kubeconfig {where} cannot be used: {said}", hint="kubectl config view"
+        ) from error
     return Login(name, namespace, configuration)
+
+
+_BASE64 = ("certificate-authority-data", "client-certificate-data", "client-key-data")
+
+
+def _malformed(documents: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What in these files is no base64 or no time, though it has to be, without its value."""
+    entries = (
+        (k, each) for file in documents for k in ("cluster", "user") for each in file.get(f"{k}s") or ()
+    )
+    for kind, entry in entries:
+        said, whose = _mapping(_mapping(entry).get(kind)), f"of the {kind} {_mapping(entry).get('name')!r}"
+        for name in _BASE64:
+            if not _is_read(base64.standard_b64decode, said.get(name)):
+                yield f"{name} {whose} is no base64"
+        if not _is_read(
+            parse_rfc3339, _mapping(_mapping(said.get("auth-provider")).get("config")).get("expiry")
+        ):
+            yield f"expiry {whose} is no time such as 2026-01-02T03:04:05Z"
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _is_read(read: Callable[[Any], object], value: object) -> bool:
+    """Whether there is nothing, or what can be read so."""
+    try:
+        return value is None or read(value) is not None
+    except (ValueError, TypeError, AttributeError):
+        return False
 
 
 def choose_context(documents: Iterable[Mapping[str, Any]], wanted: str | None, where: str) -> tuple[str, str]:
