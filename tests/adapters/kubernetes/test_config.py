@@ -92,37 +92,23 @@ def test_a_file_of_another_shape_cannot_be_used(tmp_path: Path, text: str) -> No
         log_in(tmp_path / "c", "one")
 
 
-NO_CLAIMS = f"a.{base64.b64encode(b'geheim123').decode()}.c"
-ODD_TIME = {"name": "gcp", "config": {"access-token": "x", "expiry": "geheim123"}}
-MALFORMED: dict[str, tuple[str, dict[str, Any], str]] = {
-    "authority": (
-        "cluster", {"certificate-authority-data": "geheim123"},
-        "certificate-authority-data of the cluster 'one' is no base64",
-    ),
-    "key": (
-        "user", {"client-certificate-data": "QUJD", "client-key-data": "geheim123"},
-        "client-key-data of the user 'one' is no base64",
-    ),
-    "expiry": ("user", {"auth-provider": ODD_TIME}, "expiry of the user 'one' is no time such as 2026-"),
-    "claims": (
-        "user", {"auth-provider": {"name": "oidc", "config": {"id-token": NO_CLAIMS}}},
-        "a value in it has not the form that it needs",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("kind", "said", "told"), MALFORMED.values(), ids=MALFORMED)
-def test_what_in_a_kubeconfig_has_another_form_is_named_without_its_value(
-    tmp_path: Path, kind: str, said: dict[str, Any], told: str
-) -> None:
-    path = kubeconfig(tmp_path / "c", "one", current="one")
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        ("cluster", "certificate-authority-data"),
+        ("user", "client-certificate-data"),
+        ("user", "client-key-data"),
+    ],
+)
+def test_a_field_that_is_no_base64_is_named_without_its_value(tmp_path: Path, kind: str, field: str) -> None:
+    path = kubeconfig(tmp_path / "c", "one", "other", current="one")
     document = json.loads(path.read_text())
-    document[f"{kind}s"][0][kind] = {"server": "https://one.example", **said}
+    document[f"{kind}s"][0][kind][field] = "geheim123"
     path.write_text(json.dumps(document))
-    with pytest.raises(CannotStart) as raised:
+    with pytest.raises(CannotStart, match=f"cannot be used: {field} is no base64") as raised:
         log_in(path)
-    assert f"the kubeconfig {path} cannot be used: {told}" in str(raised.value)
     assert "geheim" not in str(raised.value)
+    assert log_in(path, "other").name == "other"
 
 
 def test_a_plugin_is_run_for_the_token(tmp_path: Path) -> None:
