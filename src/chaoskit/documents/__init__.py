@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from chaoskit.documents.building import Written, build, each, refuse
 from chaoskit.documents.durations import Duration, duration, seconds
+from chaoskit.documents.naming import names_in
 from chaoskit.documents.places import Document, Location, Place, Step, closest, nearest, shown, spelled
+from chaoskit.documents.quoting import unquotable
 from chaoskit.documents.reading import dump, parse, read, secrets_of_variables, survey, unnamed
 from chaoskit.documents.within import TEMPLATE, within
 
@@ -21,6 +23,7 @@ __all__ = [
     "dump",
     "duration",
     "each",
+    "names_in",
     "nearest",
     "parse",
     "read",
@@ -31,5 +34,6 @@ __all__ = [
     "spelled",
     "survey",
     "unnamed",
+    "unquotable",
     "within",
 ]
