@@ -304,7 +304,7 @@ def test_another_file_in_the_place_of_the_promoted_one_does_not_answer(exchanged
     assert "chaoskit models retire" in caught.value.hint
     listed = {each.name: (each.promoted, each.standing) for each in registry.names(exchanged)}
     words = "its file is not the one that was promoted; does not beat static rule"
-    assert listed["shop-2"] == (False, words)
+    assert listed["shop-2"] == (False, f"{words}; its card was changed since it was written")
     assert learning.chosen(exchanged, "shop-2") is not None
     (check,) = doctor.model(exchanged)
     assert (check.state, check.mend) == ("blocked", "chaoskit models retire")
