@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -695,6 +696,66 @@ def test_a_controllers_own_log_and_what_a_webhook_is_sent(
     assert "nopull" in log.err
     assert _sings("".join(sent)) == ""
     assert list(_songs(tmp_path, handed, log, inputs=(file, config))) == []
+
+
+def _talkative(config: Path) -> None:
+    """A deployment is in the shop whose liveness command fails, and says what it should not."""
+    said = f"token={CANARY} password={CANARY} Authorization: Bearer {CANARY}"
+    probe = {"exec": {"command": ["sh", "-c", f"echo {said}; exit 1"]}}
+    cluster = kubernetes.connect(config, None, clock=WallClock())
+    try:
+        spec = cluster.get(ObjectRef(kube.DEPLOYMENT, "shop", "cart"))["spec"] | {
+            "replicas": 1, "selector": {"matchLabels": {"app": "talks"}},
+        }  # fmt: skip
+        spec["template"]["metadata"]["labels"] = {"app": "talks"}
+        watched = {"livenessProbe": {**probe, "periodSeconds": 1, "failureThreshold": 2}}
+        spec["template"]["spec"]["containers"][0].update(watched)
+        meta = {"name": "talks", "namespace": "shop"}
+        cluster.create({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec})
+    finally:
+        cluster.close()
+
+
+def test_what_a_probe_and_an_alert_say_on_their_way_through_a_recovery(tmp_path: Path, write: Write) -> None:
+    """To whoever looks, in every format, to a webhook, and into the ConfigMaps, Leases and Events of it."""
+    labels = {"alertname": "Strange", "password": CANARY, "instance": f"http://u:{CANARY}@x"}
+    alert = {"status": "firing", "labels": labels, "startsAt": "2026-11-28T16:00:00Z"}
+    alerts = write("alerts.json", json.dumps({"alerts": [alert]}))
+    with (
+        scripted(lambda _: Answer(200, b"ok")) as wire,
+        SimulatedCluster(seed=7, rate=pace(20), history=timedelta(minutes=1)) as simulated,
+    ):
+        config = simulated.kubeconfig(tmp_path / "kubeconfig")
+        chaoskit = CommandLine(tmp_path, config, {"CHAOSKIT_WEBHOOK": f"{wire.url}/hook"})
+        _talkative(config)
+        look = ("recover", "-n", "shop", "--dry-run", "--alerts", alerts)
+        ended: list[Ended] = []
+
+        def seen(*words: object) -> bool:
+            ended.append(chaoskit(*look, *words))
+            return "liveness probe of talks" in ended[-1].out
+
+        for words in ((), ("-v",), ("-o", "json"), ("-o", "yaml")):  # between two restarts all is well
+            until(partial(seen, *words), 120, "nobody hears the probe")
+            assert "token=(hidden)" in ended[-1].out
+        with chaoskit.start("controller", "-n", "shop", "--only", "recover") as process:
+            said = read_until(process, "serving")
+            until(lambda: any("talks" in each.body for each in wire.asked), 120, "nobody was told of it")
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=60)
+        ended += [Ended(process.returncode, out, said + err), chaoskit("history", "-o", "json")]
+        watched = kubernetes.connect(config, None, clock=WallClock())
+        kept = json.dumps([
+            each
+            for kind in (kube.LEASE, kube.CONFIG_MAP, kube.EVENT)
+            for each in watched.list(kind).items
+            if "chaoskit" in json.dumps(each["metadata"])
+        ])  # fmt: skip
+        watched.close()
+    assert "token=(hidden)" in "".join(each.body for each in wire.asked)
+    assert _sings("".join(each.body for each in wire.asked)) == ""
+    assert _sings(kept) == ""
+    assert list(_songs(tmp_path, *ended, inputs=(alerts, config))) == []
 
 
 def test_the_log_of_a_target_pod_is_only_where_readme_says(stranger: CommandLine) -> None:

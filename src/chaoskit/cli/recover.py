@@ -15,6 +15,7 @@ import typer
 from chaoskit.cli import decisions as deciding
 from chaoskit.cli import recoveries
 from chaoskit.cli.render import emit
+from chaoskit.cli.secrecy import hidden
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import answering, stopping, undoing
 from chaoskit.errors import InvalidInput, UnknownName, cause
@@ -348,13 +349,13 @@ def _show(session: Session, flow: AutoRecovery, found: Found, outcome: Outcome) 
 
     def table(out: Console) -> None:
         if found.blind:
-            out.print(f"! signals are not seen: {found.blind}", style="yellow")
+            out.print(hidden(f"! signals are not seen: {found.blind}"), style="yellow")
         recoveries.print_alerts(out, found.unplaced)
         deciding.table(out, shown, found.at, everywhere=found.everywhere)
 
     document = deciding.plain(shown, found.blind, outcome)
     document |= {"unplaced_alerts": recoveries.plain_alerts(found.unplaced)}
-    emit(session, "recovery-plan", document, table)
+    emit(session, "recovery-plan", hidden(document), table)
 
 
 def _rehearsed(flow: AutoRecovery, decision: Decision) -> deciding.Shown:
