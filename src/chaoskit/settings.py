@@ -11,9 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from chaoskit import credentials
 from chaoskit.documents import Document, Duration, Location, build, closest, parse, refuse
 from chaoskit.errors import InvalidInput, Problem
-from chaoskit.redaction import HIDDEN, is_address, scrubbed
+from chaoskit.redaction import HIDDEN, SHORTEST, is_address, nameless, scrubbed
 
 PREFIX = "CHAOSKIT_"
 
@@ -181,6 +182,22 @@ class Loaded(BaseModel):
 
 SECRET = frozenset(name for name, field in Settings.model_fields.items() if not field.repr)
 """The settings whose values are shown nowhere."""
+
+VARIABLES = frozenset(PREFIX + name.upper() for name in SECRET)
+"""The variables that hold those: who is run by chaoskit does not inherit them."""
+
+_ADDRESSES = ("prometheus", "pagerduty_url", "alertmanager", "alerts_from", "store")
+"""The settings whose values may log in, too."""
+
+
+def secrets_of(settings: Settings) -> frozenset[str]:
+    """What the settings hold that nobody is to read, wherever it stands; what any text may say is none."""
+    whole = {str(getattr(settings, name)) for name in SECRET}
+    places = (str(getattr(settings, name)) for name in _ADDRESSES)
+    logins = {each for place in places if "://" in place for each in credentials.of_address(place)}
+    found = whole | logins | credentials.of_webhook(settings.webhook)
+    return nameless((each for each in found if len(each) >= SHORTEST), (*Settings.model_fields, "chaoskit"))
+
 
 RULE = "setting"
 """The rule of every problem with a setting: no line of a settings file is ever quoted."""

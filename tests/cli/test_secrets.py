@@ -698,9 +698,53 @@ def test_a_controllers_own_log_and_what_a_webhook_is_sent(
     assert list(_songs(tmp_path, handed, log, inputs=(file, config))) == []
 
 
+OWN = {
+    name: f"{number}zQ7mVtR2bN{number}KxW4pLs8"
+    for number, name in enumerate(
+        ("webhook", "pagerduty_key", "model_key", "prometheus_token", "alerts_token", "password", "in_file"),
+        1,
+    )
+}
+"""What this installation logs in with."""
+
+
+def test_what_this_installation_logs_in_with_is_told_by_nobody(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    """Though a command of a steady state say it, who gets none of it by inheritance."""
+    keys = {f"CHAOSKIT_{n.upper()}": v for n, v in OWN.items() if n not in {"webhook", "password", "in_file"}}
+    env = {
+        **keys,
+        "CHAOSKIT_WEBHOOK": f"https://127.0.0.1:1/services/{OWN['webhook']}",
+        "CHAOSKIT_ALERTS_FROM": f"http://me:{OWN['password']}@127.0.0.1:1",
+        "CHAOSKIT_ALERTS_FROM_TOKEN_FILE": str(write("token", OWN["in_file"])),
+    }
+    config = yaml.safe_load(simulated.kubeconfig.read_text(encoding="utf-8"))
+    known = {**OWN, "kubeconfig": config["users"][0]["user"]["token"]}
+    told = {name: write(name, f"401 for {value}, says who was asked") for name, value in known.items()}
+    said = {name: f"cat {file}" for name, file in told.items()} | {"env": "env | grep ^CHAOSKIT_MODEL; true"}
+    steady = [{"name": n, "command": {"run": run}, "mode": "edges"} for n, run in said.items()]
+    file = write("x.yaml", experiment("x", fault="scale-down", target="search", steadyState=steady))
+    ended = _everything(chaoskit, file, **env)
+    wrong = write("wrong.yaml", experiment("x", duration=OWN["model_key"]))
+    ended.append(chaoskit("validate", wrong, env=env))
+    ended.append(chaoskit("recover", "-n", "shop", "--issue", known["kubeconfig"], env=env))
+    assert [each.code for each in ended[:3]] == [0, 0, 0], ended[2].err
+    assert 'spec.duration is "(hidden)"' in ended[-2].out
+    assert "there is no issue (hidden)" in ended[-1].err
+    assert "401 for (hidden), says who was asked" in ended[2].err
+    inputs = (file, wrong, *told.values(), chaoskit.home / "token")
+    assert list(_songs(chaoskit.home, *ended, inputs=inputs, more=known.values())) == []
+    assert _sings(_ledgers(simulated), known.values()) == ""
+    assert "CHAOSKIT_MODEL_KEY=" not in ended[2].out + ended[2].err
+
+
+KEY = "5rT8mVnQ2bX5KwZ4pLs8"
+
+
 def _talkative(config: Path) -> None:
     """A deployment is in the shop whose liveness command fails, and says what it should not."""
-    said = f"token={CANARY} password={CANARY} Authorization: Bearer {CANARY}"
+    said = f"401 for {KEY} token={CANARY} password={CANARY} Authorization: Bearer {CANARY}"
     probe = {"exec": {"command": ["sh", "-c", f"echo {said}; exit 1"]}}
     cluster = kubernetes.connect(config, None, clock=WallClock())
     try:
@@ -726,7 +770,8 @@ def test_what_a_probe_and_an_alert_say_on_their_way_through_a_recovery(tmp_path:
         SimulatedCluster(seed=7, rate=pace(20), history=timedelta(minutes=1)) as simulated,
     ):
         config = simulated.kubeconfig(tmp_path / "kubeconfig")
-        chaoskit = CommandLine(tmp_path, config, {"CHAOSKIT_WEBHOOK": f"{wire.url}/hook"})
+        env = {"CHAOSKIT_WEBHOOK": f"{wire.url}/hook", "CHAOSKIT_MODEL_KEY": KEY}
+        chaoskit = CommandLine(tmp_path, config, env)
         _talkative(config)
         look = ("recover", "-n", "shop", "--dry-run", "--alerts", alerts)
         ended: list[Ended] = []
@@ -753,9 +798,9 @@ def test_what_a_probe_and_an_alert_say_on_their_way_through_a_recovery(tmp_path:
         ])  # fmt: skip
         watched.close()
     assert "token=(hidden)" in "".join(each.body for each in wire.asked)
-    assert _sings("".join(each.body for each in wire.asked)) == ""
-    assert _sings(kept) == ""
-    assert list(_songs(tmp_path, *ended, inputs=(alerts, config))) == []
+    assert _sings("".join(each.body for each in wire.asked), [KEY]) == ""
+    assert _sings(kept, [KEY]) == ""
+    assert list(_songs(tmp_path, *ended, inputs=(alerts, config), more=[KEY])) == []
 
 
 def test_the_log_of_a_target_pod_is_only_where_readme_says(stranger: CommandLine) -> None:

@@ -84,6 +84,11 @@ class KubernetesCluster:
         """The API server's URL."""
         return self._transport.address
 
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What it is logged into with, as far as that is known by now."""
+        return self._transport.secrets
+
     def __enter__(self) -> Self:
         return self
 

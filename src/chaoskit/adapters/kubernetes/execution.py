@@ -67,7 +67,7 @@ def exit_code(status: str, attempted: str) -> int:
 
 def _connect(transport: Transport, request: Request, timeout: float) -> WSClient:
     # The client's own helper would make the URL into wss:// and encode the commands; so is it done here.
-    url = "ws" + transport.address.removeprefix("http") + request.path + "?" + urlencode(request.query)
+    url = "ws" + transport.root.removeprefix("http") + request.path + "?" + urlencode(request.query)
     headers = {"authorization": authorization} if (authorization := transport.authorization()) else {}
     try:
         client = WSClient(transport.configuration, url, headers, capture_all=False)
