@@ -61,7 +61,9 @@ def test_an_address_is_told_without_its_login(address: str, told: str) -> None:
 
 def test_the_secrets_of_settings_are_no_words_of_chaoskits() -> None:
     settings = Settings(
-        prometheus="http://chaoskit:prometheus@h", prometheus_token="hunter22", store="me:hunter23@h.db",
+        prometheus="http://chaoskit:prometheus@h", prometheus_token="hunter22", store="mE:hunter23@h.db",
         alerts_from="http://me:hunter24@h",
     )  # fmt: skip
-    assert secrets_of(settings) == {"chaoskit:prometheus", "hunter22", "hunter24", "me:hunter24"}
+    assert secrets_of(settings) == {
+        "chaoskit:prometheus", "hunter22", "hunter23", "mE:hunter23", "hunter24", "me:hunter24",
+    }  # fmt: skip

@@ -567,6 +567,75 @@ VARIABLES = {
 }
 
 
+SCHEMELESS = f"me:{CANARY}@127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    ("words", "env"),
+    [
+        (("doctor", "--prometheus", SCHEMELESS), {}),
+        (("doctor",), {"CHAOSKIT_PROMETHEUS": f"me:{CANARY * 8}@127.0.0.1:1"}),
+        (("doctor",), {"CHAOSKIT_ALERTS_FROM": SCHEMELESS}),
+        (("doctor",), {"CHAOSKIT_ALERTMANAGER": f"http//{SCHEMELESS}"}),
+        (("predict", "-n", "shop", "--alertmanager", SCHEMELESS), {}),
+        (("recover", "-n", "shop", "--dry-run", "--alerts", SCHEMELESS), {}),
+    ],
+)
+def test_an_address_whose_scheme_was_forgotten(
+    chaoskit: CommandLine, words: tuple[str, ...], env: dict[str, str]
+) -> None:
+    for form in ("table", "json"):
+        ended = chaoskit(*words, "-o", form, env=env)
+        assert ended.code == 2, ended.err
+        assert "(hidden)@127.0.0.1:1" in ended.err
+        assert list(_songs(chaoskit.home, ended)) == []
+
+
+def test_the_server_of_a_kubeconfig_whose_scheme_was_forgotten(stranger: CommandLine, write: Write) -> None:
+    cluster = [{"name": "c", "cluster": {"server": SCHEMELESS}}]
+    config = write("kc", yaml.safe_dump({**KUBECONFIG, "clusters": cluster}))
+    ended = stranger("recover", "-n", "shop", "--dry-run", "-o", "json", env={"KUBECONFIG": str(config)})
+    assert ended.code == 4
+    assert "(hidden)@127.0.0.1:1" in ended.err
+    assert list(_songs(stranger.home, ended, inputs=(config,))) == []
+
+
+ALONE = {
+    "a value": CANARY,
+    "a sign that YAML keeps": f"@{CANARY}",
+    "an alias": f"*{CANARY}",
+    "a colon": f"a: b: {CANARY}",
+    "a quote": f"'{CANARY}",
+    "a list": f"- {CANARY}",
+    "a mapping in one": f"a: {{b: {CANARY}}}",
+    "a name that is there twice": f"a: 1\na: {CANARY}",
+}
+"""Files that hold a secret, and no variables."""
+
+
+@pytest.mark.parametrize("text", ALONE.values(), ids=ALONE)
+def test_a_file_of_variables_that_is_a_secret(stranger: CommandLine, write: Write, text: str) -> None:
+    secret, file = write("db_password", text), write("x.yaml", experiment("x"))
+    words = (("validate",), ("validate", "-o", "json"), ("run", "--yes", *REPORTS))
+    ended = [stranger(*each, file, "--var-file", secret) for each in words]
+    ended.append(stranger("config", "--config", secret))
+    assert [each.code for each in ended] == [2] * 4
+    assert all("db_password:" in each.err for each in ended), ended[0].err
+    assert list(_songs(stranger.home, *ended, inputs=(secret, file))) == []
+
+
+def test_a_variable_without_its_name(stranger: CommandLine, write: Write) -> None:
+    file = write("x.yaml", experiment("x"))
+    ended = [
+        stranger("validate", file, "--var", CANARY),
+        stranger("validate", file, "--var", "a=b", "--var", f"password {CANARY}", "-o", "json"),
+    ]
+    assert [each.code for each in ended] == [2, 2]
+    assert "--var is not of the form name=value" in ended[0].err
+    assert "--var (number 2 of 2) is not of the form name=value" in ended[1].json["message"]
+    assert list(_songs(stranger.home, *ended, inputs=(file,))) == []
+
+
 def test_settings_of_the_environment(chaoskit: CommandLine, write: Write) -> None:
     condition = {"prometheus": {"query": f'up{{token="{CANARY}"}}', "below": 1}}
     file = write("x.yaml", experiment("x", steadyState=[condition]))

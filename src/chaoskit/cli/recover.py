@@ -18,6 +18,7 @@ from chaoskit.cli.render import emit
 from chaoskit.cli.secrecy import hidden
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import answering, stopping, undoing
+from chaoskit.credentials import without_login
 from chaoskit.errors import InvalidInput, UnknownName, cause
 from chaoskit.outcome import Outcome
 
@@ -313,7 +314,8 @@ def _alerts(where: str, settings: Settings) -> Sequence[Alert]:
         text = sys.stdin.read() if where == "-" else Path(where).read_text(encoding="utf-8")
         payload = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"{where} cannot be read: {cause(error)}") from error
+        told = without_login(where) if ":" in where.partition("@")[0] else where  # an address without http
+        raise InvalidInput(f"{told} cannot be read: {cause(error)}") from error
     return alertmanager.read(payload, "stdin" if where == "-" else where)
 
 
