@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from chaoskit.redaction import HIDDEN, SHORTEST, looks_secret
+from chaoskit.redaction import SHORTEST
+from chaoskit.secretforms import HIDDEN, looks_secret
 
 LONG = 16
 """So many characters of a webhook's path are a key, and no word."""

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from chaoskit import credentials
 from chaoskit.documents import Document, Duration, Location, build, closest, parse, refuse, shown
 from chaoskit.errors import InvalidInput, Problem
-from chaoskit.redaction import HIDDEN, SHORTEST, is_address, nameless, scrubbed
+from chaoskit.redaction import SHORTEST, is_address, nameless, scrubbed
+from chaoskit.secretforms import HIDDEN
 
 PREFIX = "CHAOSKIT_"
 

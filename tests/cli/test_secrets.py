@@ -378,6 +378,27 @@ def test_a_variable_that_is_put_into_plain_words_of_a_document(
     assert list(_songs(chaoskit.home, *ended, inputs=(file, values))) == []
 
 
+@pytest.mark.parametrize("value", [CANARY, "canarysings"], ids=["odd", "a word"])
+def test_a_variable_that_is_a_key_of_a_document(
+    chaoskit: CommandLine, simulated: Watched, write: Write, value: str
+) -> None:
+    del simulated
+    engine = _engine(components={"env": [], "nodeSelector": {"${password}": "x"}})
+    engine["metadata"] = {"name": f"key-{len(value)}", "namespace": "shop", "labels": {"a-${password}": "x"}}
+    beside = {
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "shop"},
+        "data": {"${password}": "x"},
+    }  # fmt: skip
+    file = write("x.yaml", yaml.safe_dump_all([beside, engine]))
+    ended = [
+        chaoskit(*words, file, "--var", f"password={value}")
+        for words in (*UNSENT[:4], ("run", "--yes", "--html", "report.html", "-o", "json"))
+    ]
+    assert not {each.code for each in ended} & {2, 70}
+    assert "a-(hidden): x" in ended[0].out
+    assert list(_songs(chaoskit.home, *ended, inputs=(file,), more=(value,))) == []
+
+
 READ: dict[str, tuple[str, str]] = {
     "longer than what is shown": ('"', CANARY * 6),
     "with the end of its line": ("'", f"{CANARY}\n"),
@@ -649,6 +670,41 @@ def test_settings_of_the_environment(chaoskit: CommandLine, write: Write) -> Non
     ended = [chaoskit(*each, env=VARIABLES) for each in (*asked, recovered)]
     assert {each.code for each in ended} <= {0, 4, 8}, [each.err for each in ended]
     assert list(_songs(chaoskit.home, *ended, inputs=(file,))) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("runbooks", "validate"),
+        ("runbooks", "list", "--load"),
+        ("recover", "--replay", "x", "--what-if"),
+        ("recover", "--yes", "--runbooks"),
+        ("patterns", "--suggest", "--runbooks"),
+        ("controller", "--runbooks"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_a_secret_that_lies_with_the_runbooks(
+    stranger: CommandLine, write: Write, words: tuple[str, ...]
+) -> None:
+    """It is none of them, and the mistake quotes its line."""
+    secret = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: x}}\nstringData: {{username: {CANARY}}}\n"
+    file = write("x.yaml", secret)
+    ended = stranger(*words, file)
+    assert ended.code == 2
+    assert "4 | stringData: {username: (hidden)}" in ended.err
+    assert list(_songs(stranger.home, ended, inputs=(file,))) == []
+
+
+@pytest.mark.parametrize("words", [("show", "mine"), ("list", "-o", "json")], ids=" ".join)
+def test_a_runbook_that_is_shown(stranger: CommandLine, write: Write, words: tuple[str, ...]) -> None:
+    call = {"action": "call-webhook", "url": f"https://me:{CANARY}@hook/x?token={CANARY}"}
+    spec = {"matches": {"issue": "pod-crash"}, "remediations": [call]}
+    book = {"apiVersion": "chaoskit.io/v1", "kind": "Runbook", "metadata": {"name": "mine"}, "spec": spec}
+    file = write("x.yaml", yaml.safe_dump(book))
+    ended = stranger("runbooks", *words, "--load", file)
+    assert "https://(hidden)@hook/x?token=(hidden)" in ended.out
+    assert list(_songs(stranger.home, ended, inputs=(file,))) == []
 
 
 def test_a_settings_file_that_is_no_yaml(stranger: CommandLine, write: Write) -> None:

@@ -18,6 +18,7 @@ from chaoskit.redaction import nameless, redacted, secret_variables, secrets_in,
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from chaoskit.documents import Document
     from chaoskit.errors import Problem
@@ -71,6 +72,19 @@ def survey(
     learn(read)
     learn_places(*files, *(each.path for each in unread))
     return read, unread
+
+
+def read(files: Iterable[str | Path]) -> tuple[Document, ...]:
+    """The documents of these files, `learn`ed.
+
+    Raises:
+        InvalidInput: what cannot be read of them, all of it.
+    """
+    from chaoskit.documents import refuse
+
+    found, unread = survey([str(each) for each in files])
+    refuse(unread)
+    return found
 
 
 def learn(documents: Iterable[Document]) -> None:
