@@ -117,6 +117,14 @@ def test_a_container_that_cannot_be_made_is_told_in_the_kubelets_words() -> None
     assert told.hint == ""
 
 
+def test_a_program_that_never_began_is_told_in_the_runtimes_words() -> None:
+    ended = {"exitCode": 128, "reason": "StartError", "message": 'exec: "litmus": not found'}
+    told = decide(known((0.0, runner({"terminated": ended}, 1))), 60)
+    assert told is not None
+    assert told.reason.endswith('does not start: StartError of container c: exec: "litmus": not found')
+    assert told.hint == ""
+
+
 def test_an_image_of_an_init_container_is_told_by_its_name_after_half_a_minute() -> None:
     body = runner(waiting("ImagePullBackOff"), 0, phase="Pending", init=True)
     told = decide(known((0.0, body)), stuck.PULL_FAILS)

@@ -57,6 +57,10 @@ def _runs_again(status: Mapping[str, Any]) -> str:
     return f"runs {status['name']} {count}" if count and running else ""
 
 
+_NEVER_BEGAN = frozenset({"StartError", "ContainerCannotRun"})
+"""Ends of a program that could not be started: it has no log, and the runtime says why."""
+
+
 def _crash(status: Mapping[str, Any], pod: Object) -> tuple[str, str] | None:
     """Why the container does not run and is to be started again, and a hint; None when it is not so."""
     state, count = status.get("state") or {}, int(status.get("restartCount") or 0)
@@ -67,6 +71,8 @@ def _crash(status: Mapping[str, Any], pod: Object) -> tuple[str, str] | None:
     if reason != "CrashLoopBackOff" and not (count and ended.get("exitCode") and kube.is_alive(pod)):
         return None
     last = ended or (status.get("lastState") or {}).get("terminated") or {}
+    if last.get("reason") in _NEVER_BEGAN:
+        return f"{last['reason']} of container {status['name']}: {last.get('message') or 'no message'}", ""
     how = f" (exit code {last.get('exitCode')}, {last.get('reason') or 'Error'})" if last else ""
     return f"container {status['name']} crashes again and again{how}", "see its log in the evidence"
 
