@@ -109,6 +109,16 @@ def test_a_second_halt_leaves_the_first_ones_time_and_its_reason_unless_it_has_o
     assert str(halt.halted(desk.cluster, "chaos")).endswith("since 2026-01-01T00:00:00Z: incident 43")
 
 
+def test_the_reason_of_a_halt_stands_in_the_cluster_without_what_looks_secret() -> None:
+    desk = Desk()
+    halt.halt(desk.cluster, desk.clock, ["chaos"], "rotating password=hunter2, https://u:hunter2@h")
+    (body,) = desk.cluster.list(kube.CONFIG_MAP, halt.HOME).items
+    assert body["data"] == {"chaos": "rotating password=(hidden), https://(hidden)@h"}
+    desk.cluster.patch(kube.ref_of(body, kube.CONFIG_MAP), {"data": {"chaos": "token=hunter2"}})
+    (stood,) = halt.halt(desk.cluster, desk.clock, ["chaos"], "")
+    assert stood.reason == "token=(hidden)"
+
+
 def test_who_halts_again_what_was_resumed_begins_anew() -> None:
     desk = Desk()
     halt.halt(desk.cluster, desk.clock, ["chaos", "recovery"], "incident 42")

@@ -29,7 +29,10 @@ def scrubbed(text: str, values: Iterable[str] = ()) -> str:
 
 def without(text: str, values: Iterable[str]) -> str:
     """The text without these secret `values`, however they are encoded or cut in it; else as it was."""
-    for form in _forms(frozenset(values)):
+    known = frozenset(values)
+    if not _beginnings(known).search(text):
+        return text
+    for form in _forms(known):
         text = _without_beginning(text.replace(form, HIDDEN), form)
     return text
 
@@ -53,6 +56,13 @@ def _forms(values: frozenset[str]) -> tuple[str, ...]:
     """What to look for in a text that may hold one of these secrets: the longest first."""
     found = {form for value in values for form in (value, *_encoded(value))}
     return tuple(sorted(found - {""}, key=len, reverse=True))
+
+
+@lru_cache(maxsize=256)
+def _beginnings(values: frozenset[str]) -> re.Pattern[str]:
+    """What is found where one of these secrets stands, whole or cut: most texts have none of it."""
+    found = {re.escape(form[:SHORTEST]) for form in _forms(values)}
+    return re.compile("|".join(sorted(found)) or r"(?!)")
 
 
 def _encoded(value: str) -> Iterator[str]:

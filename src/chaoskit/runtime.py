@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -15,7 +15,8 @@ from chaoskit.clock import Clock, Pace, ScaledClock, WallClock
 from chaoskit.errors import ChaoskitError, Forbidden, InvalidInput, NotFound
 from chaoskit.flows.simulation import PUBLISHED
 from chaoskit.newer import KnownStore
-from chaoskit.settings import Settings
+from chaoskit.redaction import SHORTEST
+from chaoskit.settings import Settings, secrets_of
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from chaoskit.ports.metrics import Queries
     from chaoskit.ports.notifier import Notifier
     from chaoskit.ports.store import Ages, Store
+
+
+Learn = Callable[[frozenset[str]], object]
+"""Whoever is to know of secrets as soon as they are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +59,10 @@ class Runtime:
     Raises on first use: `CannotStart` without a kubeconfig, `Unavailable` when a part does not answer.
     """
 
-    def __init__(self, settings: Settings, stack: ExitStack) -> None:
+    def __init__(self, settings: Settings, stack: ExitStack, learn: Learn = lambda _: None) -> None:
         self.settings = settings
         self._stack = stack
+        self._learn = learn
 
     @cached_property
     def cluster(self) -> KubernetesCluster:
@@ -69,7 +75,14 @@ class Runtime:
             clock=WallClock(),
         )
         self._stack.callback(cluster.close)
+        self._learn(cluster.secrets | _token_in(self.settings.alerts_from_token_file))
         return cluster
+
+    @cached_property
+    def secrets(self) -> frozenset[str]:
+        """What the settings hold, and the cluster is logged into with, that nobody is to read anywhere."""
+        in_file = _token_in(self.settings.alerts_from_token_file)
+        return secrets_of(self.settings) | self.cluster.secrets | in_file
 
     @cached_property
     def simulated(self) -> Simulated | None:
@@ -227,6 +240,7 @@ class Runtime:
             commands=commands,
             hooks=self.http,
             model_key=self.settings.model_key.encode(),
+            secrets=self.secrets,
         )
 
     def _nodes(self) -> str:
@@ -235,6 +249,14 @@ class Runtime:
         except ChaoskitError:
             return ""  # nodes are often hidden from those who own a namespace
         return f"{count} node{'' if count == 1 else 's'} · "
+
+
+def _token_in(file: str) -> frozenset[str]:
+    """The token in that file, as it is now; whoever shows it says what is wrong with the file."""
+    with suppress(OSError, UnicodeDecodeError):
+        token = Path(file).read_text(encoding="utf-8").strip() if file else ""
+        return frozenset({token} if len(token) >= SHORTEST else ())
+    return frozenset()
 
 
 def open_store(settings: Settings, *, reading: bool = False) -> KnownStore:
@@ -382,7 +404,7 @@ def alerts_at(address: str, settings: Settings) -> AlertSource:
 
 
 @contextmanager
-def connected(settings: Settings) -> Iterator[Runtime]:
-    """A runtime whose connections are closed on the way out."""
+def connected(settings: Settings, learn: Learn = lambda _: None) -> Iterator[Runtime]:
+    """A runtime whose connections are closed on the way out; `learn` is told what logs into its cluster."""
     with ExitStack() as stack:
-        yield Runtime(settings, stack)
+        yield Runtime(settings, stack, learn)

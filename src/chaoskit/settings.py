@@ -11,9 +11,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from chaoskit.documents import Document, Duration, Location, build, closest, parse, refuse
+from chaoskit import credentials
+from chaoskit.documents import Document, Duration, Location, build, closest, parse, refuse, shown
 from chaoskit.errors import InvalidInput, Problem
-from chaoskit.redaction import is_address, scrubbed
+from chaoskit.redaction import SHORTEST, is_address, nameless, scrubbed
 from chaoskit.secretforms import HIDDEN
 
 PREFIX = "CHAOSKIT_"
@@ -183,6 +184,24 @@ class Loaded(BaseModel):
 SECRET = frozenset(name for name, field in Settings.model_fields.items() if not field.repr)
 """The settings whose values are shown nowhere."""
 
+VARIABLES = frozenset(PREFIX + name.upper() for name in SECRET)
+"""The variables that hold those: who is run by chaoskit does not inherit them."""
+
+_ADDRESSES = ("prometheus", "pagerduty_url", "alertmanager", "alerts_from", "store")
+"""The settings whose values may log in, too."""
+_LOGS_IN = re.compile(r"://|:.*@")
+"""Without either, a store is a file, whatever it is called."""
+
+
+def secrets_of(settings: Settings) -> frozenset[str]:
+    """What the settings hold that nobody is to read, wherever it stands; what any text may say is none."""
+    whole = {str(getattr(settings, name)) for name in SECRET}
+    places = (str(getattr(settings, name)) for name in _ADDRESSES)
+    logins = {each for place in places if _LOGS_IN.search(place) for each in credentials.of_address(place)}
+    found = whole | logins | credentials.of_webhook(settings.webhook)
+    return nameless((each for each in found if len(each) >= SHORTEST), (*Settings.model_fields, "chaoskit"))
+
+
 RULE = "setting"
 """The rule of every problem with a setting: no line of a settings file is ever quoted."""
 
@@ -237,7 +256,7 @@ def _from_file(file: Path | None, env: Mapping[str, str]) -> Document | None:
         line = error.object[: error.start].count(b"\n") + 1
         refuse([Problem(str(path), "file", "broken", "text in UTF-8", line, 1, rule=RULE)])
     except InvalidInput as error:
-        refuse([_discreet(each) for each in error.problems])
+        refuse([discreet(each) for each in error.problems])
     if not found:
         return None
     first = found[0]
@@ -252,10 +271,12 @@ def _from_file(file: Path | None, env: Mapping[str, str]) -> Document | None:
     return _underscored(first)
 
 
-def _discreet(problem: Problem) -> Problem:
-    """What is no YAML, without what the file says: it may hold a token."""
-    found = "broken" if problem.field == "YAML" else problem.found
-    return replace(problem, found=found, rule=RULE)
+def discreet(problem: Problem) -> Problem:
+    """What is no YAML, without what the file says: it may hold a token, or be nothing else."""
+    if problem.field != "YAML":
+        return replace(problem, rule=RULE)
+    expected = problem.expected.partition(': "')[0]
+    return replace(problem, found="broken", expected=expected, hint="", rule=RULE)
 
 
 def _underscored(document: Document) -> Document:
@@ -291,11 +312,19 @@ def _wrong(document: Document) -> Iterator[Problem]:
         build(document, Settings)
     except InvalidInput as error:
         for each in error.problems:
-            hidden = each.field.partition(".")[0] in SECRET and each.found != "unknown"
-            found = HIDDEN if hidden else scrubbed(each.found)
+            name = each.field.partition(".")[0]
+            hidden = name in SECRET and each.found != "unknown"
+            found = HIDDEN if hidden else scrubbed(_told(name, document, each.found))
             expected = "a setting that exists" if each.found == "unknown" else each.expected
             line, column = (each.line, each.column) if document.places else (0, 0)
             yield replace(each, found=found, expected=expected, line=line, column=column, rule=RULE)
+
+
+def _told(name: str, document: Document, found: str) -> str:
+    """What was found, but of an address that is none without what stands before an @ in it."""
+    given = document.value.get(name)
+    told = credentials.without_login(given) if name in _ADDRESSES and isinstance(given, str) else given
+    return found if told == given else shown(told)
 
 
 def _from_environment(env: Mapping[str, str]) -> dict[str, Any]:

@@ -39,6 +39,17 @@ def test_what_is_approved_is_the_plan_that_was_asked_about() -> None:
     assert approvals.pending(desk.cluster, desk.clock) == ()
 
 
+def test_neither_question_nor_answer_has_what_looks_secret() -> None:
+    desk = Desk()
+    asked = approvals.request(
+        desk.cluster, desk.clock, id="r2", namespace="shop", issue="cart-pod-crash",
+        plan="probe failed: token=hunter2", digest="d2", within=timedelta(minutes=1),
+    )  # fmt: skip
+    approvals.decide(desk.cluster, desk.clock, asked, "denied", by="ann", reason="password=hunter2 first")
+    found = approvals.look(desk.cluster, asked)
+    assert (found.plan, found.reason) == ("probe failed: token=(hidden)", "password=(hidden) first")
+
+
 @pytest.mark.parametrize("answer", ["approved", "denied"])
 def test_a_question_is_decided_once(answer: approvals.Answer) -> None:
     desk = Desk()

@@ -18,6 +18,13 @@ def test_a_command_tells_what_it_wrote_and_how_it_ended() -> None:
     assert (ended.stdout, ended.stderr, ended.exit_code) == ("yes\n", "no\n", 3)
 
 
+def test_a_command_inherits_all_but_chaoskits_own_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CHAOSKIT_MODEL_KEY", "CHAOSKIT_WEBHOOK", "CHAOSKIT_STORE", "SHOP"):
+        monkeypatch.setenv(name, "hunter2")
+    ended = LocalCommands().run(["sh", "-c", "env | grep hunter2 | sort"], timeout=10)
+    assert ended.stdout == "CHAOSKIT_STORE=hunter2\nSHOP=hunter2\n"
+
+
 def test_a_program_that_does_not_exist_is_not_a_failed_condition() -> None:
     with pytest.raises(NotFound, match="no-such-program"):
         LocalCommands().run(["no-such-program"], timeout=10)

@@ -516,3 +516,11 @@ def test_the_simulators_signals_are_read_over_a_range_too() -> None:
         assert {each.labels["workload_kind"] for each in series} >= {"deployment"}
         assert all(len(each.values) == 21 for each in series)
         assert all(math.isfinite(each.values[-1]) for each in series)
+
+
+def test_a_proxy_that_quotes_what_it_was_sent_is_not_quoted(
+    metrics: PrometheusMetrics, wire: Scripted
+) -> None:
+    wire.will(Answer(400, {"error": "who is s3cret"}))
+    with pytest.raises(QueryRefused, match=r"who is \(hidden\)"):
+        metrics.query("up")

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -623,6 +624,75 @@ VARIABLES = {
 }
 
 
+SCHEMELESS = f"me:{CANARY}@127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    ("words", "env"),
+    [
+        (("doctor", "--prometheus", SCHEMELESS), {}),
+        (("doctor",), {"CHAOSKIT_PROMETHEUS": f"me:{CANARY * 8}@127.0.0.1:1"}),
+        (("doctor",), {"CHAOSKIT_ALERTS_FROM": SCHEMELESS}),
+        (("doctor",), {"CHAOSKIT_ALERTMANAGER": f"http//{SCHEMELESS}"}),
+        (("predict", "-n", "shop", "--alertmanager", SCHEMELESS), {}),
+        (("recover", "-n", "shop", "--dry-run", "--alerts", SCHEMELESS), {}),
+    ],
+)
+def test_an_address_whose_scheme_was_forgotten(
+    chaoskit: CommandLine, words: tuple[str, ...], env: dict[str, str]
+) -> None:
+    for form in ("table", "json"):
+        ended = chaoskit(*words, "-o", form, env=env)
+        assert ended.code == 2, ended.err
+        assert "(hidden)@127.0.0.1:1" in ended.err
+        assert list(_songs(chaoskit.home, ended)) == []
+
+
+def test_the_server_of_a_kubeconfig_whose_scheme_was_forgotten(stranger: CommandLine, write: Write) -> None:
+    cluster = [{"name": "c", "cluster": {"server": SCHEMELESS}}]
+    config = write("kc", yaml.safe_dump({**KUBECONFIG, "clusters": cluster}))
+    ended = stranger("recover", "-n", "shop", "--dry-run", "-o", "json", env={"KUBECONFIG": str(config)})
+    assert ended.code == 4
+    assert "(hidden)@127.0.0.1:1" in ended.err
+    assert list(_songs(stranger.home, ended, inputs=(config,))) == []
+
+
+ALONE = {
+    "a value": CANARY,
+    "a sign that YAML keeps": f"@{CANARY}",
+    "an alias": f"*{CANARY}",
+    "a colon": f"a: b: {CANARY}",
+    "a quote": f"'{CANARY}",
+    "a list": f"- {CANARY}",
+    "a mapping in one": f"a: {{b: {CANARY}}}",
+    "a name that is there twice": f"a: 1\na: {CANARY}",
+}
+"""Files that hold a secret, and no variables."""
+
+
+@pytest.mark.parametrize("text", ALONE.values(), ids=ALONE)
+def test_a_file_of_variables_that_is_a_secret(stranger: CommandLine, write: Write, text: str) -> None:
+    secret, file = write("db_password", text), write("x.yaml", experiment("x"))
+    words = (("validate",), ("validate", "-o", "json"), ("run", "--yes", *REPORTS))
+    ended = [stranger(*each, file, "--var-file", secret) for each in words]
+    ended.append(stranger("config", "--config", secret))
+    assert [each.code for each in ended] == [2] * 4
+    assert all("db_password:" in each.err for each in ended), ended[0].err
+    assert list(_songs(stranger.home, *ended, inputs=(secret, file))) == []
+
+
+def test_a_variable_without_its_name(stranger: CommandLine, write: Write) -> None:
+    file = write("x.yaml", experiment("x"))
+    ended = [
+        stranger("validate", file, "--var", CANARY),
+        stranger("validate", file, "--var", "a=b", "--var", f"password {CANARY}", "-o", "json"),
+    ]
+    assert [each.code for each in ended] == [2, 2]
+    assert "--var is not of the form name=value" in ended[0].err
+    assert "--var (number 2 of 2) is not of the form name=value" in ended[1].json["message"]
+    assert list(_songs(stranger.home, *ended, inputs=(file,))) == []
+
+
 def test_settings_of_the_environment(chaoskit: CommandLine, write: Write) -> None:
     condition = {"prometheus": {"query": f'up{{token="{CANARY}"}}', "below": 1}}
     file = write("x.yaml", experiment("x", steadyState=[condition]))
@@ -788,6 +858,111 @@ def test_a_controllers_own_log_and_what_a_webhook_is_sent(
     assert "nopull" in log.err
     assert _sings("".join(sent)) == ""
     assert list(_songs(tmp_path, handed, log, inputs=(file, config))) == []
+
+
+OWN = {
+    name: f"{number}zQ7mVtR2bN{number}KxW4pLs8"
+    for number, name in enumerate(
+        ("webhook", "pagerduty_key", "model_key", "prometheus_token", "alerts_token", "password", "in_file"),
+        1,
+    )
+}
+"""What this installation logs in with."""
+
+
+def test_what_this_installation_logs_in_with_is_told_by_nobody(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    """Though a command of a steady state say it, who gets none of it by inheritance."""
+    keys = {f"CHAOSKIT_{n.upper()}": v for n, v in OWN.items() if n not in {"webhook", "password", "in_file"}}
+    env = {
+        **keys,
+        "CHAOSKIT_WEBHOOK": f"https://127.0.0.1:1/services/{OWN['webhook']}",
+        "CHAOSKIT_ALERTS_FROM": f"http://me:{OWN['password']}@127.0.0.1:1",
+        "CHAOSKIT_ALERTS_FROM_TOKEN_FILE": str(write("token", OWN["in_file"])),
+    }
+    config = yaml.safe_load(simulated.kubeconfig.read_text(encoding="utf-8"))
+    known = {**OWN, "kubeconfig": config["users"][0]["user"]["token"]}
+    told = {name: write(name, f"401 for {value}, says who was asked") for name, value in known.items()}
+    said = {name: f"cat {file}" for name, file in told.items()} | {"env": "env | grep ^CHAOSKIT_MODEL; true"}
+    steady = [{"name": n, "command": {"run": run}, "mode": "edges"} for n, run in said.items()]
+    file = write("x.yaml", experiment("x", fault="scale-down", target="search", steadyState=steady))
+    ended = _everything(chaoskit, file, **env)
+    wrong = write("wrong.yaml", experiment("x", duration=OWN["model_key"]))
+    ended.append(chaoskit("validate", wrong, env=env))
+    ended.append(chaoskit("recover", "-n", "shop", "--issue", known["kubeconfig"], env=env))
+    assert [each.code for each in ended[:3]] == [0, 0, 0], ended[2].err
+    assert 'spec.duration is "(hidden)"' in ended[-2].out
+    assert "there is no issue (hidden)" in ended[-1].err
+    assert "401 for (hidden), says who was asked" in ended[2].err
+    inputs = (file, wrong, *told.values(), chaoskit.home / "token")
+    assert list(_songs(chaoskit.home, *ended, inputs=inputs, more=known.values())) == []
+    assert _sings(_ledgers(simulated), known.values()) == ""
+    assert "CHAOSKIT_MODEL_KEY=" not in ended[2].out + ended[2].err
+
+
+KEY = "5rT8mVnQ2bX5KwZ4pLs8"
+
+
+def _talkative(config: Path) -> None:
+    """A deployment is in the shop whose liveness command fails, and says what it should not."""
+    said = f"401 for {KEY} token={CANARY} password={CANARY} Authorization: Bearer {CANARY}"
+    probe = {"exec": {"command": ["sh", "-c", f"echo {said}; exit 1"]}}
+    cluster = kubernetes.connect(config, None, clock=WallClock())
+    try:
+        spec = cluster.get(ObjectRef(kube.DEPLOYMENT, "shop", "cart"))["spec"] | {
+            "replicas": 1, "selector": {"matchLabels": {"app": "talks"}},
+        }  # fmt: skip
+        spec["template"]["metadata"]["labels"] = {"app": "talks"}
+        watched = {"livenessProbe": {**probe, "periodSeconds": 1, "failureThreshold": 2}}
+        spec["template"]["spec"]["containers"][0].update(watched)
+        meta = {"name": "talks", "namespace": "shop"}
+        cluster.create({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": meta, "spec": spec})
+    finally:
+        cluster.close()
+
+
+def test_what_a_probe_and_an_alert_say_on_their_way_through_a_recovery(tmp_path: Path, write: Write) -> None:
+    """To whoever looks, in every format, to a webhook, and into the ConfigMaps, Leases and Events of it."""
+    labels = {"alertname": "Strange", "password": CANARY, "instance": f"http://u:{CANARY}@x"}
+    alert = {"status": "firing", "labels": labels, "startsAt": "2026-11-28T16:00:00Z"}
+    alerts = write("alerts.json", json.dumps({"alerts": [alert]}))
+    with (
+        scripted(lambda _: Answer(200, b"ok")) as wire,
+        SimulatedCluster(seed=7, rate=pace(20), history=timedelta(minutes=1)) as simulated,
+    ):
+        config = simulated.kubeconfig(tmp_path / "kubeconfig")
+        env = {"CHAOSKIT_WEBHOOK": f"{wire.url}/hook", "CHAOSKIT_MODEL_KEY": KEY}
+        chaoskit = CommandLine(tmp_path, config, env)
+        _talkative(config)
+        look = ("recover", "-n", "shop", "--dry-run", "--alerts", alerts)
+        ended: list[Ended] = []
+
+        def seen(*words: object) -> bool:
+            ended.append(chaoskit(*look, *words))
+            return "liveness probe of talks" in ended[-1].out
+
+        for words in ((), ("-v",), ("-o", "json"), ("-o", "yaml")):  # between two restarts all is well
+            until(partial(seen, *words), 120, "nobody hears the probe")
+            assert "token=(hidden)" in ended[-1].out
+        with chaoskit.start("controller", "-n", "shop", "--only", "recover") as process:
+            said = read_until(process, "serving")
+            until(lambda: any("talks" in each.body for each in wire.asked), 120, "nobody was told of it")
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=60)
+        ended += [Ended(process.returncode, out, said + err), chaoskit("history", "-o", "json")]
+        watched = kubernetes.connect(config, None, clock=WallClock())
+        kept = json.dumps([
+            each
+            for kind in (kube.LEASE, kube.CONFIG_MAP, kube.EVENT)
+            for each in watched.list(kind).items
+            if "chaoskit" in json.dumps(each["metadata"])
+        ])  # fmt: skip
+        watched.close()
+    assert "token=(hidden)" in "".join(each.body for each in wire.asked)
+    assert _sings("".join(each.body for each in wire.asked), [KEY]) == ""
+    assert _sings(kept, [KEY]) == ""
+    assert list(_songs(tmp_path, *ended, inputs=(alerts, config), more=[KEY])) == []
 
 
 def test_the_log_of_a_target_pod_is_only_where_readme_says(stranger: CommandLine) -> None:

@@ -15,6 +15,7 @@ from chaoskit import kube
 from chaoskit.clock import Clock
 from chaoskit.errors import Conflict, Forbidden, NotFound, Refused
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+from chaoskit.redaction import scrubbed
 
 STATE = "chaoskit.io/approval"
 EXPIRES = "chaoskit.io/expires"
@@ -56,7 +57,7 @@ def request(
     digest: str,
     within: timedelta,
 ) -> Request:
-    """The question stands in the cluster for so long."""
+    """The question stands in the cluster for so long, without what looks secret in it."""
     name, expires = f"chaoskit-approval-{id}", clock.now() + within
     meta = {
         "name": name,
@@ -68,7 +69,7 @@ def request(
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": meta,
-        "data": {"issue": issue, "plan": plan},
+        "data": {"issue": issue, "plan": scrubbed(plan)},
     }
     return _request_of(cluster.create(body))
 
@@ -83,7 +84,7 @@ def pending(cluster: Cluster, clock: Clock, namespace: str = "") -> tuple[Reques
 def decide(
     cluster: Cluster, clock: Clock, asked: Request, answer: Answer, *, by: str, reason: str = ""
 ) -> None:
-    """The question has its answer.
+    """The question has its answer, and the reason for it, without what looks secret there.
 
     Raises:
         Refused: it was decided already, or its time is up (guard ``approval``).
@@ -97,7 +98,7 @@ def decide(
     meta = {
         "resourceVersion": now.version,
         "labels": {STATE: answer},
-        "annotations": {BY: by, REASON: reason},
+        "annotations": {BY: by, REASON: scrubbed(reason)},
     }
     try:
         cluster.patch(asked.ref, {"metadata": meta})

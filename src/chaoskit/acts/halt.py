@@ -11,6 +11,7 @@ from chaoskit import kube
 from chaoskit.clock import Clock
 from chaoskit.errors import Conflict, Forbidden, NotFound, Refused
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+from chaoskit.redaction import scrubbed
 
 Act = Literal["chaos", "recovery"]
 
@@ -79,7 +80,7 @@ def _said(body: Object) -> Iterator[Halt]:
             reason = data.get(_key(act, place))
             if reason is not None:
                 since = notes.get(_since(act, place)) or notes.get(_once(place), "")
-                yield Halt(act, reason, since, place, ref)
+                yield Halt(act, scrubbed(reason), since, place, ref)
 
 
 def _key(act: Act, place: str) -> str:
@@ -128,7 +129,7 @@ def halt(
     """No process of chaoskit starts these acts any more, and those under way stop and undo.
 
     Answers the halts of them that stood already: they have stood since then, and keep their reason unless
-    one is given.
+    one is given: without what looks secret in it.
     """
     ref = ObjectRef(kube.CONFIG_MAP, namespace or HOME, NAME)
     now = f"{clock.now().astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
@@ -148,7 +149,8 @@ def halt(
 def _changes(stood: Sequence[Halt], acts: Sequence[Act], reason: str, now: str, place: str) -> Object:
     """What is written where these halts stand already; where they began is written anew, as it was."""
     before = {each.act: each for each in stood}
-    reasons = {act: reason or (before[act].reason if act in before else "") for act in acts}
+    given = scrubbed(reason)
+    reasons = {act: given or (before[act].reason if act in before else "") for act in acts}
     begins = {act: before[act].since if act in before else now for act in acts}
     return {
         "metadata": {"annotations": {_since(act, place): at for act, at in begins.items()}},

@@ -10,13 +10,14 @@ from collections.abc import Sequence
 
 from chaoskit.errors import NotFound, TimedOut
 from chaoskit.ports.cluster import ExecResult
+from chaoskit.settings import VARIABLES
 
 KEEP = 64 * 1024
 """Characters of what a command wrote that are kept."""
 
 
 class LocalCommands:
-    """Runs commands as this user, with this environment."""
+    """Runs commands as this user, with this environment but for the secrets that are chaoskit's own."""
 
     def __init__(self) -> None:
         self._running: set[subprocess.Popen[str]] = set()
@@ -33,8 +34,8 @@ class LocalCommands:
         """What it wrote and how it ended; a signal that killed it is a negative exit code."""
         try:
             process = subprocess.Popen(
-                list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                start_new_session=True, text=True, errors="replace",
+                list(command), env=_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, start_new_session=True, text=True, errors="replace",
             )  # fmt: skip
         except OSError as error:
             raise NotFound(f"{command[0]} cannot be run: {error.strerror}") from error
@@ -49,6 +50,10 @@ class LocalCommands:
             self._running.discard(process)
             _end(process)
         return ExecResult(out[:KEEP], err[:KEEP], process.returncode)
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in VARIABLES}
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -17,8 +17,10 @@ from urllib3.exceptions import ReadTimeoutError
 from urllib3.util.retry import Retry
 
 from chaoskit.clock import Clock
+from chaoskit.credentials import of_address
 from chaoskit.errors import CannotStart, ChaoskitError, Forbidden, InvalidInput, Unavailable, cause
 from chaoskit.ports.metrics import Alert, QueryRefused, Sample, Series, Signal
+from chaoskit.redaction import without
 from chaoskit.signals import expression, selector
 
 SERVICE = "Prometheus"
@@ -58,6 +60,7 @@ class PrometheusMetrics:
     ) -> None:
         self.url = url.rstrip("/")
         self._shown = re.sub(r"//[^/@]*@", "//", self.url)
+        self._secrets = frozenset({token.strip()} - {""}) | of_address(url)
         self._clock = clock
         self._staleness = staleness
         self._pace = pace or (lambda: None)
@@ -240,7 +243,7 @@ class PrometheusMetrics:
     def _check(self, response: requests.Response, **_: Any) -> None:
         # As a hook: the client's own error holds the body only as a repr inside its message.
         if response.status_code >= 400:
-            raise refusal(self._shown, response.status_code, _error_text(response))
+            raise refusal(self._shown, response.status_code, without(_error_text(response), self._secrets))
 
 
 def refusal(url: str, status: int, text: str) -> ChaoskitError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from chaoskit.cli.render import columns, emit, next_step, span
+from chaoskit.cli.secrecy import hidden
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.errors import UnknownName
 
@@ -50,6 +51,7 @@ def approve(
             return
         asked = _chosen(waiting, recovery)
         answer: approvals.Answer = "denied" if deny else "approved"
+        reason = hidden(reason)
         approvals.decide(runtime.cluster, runtime.clock, asked, answer, by=getpass.getuser(), reason=reason)
     document = {"id": asked.id, "issue": asked.issue, "answer": answer, "reason": reason}
     emit(session, "approval", document, lambda _out: session.say(f"{answer:<8} {asked.issue} ({asked.id})"))

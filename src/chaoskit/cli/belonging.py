@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from chaoskit.credentials import without_login
 from chaoskit.errors import InvalidInput
 from chaoskit.redaction import is_address
 
@@ -35,4 +36,6 @@ def refuse_without(flag: str, named: Collection[str], *, those: Collection[str])
 def refuse_no_address(flag: str, url: str) -> None:
     """Somebody can be asked at the address, if one is given; `InvalidInput` unless so."""
     if url and not is_address(url):
-        raise InvalidInput(f"{flag} {url} is no address", hint="one is like http://localhost:9093")
+        raise InvalidInput(
+            f"{flag} {without_login(url)} is no address", hint="one is like http://localhost:9093"
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chaoskit.cli.render import ago, next_step
+from chaoskit.cli.secrecy import hidden
 from chaoskit.errors import InvalidInput
 from chaoskit.outcome import Outcome
 
@@ -56,7 +57,7 @@ def table(out: Console, shown: Sequence[Shown], now: datetime, *, everywhere: bo
         name = f"  {issue.name}" if everywhere else ""
         title = f"\n{issue.kind.replace('-', ' '):<18} {issue.target}{name}  since {ago(issue.since, now)}"
         out.print(title, style="bold")
-        out.print(f"  seen     {'; '.join(issue.evidence)}")
+        out.print(hidden(f"  seen     {'; '.join(issue.evidence)}"))
         if issue.model:
             out.print(f"  model    {issue.model}")
         _steps_of(out, each)
@@ -69,13 +70,13 @@ def _steps_of(out: Console, shown: Shown) -> None:
 
     decision = shown.decision
     if not isinstance(decision, Plan):
-        out.print(f"  refused  {refusal_words(decision)}", style="yellow")
+        out.print(hidden(f"  refused  {refusal_words(decision)}"), style="yellow")
         return
     for number, (rung, complaint) in enumerate(zip(decision.rungs, _said(decision, shown), strict=True), 1):
         targets = ", ".join(map(str, rung.targets))
         out.print(f"  step {number}   {rung.action.replace('-', ' ')} {targets}: {rung.why}")
         if complaint:
-            out.print(f"           would not be done now: {complaint}", style="yellow")
+            out.print(hidden(f"           would not be done now: {complaint}"), style="yellow")
 
 
 def _recover(issue: Issue) -> str:

@@ -10,6 +10,7 @@ import typer
 from chaoskit.acts.halt import ACTS, Act
 from chaoskit.cli.pasting import pasted
 from chaoskit.cli.render import emit
+from chaoskit.cli.secrecy import hidden
 from chaoskit.cli.session import Session, command, new_app
 
 app = new_app(__doc__)
@@ -44,7 +45,7 @@ def halt(
     """Stop all chaos and recovery, and block new ones, in the cluster or in one namespace (-n)."""
     from chaoskit.acts.halt import halt as put_halt
 
-    acts = chosen(only)
+    acts, reason = chosen(only), hidden(reason)
     with session.connected() as runtime:
         place = session.asked_namespace
         stood = put_halt(runtime.cluster, runtime.clock, acts, reason, namespace=place)

@@ -15,8 +15,10 @@ import typer
 from chaoskit.cli import decisions as deciding
 from chaoskit.cli import recoveries, secrecy
 from chaoskit.cli.render import emit
+from chaoskit.cli.secrecy import hidden
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import answering, stopping, undoing
+from chaoskit.credentials import without_login
 from chaoskit.errors import InvalidInput, UnknownName, cause
 from chaoskit.outcome import Outcome
 
@@ -312,7 +314,8 @@ def _alerts(where: str, settings: Settings) -> Sequence[Alert]:
         text = sys.stdin.read() if where == "-" else Path(where).read_text(encoding="utf-8")
         payload = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
-        raise InvalidInput(f"{where} cannot be read: {cause(error)}") from error
+        told = without_login(where) if ":" in where.partition("@")[0] else where  # an address without http
+        raise InvalidInput(f"{told} cannot be read: {cause(error)}") from error
     return alertmanager.read(payload, "stdin" if where == "-" else where)
 
 
@@ -348,13 +351,13 @@ def _show(session: Session, flow: AutoRecovery, found: Found, outcome: Outcome) 
 
     def table(out: Console) -> None:
         if found.blind:
-            out.print(f"! signals are not seen: {found.blind}", style="yellow")
+            out.print(hidden(f"! signals are not seen: {found.blind}"), style="yellow")
         recoveries.print_alerts(out, found.unplaced)
         deciding.table(out, shown, found.at, everywhere=found.everywhere)
 
     document = deciding.plain(shown, found.blind, outcome)
     document |= {"unplaced_alerts": recoveries.plain_alerts(found.unplaced)}
-    emit(session, "recovery-plan", document, table)
+    emit(session, "recovery-plan", hidden(document), table)
 
 
 def _rehearsed(flow: AutoRecovery, decision: Decision) -> deciding.Shown:

@@ -10,6 +10,7 @@ import typer
 
 from chaoskit.cli import complaints, rescue
 from chaoskit.cli.render import emit, next_step, outcome_line
+from chaoskit.cli.secrecy import hidden
 from chaoskit.errors import ChaoskitError
 from chaoskit.outcome import Outcome
 
@@ -45,12 +46,14 @@ def finish(session: Session, went: Went, *, unplaced: Sequence[Unplaced] = ()) -
             fast = "" if record.seconds_to_recover is None else f" in {record.seconds_to_recover:.1f} s"
             what = f"{record.issue.replace('-', ' ')} of {record.target}{fast}"
             outcome_line(out, record.outcome.words, record.outcome.exit_code, what)
-            out.print(f"  {record.reason}")
+            out.print(hidden(f"  {record.reason}"))
         for each in went.left:
             what = f"{each.issue.kind.replace('-', ' ')} of {each.issue.target}"
-            outcome_line(out, Outcome.NOT_BEGUN.words, Outcome.NOT_BEGUN.exit_code, f"{what}: {went.why}")
+            outcome_line(
+                out, Outcome.NOT_BEGUN.words, Outcome.NOT_BEGUN.exit_code, hidden(f"{what}: {went.why}")
+            )
         for dead in went.owed:
-            outcome_line(out, dead.outcome.words, dead.outcome.exit_code, dead.words)
+            outcome_line(out, dead.outcome.words, dead.outcome.exit_code, hidden(dead.words))
         print_alerts(out, unplaced)
         if went.owed:
             next_step(out, "chaoskit rescue")
@@ -61,14 +64,14 @@ def finish(session: Session, went: Went, *, unplaced: Sequence[Unplaced] = ()) -
         sys.stderr.write(complaints.words(went.why))
     elif went.why is not None:
         sys.stderr.write(complaints.bug(went.why))
-    emit(session, "recovery", document, table)
+    emit(session, "recovery", hidden(document), table)
     raise typer.Exit(outcome.exit_code)
 
 
 def print_alerts(out: Console, unplaced: Sequence[Unplaced]) -> None:
     """A line for each alert that nothing could be made of."""
     for each in unplaced:
-        out.print(f"! alert {each}", style="yellow")
+        out.print(hidden(f"! alert {each}"), style="yellow")
 
 
 def plain_alerts(unplaced: Sequence[Unplaced]) -> list[dict[str, Any]]:

@@ -1,14 +1,16 @@
 """What this call was given and nobody is to read: known as soon as it is read, hidden in what goes out.
 
 `app.main` begins with nothing known. Documents are read by `survey`; whoever has variables, makes trials,
-plans or records, or finds out where all this is, tells it here at once. The values of variables are `unsaid`
-in all that is written to stdout or stderr; what documents call secret, which may be any word, is `hidden` too
-in what is made of documents. Records and reports hide theirs by themselves.
+plans or records, or finds out where all this is, tells it here at once. The values of variables, and what
+settings and kubeconfigs log in with, are `unsaid` in all that is written to stdout or stderr; what documents
+call secret, which may be any word, is `hidden` too in what is made of documents. Records and reports hide
+theirs by themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from chaoskit.records import WORDS
@@ -31,7 +33,7 @@ class Named(Protocol):
 
 
 _GIVEN: set[str] = set()
-"""By variables. All four are of the process, as its stdout and stderr are: whichever thread writes there."""
+"""By variables, settings and kubeconfigs. All four are of the process, as its stdout and stderr are."""
 _WRITTEN: set[str] = set()
 """In documents, under names that call it secret, or in a Secret."""
 _NAMES: set[str] = set()
@@ -44,6 +46,7 @@ def forget() -> None:
     """Nothing is known: a call begins."""
     for each in (_GIVEN, _WRITTEN, _NAMES, _PLACES):
         each.clear()
+    _given.cache_clear()
 
 
 def learn_variables(variables: Mapping[str, str]) -> None:
@@ -52,6 +55,11 @@ def learn_variables(variables: Mapping[str, str]) -> None:
         from chaoskit.documents import secrets_of_variables
 
         _GIVEN.update(secrets_of_variables(variables))
+
+
+def learn_values(secrets: Iterable[str]) -> None:
+    """These are hidden from now on: what this installation itself logs in with."""
+    _GIVEN.update(secrets)
 
 
 def survey(
@@ -106,7 +114,13 @@ def hidden(value: Any) -> Any:
 
 
 def given() -> frozenset[str]:
-    """The values of variables, but for those that a name, or a word of chaoskit's, tells anyway."""
+    """Variables' values and what logs in, but for those that a name, or one of our words, tells anyway."""
+    return _given(len(_GIVEN), len(_NAMES))
+
+
+@lru_cache(maxsize=1)
+def _given(_secrets: int, _names: int) -> frozenset[str]:
+    """The same; more is learned within a call, and nothing forgotten."""
     return nameless(_GIVEN.copy(), {*_NAMES, *WORDS})
 
 

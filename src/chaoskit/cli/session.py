@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chaoskit.cli.pasting import led_by, pasted
-from chaoskit.cli.secrecy import learn_places, unsaid
+from chaoskit.cli.secrecy import learn_places, learn_values, unsaid
 from chaoskit.cli.stopping import Signalled, within
 from chaoskit.redaction import scrubbed
 
@@ -121,7 +121,7 @@ class Session:
         """The connected world; its first line on stderr names the cluster."""
         from chaoskit.runtime import connected
 
-        with connected(self.loaded.settings) as runtime:
+        with connected(self.loaded.settings, learn_values) as runtime:
             if announce:
                 self._announce(runtime)
             try:
@@ -317,7 +317,7 @@ def new_app(summary: str, **settings: Any) -> typer.Typer:
 
 
 def _session(shared: dict[str, Any]) -> Session:
-    from chaoskit.settings import SECRET, load
+    from chaoskit.settings import SECRET, load, secrets_of
 
     flags = {name: shared.get(name) for name in _SETTINGS}
     session = Session(
@@ -328,6 +328,7 @@ def _session(shared: dict[str, Any]) -> Session:
         verbose=shared["verbose"],
         no_color=shared["no_color"],
     )
+    learn_values(secrets_of(session.loaded.settings))
     learn_places(*(scrubbed(str(value)) for name, value in session.loaded.settings if name not in SECRET))
     for warning in session.loaded.warnings:
         session.say(f"! {warning}")

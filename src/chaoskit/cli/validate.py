@@ -209,13 +209,14 @@ def variables(pairs: list[str] | None, files: list[Path] | None) -> dict[str, st
 
     Raises:
         BadParameter: a pair has no ``=``.
-        InvalidInput: a file is no YAML mapping of names to plain values.
+        InvalidInput: a file is no YAML mapping of names to plain values; nothing of it is quoted.
     """
     if not pairs and not files:
         return None
-    for pair in pairs or ():
-        if "=" not in pair:
-            raise typer.BadParameter(f"{pair!r} is not of the form name=value")
+    for number, pair in enumerate(pairs or (), 1):
+        if "=" not in pair:  # it may be a value alone: nothing of it is told
+            which = f" (number {number} of {len(pairs or ())})" if len(pairs or ()) > 1 else ""
+            raise typer.BadParameter(f"--var{which} is not of the form name=value")
     from_files = {name: value for path in files or () for name, value in _from_file(path).items()}
     secrecy.learn_variables(from_files)
     return from_files | dict(pair.split("=", 1) for pair in pairs or ())
@@ -227,17 +228,24 @@ def _named(pairs: list[str] | None) -> list[str]:
 
 
 def _from_file(path: Path) -> dict[str, str]:
-    from chaoskit.documents import read, shown
+    """The variables of the file; of one that is none, nothing is quoted: it may be a secret, mounted."""
+    from chaoskit.documents import read, refuse
+    from chaoskit.settings import discreet
 
     found: dict[str, str] = {}
-    for document in read([str(path)]):
+    try:
+        documents = read([str(path)])
+    except InvalidInput as error:
+        refuse([discreet(each) for each in error.problems])
+        raise
+    for document in documents:
         if not isinstance(document.value, dict):
-            problem = document.problem((), shown(document.value), "a mapping of names to values")
-            raise InvalidInput(str(problem), problems=(problem,))
+            problem = document.problem((), "something else", "a mapping of names to values")
+            refuse([discreet(problem)])
         for name, value in document.value.items():
             if isinstance(value, dict | list):
-                problem = document.problem((str(name),), shown(value), "a plain value")
-                raise InvalidInput(str(problem), problems=(problem,))
+                what = "a mapping" if isinstance(value, dict) else "a list"
+                refuse([discreet(document.problem((str(name),), what, "a plain value"))])
             found[str(name)] = str(value).lower() if isinstance(value, bool) else str(value)
     return found
 

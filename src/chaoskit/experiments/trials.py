@@ -25,7 +25,7 @@ class Trial:
     """One thing to run: a native experiment, or somebody's engine as it is, with what stands beside it.
 
     Its document begins at `line` of `path`. `hidden` are the values of variables that its documents were
-    filled with, and whose names call them secret.
+    filled with, and whose names call them secret, and what whoever runs it tells nobody.
     """
 
     path: str

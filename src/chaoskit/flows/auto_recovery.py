@@ -50,6 +50,7 @@ from chaoskit.recovery.replay import Difference, what_if
 from chaoskit.recovery.runbook import OnFailure, Runbook, defaults, would_match
 from chaoskit.recovery.told import Matter
 from chaoskit.recovery.trends import Period, trends
+from chaoskit.redaction import redacted
 
 STORM_AGAIN = 4 * 3600.0
 """Seconds after which people are told once more of a mass failure that goes on."""
@@ -100,6 +101,7 @@ class AutoRecovery:
             hooks=world.hooks,
             approval=approval or world.limits.require_approval,
             alerts=alerts,
+            secrets=world.secrets,
         )
         self._owners = Owners(world.cluster, world.clock)
         self._known: tuple[Attempt, ...] = ()
@@ -327,7 +329,7 @@ class AutoRecovery:
         """
 
         def ending(record: RecoveryRecord) -> None:
-            self._world.keep(early(record.document()), ignore)
+            self._world.keep(early(self._document(record)), ignore)
 
         history = keeper(self._world, listen)
 
@@ -338,8 +340,12 @@ class AutoRecovery:
 
         return Options(listen=listen, stop=stop or threading.Event(), ending=ending, keep=kept)
 
+    def _document(self, record: RecoveryRecord) -> Document:
+        whole: Document = redacted(record.document(), self._world.secrets, record.names)
+        return whole
+
     def _kept(self, record: RecoveryRecord, listen: Listener) -> RecoveryRecord:
-        document = record.document()
+        document = self._document(record)
         self._known = (*self._known, *recovery.attempts([document]))
         self._world.keep(document, listen)
         return record

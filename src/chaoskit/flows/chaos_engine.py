@@ -215,6 +215,7 @@ class AIChaosEngine:
         knew it, whose maker may read more of it, or less. `ledger` is that of a run that was handed over.
         """
         world, trial = self._world, _trial(what) if isinstance(what, Proposal) else what
+        trial = replace(trial, hidden=trial.hidden | world.secrets)
         record = experiments.run(
             trial,
             cluster=world.cluster,

@@ -142,7 +142,7 @@ def _done(
             stop=stop,
         )
     except Exception as bug:  # a controller tells what it says to whoever reads its log
-        bug.args = tuple(redacted(bug.args, trial.secrets))
+        bug.args = tuple(redacted(bug.args, trial.secrets | world.secrets))
         raise
     if ledger.account.state == "handed":  # it came to an end before it came to its targets
         with suppress(NotFound):

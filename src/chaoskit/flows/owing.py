@@ -24,7 +24,7 @@ def heed(world: World, rescued: Rescued, listen: Listener) -> None:
     listener is, and the next rescue tries again.
     """
     matter = Matter.of_owed(rescued.account, clusters.known(world.cluster))
-    people, clock = People(world.cluster, world.clock, world.notifier), world.clock
+    people, clock = People(world.cluster, world.clock, world.notifier, world.secrets), world.clock
     try:
         if not rescued.undo.left:
             if (known := told.look(world.cluster, matter)) is not None:

@@ -28,7 +28,8 @@ class World:
     `models` is the folder of trained models, `description` the cluster in one line. `notifier` tells people
     what only they can decide; None: nobody can be told. `commands` runs those of steady states on this
     machine; None: they are not run. `hooks` reaches the user's own webhooks. `model_key` signs models, and
-    lets in those that it signed elsewhere.
+    lets in those that it signed elsewhere. `secrets` are what this installation logs in with: no event,
+    record or notice tells them, whoever says them.
     """
 
     cluster: Cluster
@@ -43,6 +44,7 @@ class World:
     commands: Commands | None = None
     hooks: Hooks | None = None
     model_key: bytes = field(default=b"", repr=False)
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
     def kept(
         self,

@@ -124,16 +124,14 @@ class Clearance:
 
     def _announce(self, asked: Request) -> None:
         """People know that there is a question; when nobody takes it, the timeline says so."""
-        run, notifier = self.journal.run, self.reach.notifier
+        run = self.journal.run
         self.journal.step(
             "approval", "begun", f"chaoskit approve {run} says yes, until {asked.expires:%H:%M} UTC"
         )
-        if notifier is None:
-            return
         title = f"approval wanted: {self.issue.kind} of {self.issue.target}"
         text = f"{asked.plan}\nchaoskit approve {run} -n {asked.ref.namespace}"
         labels = {"recovery": run, "namespace": self.issue.target.namespace}
         try:
-            notifier.send(Notice(title, text, "warning", labels))
+            self.reach.people.send(Notice(title, text, "warning", labels))
         except ChaoskitError as error:
             self.journal.step("escalation", "failed", error.message)

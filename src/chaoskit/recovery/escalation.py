@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from chaoskit.recovery.issues import Issue
 from chaoskit.recovery.symptoms import Severity as Grave
 from chaoskit.recovery.symptoms import minutes
 from chaoskit.recovery.told import Matter, Told
+from chaoskit.redaction import redacted, scrubbed
 
 Steps = Sequence[dict[str, Any]]
 
@@ -29,12 +30,18 @@ class People:
     """Whoever is on call: told once of what lasts, as the cluster remembers, and when it is over.
 
     Without a `notifier` nobody can be told; it is written down all the same, so that it is not tried again
-    and again.
+    and again. What looks secret, and the `secrets` of this installation, they are not told.
     """
 
     cluster: Cluster
     clock: Clock
     notifier: Notifier | None
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    def send(self, notice: Notice) -> None:
+        """Whoever is there to be told took the notice, without secrets; `Unavailable` when nobody did."""
+        if self.notifier is not None:
+            self.notifier.send(discreet(notice, self.secrets))
 
     def known(self, matter: Matter, again: float, *, idle: bool = False) -> Told | None:
         """What they were told of the matter, when that is still good enough; else None.
@@ -67,9 +74,8 @@ class People:
         already = None if again is None else self.known(matter, again, idle=idle)
         if already is not None:
             return known_words(already, self.clock.now())
-        if self.notifier is not None:
-            labels = {**matter.labels, "recovery": run}
-            self.notifier.send(Notice(matter.title, text, severity, labels, matter.key))
+        labels = {**matter.labels, "recovery": run}
+        self.send(Notice(matter.title, text, severity, labels, matter.key))
         heard = self.notifier is not None
         said = "a person was told" if heard else "a person has to look; nobody is configured to be told"
         try:
@@ -86,9 +92,9 @@ class People:
             Unavailable: nobody took the notice: it stands for another try.
         """
         matter = known.matter
-        if self.notifier is not None and known.heard:
+        if known.heard:
             title = f"{matter.title}: {how}"
-            self.notifier.send(Notice(title, "", "info", matter.labels, matter.key, resolved=True))
+            self.send(Notice(title, "", "info", matter.labels, matter.key, resolved=True))
         told.forget(self.cluster, known)
 
     def review(
@@ -107,6 +113,12 @@ class People:
                     listen(Step(self.clock.now(), "cleared", "done", title))
             except ChaoskitError as error:
                 listen(Warned(self.clock.now(), f"{title} is over, but nobody was told: {error.message}"))
+
+
+def discreet(notice: Notice, secrets: Collection[str] = ()) -> Notice:
+    """The notice without what looks secret in it, and without these `secrets`; what it is about is told."""
+    told = {"title": notice.title, "text": notice.text, "labels": dict(notice.labels)}
+    return replace(notice, **redacted(told, secrets, notice.labels.values()))
 
 
 def known_words(known: Told, now: datetime) -> str:
@@ -153,7 +165,7 @@ def record_event(
             "uid": target.uid,
         },
         "reason": "".join(word.capitalize() for word in outcome.words.split()),
-        "message": f"{issue.kind}: {reason}"[:1000],
+        "message": scrubbed(f"{issue.kind}: {reason}")[:1000],
         "type": "Normal" if good else "Warning",
         "source": {"component": "chaoskit"},
         "firstTimestamp": now[:19] + "Z",

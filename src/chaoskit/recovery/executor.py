@@ -19,7 +19,7 @@ from chaoskit.events import Mark
 from chaoskit.journal import Journal
 from chaoskit.outcome import Outcome, of_error
 from chaoskit.ports.notifier import Severity
-from chaoskit.records import RecoveryRecord, Undo
+from chaoskit.records import WORDS, RecoveryRecord, Undo
 from chaoskit.recovery import admission, escalation, guards, plain, told, unattended, verification
 from chaoskit.recovery.clearance import Clearance, asks
 from chaoskit.recovery.detection import Sight, observe
@@ -31,7 +31,7 @@ from chaoskit.recovery.proof import Proof
 from chaoskit.recovery.reach import Options, Reach
 from chaoskit.recovery.standing import Answer
 from chaoskit.recovery.told import Matter
-from chaoskit.redaction import redacted
+from chaoskit.redaction import nameless, redacted, without
 
 
 def recover(
@@ -67,10 +67,14 @@ class _Recovery:
     snapshot: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.journal = Journal(self.reach.clock, self.options.listen, self.options.trace_id)
+        self.issue = self.decision.issue
+        names = (self.issue.id, self.issue.kind, str(self.issue.target), self.issue.target.namespace, *WORDS)
+        self.secrets = nameless(self.reach.secrets, names)
+        self.journal = Journal(
+            self.reach.clock, self.options.listen, self.options.trace_id, secrets=self.secrets
+        )
         self.began = self.reach.clock.monotonic()
         self.id = self.journal.run
-        self.issue = self.decision.issue
         self.stop = self.options.stop
         self.matter = Matter.of(self.issue, clusters.known(self.reach.cluster))
 
@@ -134,7 +138,7 @@ class _Recovery:
             trace_id=self.journal.trace_id,
             name=self.issue.id,
             what=self.issue.kind,
-            evidence=json.dumps(redacted(plain.decision(plan)), default=str),
+            evidence=json.dumps(redacted(plain.decision(plan), self.secrets), default=str),
             keep_for=self._needed(plan),
         )
         with Heart(self.reach.cluster, self.reach.clock) as heart, heart.attending(ledger) as pulse:
@@ -192,6 +196,7 @@ class _Recovery:
         Who lost the ledger to another leaves what is owed to that one, unconfirmed; who owes nothing by then
         ends as it came to.
         """
+        reason = without(reason, self.secrets)
 
         def end() -> bool:
             if outcome in {Outcome.RECOVERED, Outcome.ERRORED}:
@@ -275,7 +280,9 @@ class _Recovery:
         """Who is to know of the end knows it: the target's events, and people."""
         cluster, failure = self.reach.cluster, plan.runbook.spec.on_failure
         if self.steps:
-            escalation.record_event(cluster, self.reach.clock, self.issue, self.id, outcome, reason)
+            escalation.record_event(
+                cluster, self.reach.clock, self.issue, self.id, outcome, without(reason, self.secrets)
+            )
         if outcome in {Outcome.RECOVERED, Outcome.HEALED}:
             known = told.look(cluster, self.matter)
             if known is not None:
@@ -317,7 +324,7 @@ class _Recovery:
             namespace=self.issue.target.namespace,
             **clusters.fields(clusters.known(self.reach.cluster)),
             outcome=outcome,
-            reason=reason,
+            reason=without(reason, self.secrets),
             ended_at=self.reach.clock.now(),
             symptoms=tuple(plain.symptom(each) for each in self.issue.symptoms),
             plan=plain.decision(self.decision),

@@ -36,7 +36,7 @@ class Reach:
     """What a recovery reaches: the cluster, its signals (None: there are none), time and the governor.
 
     `hooks` reaches the user's own webhooks. With `approval` a person is asked before anything is done.
-    `alerts` says whether what only an alert shows is over; None: nobody does.
+    `alerts` says whether what only an alert shows is over; None: nobody does. `secrets` are told nowhere.
     """
 
     cluster: Cluster
@@ -47,6 +47,7 @@ class Reach:
     hooks: Hooks | None = None
     approval: bool = False
     alerts: Ends | None = None
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def hears_ends(self) -> bool:
@@ -56,7 +57,7 @@ class Reach:
     @property
     def people(self) -> escalation.People:
         """Whoever is on call."""
-        return escalation.People(self.cluster, self.clock, self.notifier)
+        return escalation.People(self.cluster, self.clock, self.notifier, self.secrets)
 
 
 @dataclass(frozen=True, slots=True)

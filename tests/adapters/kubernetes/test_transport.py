@@ -317,3 +317,21 @@ def test_close_ends_a_watch_in_another_thread(cluster: KubernetesCluster, wire: 
     hold.set()
     assert not thread.is_alive()
     assert seen == ["SYNCED"]
+
+
+def test_a_server_that_quotes_what_it_was_sent_is_not_quoted(
+    cluster: KubernetesCluster, wire: Scripted
+) -> None:
+    wire.will(Answer(403, {**failure(403), "message": "token s3cret cannot get pods"}))
+    with pytest.raises(Forbidden, match=r"token \(hidden\) cannot get pods"):
+        cluster.get(REF)
+    assert cluster.secrets == {"s3cret"}
+
+
+def test_user_and_password_of_a_server_are_sent_and_never_told(tmp_path: Path, clock: ManualClock) -> None:
+    with scripted(server) as wire:
+        there = wire.url.partition("://")[2]
+        with connected(tmp_path, f"http://me:hunter22@{there}", clock) as cluster:
+            assert cluster.get(REF)["metadata"]["name"] == "a"
+            assert cluster.address == f"http://(hidden)@{there}"
+            assert "hunter22" in cluster.secrets

@@ -85,6 +85,11 @@ class KubernetesCluster:
         return self._transport.address
 
     @property
+    def secrets(self) -> frozenset[str]:
+        """What it is logged into with, as far as that is known by now."""
+        return self._transport.secrets
+
+    @property
     def acting_as(self) -> str:
         """The user whom the kubeconfig's login acts as; "" where it acts as itself."""
         return self._transport.acting.name

@@ -72,7 +72,7 @@ def exit_code(status: str, attempted: str) -> int:
 
 
 def _connect(transport: Transport, request: Request, timeout: float) -> websocket.WebSocket:
-    url = "ws" + transport.address.removeprefix("http") + request.path + "?" + urlencode(request.query)
+    url = "ws" + transport.root.removeprefix("http") + request.path + "?" + urlencode(request.query)
     client = websocket.WebSocket(skip_utf8_validation=True)
     try:
         client.connect(  # type: ignore[no-untyped-call]
@@ -83,7 +83,7 @@ def _connect(transport: Transport, request: Request, timeout: float) -> websocke
             redirect_limit=0,  # whoever is elsewhere would be shown the login
         )
     except websocket.WebSocketBadStatusException as error:
-        body = error.resp_body or b""
+        body = transport.unsaid(error.resp_body or b"")
         failure = errors.read_failure(request.attempted, transport.address, error.status_code, body)
         raise errors.translate(failure) from error
     except (websocket.WebSocketException, urllib3.exceptions.HTTPError, OSError) as error:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import socket
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -23,7 +24,9 @@ from chaoskit.adapters.kubernetes import errors, logins, proxies, streams
 from chaoskit.adapters.kubernetes.impersonation import NOBODY_ELSE, Impersonation
 from chaoskit.adapters.kubernetes.retry import Failed, Policy, Repeat, Trouble, attempt
 from chaoskit.clock import Clock
+from chaoskit.credentials import of_address, without_login
 from chaoskit.errors import CannotStart, Unavailable
+from chaoskit.redaction import SHORTEST, without
 
 CONNECTIONS = 128
 """Connections kept for reuse: a run has about ten watches and calls beside them, and many may run at once."""
@@ -79,8 +82,21 @@ class Transport:
 
     @property
     def address(self) -> str:
-        """The server's URL."""
+        """The server's URL, without user and password: for words, and to know it by."""
+        return without_login(self.root)
+
+    @property
+    def root(self) -> str:
+        """What the URL of each request begins with."""
         return str(self.configuration.host).rstrip("/")
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What logs in: the token, user and password of the kubeconfig, of the address and of a proxy."""
+        known = self.configuration
+        shown = {*map(str, known.api_key.values()), self._authorization}
+        tokens = frozenset(form for each in shown for form in _readings(each))
+        return tokens.union(of_address(self.root), of_address(str(known.proxy or "")))
 
     @property
     def unchecked(self) -> bool:
@@ -166,7 +182,7 @@ class Transport:
     def url(self, request: Request) -> str:
         """Where the request goes."""
         query = "?" + urlencode(request.query, quote_via=quote) if request.query else ""
-        return self.address + request.path + query
+        return self.root + request.path + query
 
     def _once(self, request: Request) -> bytes:
         try:
@@ -202,7 +218,12 @@ class Transport:
         return answer
 
     def _failure(self, request: Request, response: urllib3.BaseHTTPResponse, body: bytes) -> errors.Failure:
-        return errors.read_failure(request.attempted, self.address, response.status, body, response.headers)
+        said = self.unsaid(body)
+        return errors.read_failure(request.attempted, self.address, response.status, said, response.headers)
+
+    def unsaid(self, body: bytes) -> bytes:
+        """What a server answers, without what logs in there: some quote what they were sent."""
+        return without(body.decode(errors="replace"), self.secrets).encode()
 
     def _lines(
         self, request: Request, response: urllib3.BaseHTTPResponse, stop: threading.Event
@@ -219,6 +240,16 @@ class Transport:
             yield
         except urllib3.exceptions.HTTPError as error:
             raise errors.translate_transport(request.attempted, self.address, error) from error
+
+
+def _readings(shown: str) -> Iterator[str]:
+    """What a header shows that logs in; of a user and a password each, and both as they were."""
+    scheme, _, token = shown.rpartition(" ")
+    if scheme.lower() == "basic":
+        with suppress(ValueError):
+            yield from of_address(f"{base64.b64decode(token).decode()}@")
+    if len(token) >= SHORTEST:
+        yield token
 
 
 def _warn_no_more_of(url: str) -> None:

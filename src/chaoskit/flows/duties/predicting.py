@@ -71,7 +71,7 @@ class Alarms:
 
     def __init__(self, world: World, say: Saying) -> None:
         self._cluster, self._clock, self._say = world.cluster, world.clock, say
-        self._people = People(world.cluster, world.clock, world.notifier)
+        self._people = People(world.cluster, world.clock, world.notifier, world.secrets)
         self._told: dict[str, dict[str, float]] = {}
 
     def heed(self, namespace: str, predictions: Collection[PredictionRecord]) -> None:
