@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chaoskit import kube
+from chaoskit.crashes import STEADY
 from chaoskit.ports.cluster import Object
 
 PULL_FAILS = 30.0
 CRASHES = 60.0
 PENDING = 120.0
-STEADY = 10.0
-"""Seconds; a container that was started again and ran for so long has crashed for the last time so far."""
 
 Troubles = Mapping[str, float]
 """Since when what is true of a pod: ``pulls``, ``pending``, ``crashes C`` and ``runs C N``.
