@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from chaoskit.redaction import redacted, scrubbed
-from chaoskit.secretforms import looks_secret
+from chaoskit.secretforms import answers, looks_secret
 
 CANARY = "k7Q2bmXkthaYW"
 
@@ -24,7 +26,24 @@ WRITTEN = (
     '-H "Cookie: a=1; b=@"',
     r'-d "{\"password\": \"@\"}"',
     '-d \'{"user": 1, "password": "@"}\'',
+    "-H X-Api-Key:@",
+    "-H 'X-Api-Key:@'",
     "a: 1\npassword: @\nb: 2",
+    'db:\n  host: h\n  password: "@"\n',
+    "db:\n  password: '@'\n",
+    '[db]\npassword = "@"\n',
+    '{"name":"API_TOKEN","value":"@"}',
+    r'{"q": "{\"name\": \"API_TOKEN\", \"value\": \"@\"}"}',
+    "- name: DB_PASSWORD\n  value: @\n",
+    '["curl", "--password", "@"]',
+    '{"X-Api-Key": ["@"]}',
+    "curl -sku me:@ http://a",
+    'curl -u me:"@"',
+    "curl --proxy-user me:@",
+    "mysql -p'@'",
+    "kubectl exec db -- mysql -uroot -p@",
+    "redis-cli -a '@'",
+    "sshpass -p'@' ssh me",
     "password: @\nb: 2",
     "- a\n- token: @",
     "[db]\npassword = @\nhost = x",
@@ -67,6 +86,16 @@ def test_a_secret_is_hidden_as_it_is_usually_written(written: str) -> None:
         "passed: 3 of 4",
         "me@example.com at 12:30",
         "imagePullSecrets:\n- name: registry\n",
+        "token-service-scale-down: deployment/token-service is being deleted",
+        "not ready\ntoken-service: 2 of 3 pods",
+        "rules\nsecrets: get list",
+        "steady state\n  cookie-shop = 0.99 of 1",
+        "docker login --password-stdin registry.example.com",
+        "curl --cookie-jar production",
+        "redis-cli -u redis://cache.shop:6379",
+        "docker run -u 1000:1000 mysql",
+        "mysqld -port 3306 -P3306",
+        "scale mysql in shop -prod",
     ],
 )
 def test_words_that_only_speak_of_secrets_are_left(words: str) -> None:
@@ -88,6 +117,27 @@ def test_what_follows_an_option_in_a_list_is_its_answer() -> None:
     hidden = ["curl", "-u", "me:(hidden)", "--password", "(hidden)", "--token-file", "path", "-H"]
     told = redacted({"command": command, "said": "two words"})
     assert told == {"command": [*hidden, "X-Token: (hidden)"], "said": "(hidden)"}
+
+
+@pytest.mark.parametrize(
+    ("command", "secret"),
+    [
+        (["mysql", "-uroot", "-pk7Q2bm", "-e", "x"], "k7Q2bm"),
+        (["/usr/bin/redis-cli", "-a", "k7Q2bm"], "k7Q2bm"),
+        (["sshpass", "-p", "k7Q2bm", "ssh"], "k7Q2bm"),
+        (["curl", "-sku", "me:k7Q2bm"], "k7Q2bm"),
+        (["docker", "login", "--password-stdin", "registry.example.com"], ""),
+        (["curl", "--cookie-jar", "production"], ""),
+        (["redis-cli", "-u", "redis://cache.shop:6379"], ""),
+        (["docker", "run", "-u", "1000:1000", "-p", "8080:80"], ""),
+        (["mysqld", "-port", "3306"], ""),
+        ([1, "--password", None, {"a": 1}], ""),
+    ],
+)
+def test_what_a_word_of_a_command_says_depends_on_those_before(command: list[Any], secret: str) -> None:
+    assert "".join(answers(command)) == secret
+    said = "registry.example.com and 6379, production, 1000"
+    assert redacted({"command": command, "said": said})["said"] == said
 
 
 @pytest.mark.parametrize(

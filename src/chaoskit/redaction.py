@@ -16,7 +16,7 @@ from itertools import takewhile
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
-from chaoskit.secretforms import HIDDEN, answered, hide, looks_secret
+from chaoskit.secretforms import HIDDEN, answers, hide, looks_secret
 
 SHORTEST = 6
 """A hidden value is also hidden wherever else it stands, unless it is shorter: then it may be any word."""
@@ -174,8 +174,8 @@ def secrets_in(value: Any) -> Iterator[str]:
             elif not isinstance(each, _LEAF):
                 yield from secrets_in(each)
     elif isinstance(value, _LIST):
-        for before, each in _in_order(value):
-            yield from secrets_in(each) if not isinstance(each, _LEAF) else _long((answered(before, each),))
+        for each, answer in zip(value, answers(value), strict=True):
+            yield from secrets_in(each) if not isinstance(each, _LEAF) else _long((answer,))
 
 
 _LEAF = (str, int, float, type(None))
@@ -220,18 +220,11 @@ def _without(value: Any, secrets: frozenset[str], under: Any = "") -> Any:
         looked_for = secrets if under in _CHOSEN else _wordless(secrets)
         return {_key(key, looked_for): _entry(value, key, secrets) for key in value}
     if isinstance(value, _LIST):
-        return [_word(before, each, secrets, under) for before, each in _in_order(value)]
+        return [
+            f"{each.removesuffix(answer)}{HIDDEN}" if answer else _without(each, secrets, under)
+            for each, answer in zip(value, answers(value), strict=True)
+        ]
     return value
-
-
-def _word(before: Any, each: Any, secrets: frozenset[str], under: Any) -> Any:
-    answer = answered(before, each)
-    return f"{each.removesuffix(answer)}{HIDDEN}" if answer else _without(each, secrets, under)
-
-
-def _in_order(items: Sequence[Any]) -> Iterable[tuple[Any, Any]]:
-    """Each with the one before it, None before the first."""
-    return zip((None, *items), items, strict=False)
 
 
 _CHOSEN = frozenset(

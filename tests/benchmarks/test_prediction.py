@@ -28,13 +28,13 @@ from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.features import Following, Live, Spec
 from chaoskit.prediction.forest import Lesson, Options, fit, score
 from chaoskit.prediction.joined import Join
-from chaoskit.prediction.labels import Target
+from chaoskit.prediction.labels import Target, label
 from chaoskit.prediction.predictor import history as history_of
 from chaoskit.prediction.predictor import predict
 from chaoskit.prediction.recent import Recent
 from chaoskit.prediction.training import Model
-from chaoskit.records import PredictionRecord
-from chaoskit.signals import known
+from chaoskit.records import LabelRecord, PredictionRecord
+from chaoskit.signals import BY_NAME, known
 
 Benchmark = Callable[..., Any]
 FULL, SMALL, SIGNALS, STEP = 1000, 150, 20, 15
@@ -277,3 +277,32 @@ def test_a_process_that_follows_a_thousand_pods_stays_small(pods: int) -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(found.stdout) < 300 * 2**20
+
+
+# ---------------------------------------------------------------- labels of long histories
+
+
+def failing(count: int) -> Dataset:
+    """Restarts of twenty pods in turn, half an hour apart, and ten minutes after each an event of a file."""
+    rows, apart = several(60)[::3], 30
+    start = datetime(2026, 3, 2, tzinfo=UTC)
+    restarts = np.zeros((len(rows), 1, apart * (count // len(rows) + 2)), dtype=np.float32)
+    told = []
+    for number in range(count):
+        row, minute = number % len(rows), apart * (number // len(rows) + 1)
+        restarts[row, 0, minute:] += 1
+        began = start + timedelta(minutes=minute + 10)
+        told.append(
+            LabelRecord(
+                id=str(number), at=start, trace_id="", target=rows[row].pod, namespace=rows[row].namespace,
+                meaning="failure", issue="network", start=began, end=began,
+            )
+        )  # fmt: skip
+    return Dataset((BY_NAME["restarts"],), 60, (Block("run", rows, start, 60, restarts),), tuple(told))
+
+
+def test_labels_of_eight_times_as_many_failures_cost_less_than_twenty_times_as_much() -> None:
+    now = Target("detect", timedelta(0))
+    few, many = failing(500), failing(4000)
+    assert len(label(few, now).events) == 1000
+    assert best_of(2, lambda: label(many, now)) < 20 * best_of(3, lambda: label(few, now))

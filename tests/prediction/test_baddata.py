@@ -508,15 +508,24 @@ def test_a_pod_that_died_of_it_is_named_by_an_event_that_begins_within_five_minu
     assert (len(events), found.notes == ()) == (2, True) if learned else (1, False)
 
 
-def silent(folder: Path, issue: str, incident: int, until: int = 120, more: str = "") -> Dataset:
-    """db-0 falls silent after two of four hours until that minute; of `incident` and five more is told."""
+def silent(
+    folder: Path,
+    issue: str,
+    incident: int,
+    until: int = 120,
+    more: str = "",
+    *,
+    since: int = 120,
+    end: int = 240,
+) -> Dataset:
+    """db-0 is silent `since` one minute `until` another, as all at the `end`; an `incident` is told of it."""
 
     def at(minute: int) -> str:
         return f"2026-01-01T{minute // 60:02}:{minute % 60:02}:00Z"
 
-    there = {"db-0": [*range(120), *range(until, 240)], "web-1": range(240)}
+    there = {"db-0": [*range(since), *range(until, end)], "web-1": range(end)}
     lines = [f"{at(m)},{pod},1\n" for pod, minutes in there.items() for m in minutes]
-    told = [f"{at(m)},{at(m + 5)},{pod},{issue}\n" for m, pod in ((incident, "db-0"), (200, "web-1"))]
+    told = [f"{at(m)},{at(m + 5)},{pod},{issue}\n" for m, pod in ((incident, "db-0"), (end - 40, "web-1"))]
     (folder / "m.csv").write_text("at,pod,cpu\n" + "".join(lines))
     (folder / "e.csv").write_text("start,end,target,issue\n" + "".join(told))
     return read([folder], mapping(folder, f"{SIGNALS}{EVENTS}{more}"))
@@ -562,6 +571,14 @@ def test_an_event_of_one_who_was_gone_for_longer_than_it_reaches_names_nobody(
     labelled = label(found, Target())
     assert [each.workload for each in labelled.events] == ["deployment/web-1"]
     assert np.flatnonzero(labelled.truths[0].y[0] >= 0).tolist() == list(range(90))
+
+
+@pytest.mark.parametrize(("since", "named"), [(66, True), (65, False)])
+def test_how_far_an_event_reaches_counts_from_it_and_not_from_where_the_data_ends(
+    tmp_path: Path, since: int, named: bool
+) -> None:
+    found = silent(tmp_path, "memory-leak", 124, 120, HALF_AN_HOUR, since=since, end=120)
+    assert found.notes == (() if named else ("1 event names nobody in the data then: db-0",))
 
 
 @pytest.mark.parametrize(("start", "end"), [("10:45", "10:50"), ("13:05", "13:10")])

@@ -93,6 +93,16 @@ def test_replicas_of_what_fails_are_unknown_and_other_workloads_healthy(world: W
     assert (y[2, :90] == 0).all()
 
 
+def test_around_a_failure_of_all_nobody_is_known_to_be_healthy(world: World) -> None:
+    data = world({"cpu_usage": np.ones((2, 120))})
+    every, first = (
+        label(data, FORECAST, extra=[told(60, 62, pod=pod)]).truths[0].y for pod in ("*", "app-0")
+    )
+    assert (every[1] == every[0]).all()
+    assert (every[0] == first[0]).all()
+    assert (first[1, :90] == 0).all()
+
+
 def test_before_a_failure_without_warning_nothing_is_known(world: World) -> None:
     labelled = label(quiet(world), FORECAST, extra=[told(60, 62, issue="pod-crash")])
     assert where(labelled, 1) == [61, 62, 63]
@@ -316,6 +326,84 @@ def test_targets_are_found_by_pod_workload_or_bare_name(world: World) -> None:
     for name in ("app-0-7d9f8-x0", "deployment/app-0", "app-0"):
         assert len(label(quiet(world), DETECT, extra=[told(10, 12, pod=name)]).events) == 1
     assert label(quiet(world), DETECT, extra=[told(10, 12, pod="app")]).events == ()
+
+
+def in_turn(world: World, *spans: tuple[int, int]) -> Dataset:
+    """Pods of one workload in four hours, each there from its first minute until before its last."""
+    cpu = np.full((len(spans), 240), np.nan)
+    for row, (first, last) in enumerate(spans):
+        cpu[row, first:last] = 1
+    return world({"cpu_usage": cpu}, workloads=["deployment/web"] * len(spans))
+
+
+@pytest.mark.parametrize("target", ["deployment/web", "web", "*"])
+@pytest.mark.parametrize(
+    ("aim", "failing"),
+    [
+        (DETECT, [[], [], [], list(range(201, 212))]),
+        (FORECAST, [[], [], list(range(171, 185)), list(range(180, 212))]),
+    ],
+)
+def test_of_a_workload_that_fails_only_the_pods_that_are_there_count(
+    world: World, target: str, aim: Target, failing: list[list[int]]
+) -> None:
+    data = in_turn(world, (0, 60), (60, 120), (120, 180), (180, 240))
+    (truth,) = label(data, aim, extra=[told(200, 210, pod=target)]).truths
+    assert [np.flatnonzero(row == 1).tolist() for row in truth.y] == failing
+    assert [np.flatnonzero(row == 0).tolist() for row in truth.event] == failing
+    assert (truth.y[0, 65:] == -1).all()
+
+
+def test_a_pod_fails_with_its_workload_from_its_first_sample_and_if_it_died_of_it_to_the_end(
+    world: World,
+) -> None:
+    data = in_turn(world, (0, 96), (0, 97), (0, 105), (110, 240), (125, 240))
+    (truth,) = label(data, DETECT, extra=[told(100, 120, pod="web")]).truths
+    whole = list(range(101, 122))
+    assert [np.flatnonzero(row == 1).tolist() for row in truth.y] == [
+        [], whole, whole, list(range(110, 122)), [],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("issue", "silent", "begins", "mine", "twin"),
+    [
+        ("memory-leak", 120, 119.5, 60, 60),
+        ("memory-leak", 120, 123, 64, 64),
+        ("memory-leak", 120, 143, 84, 84),
+        ("memory-leak", 120, 160, 90, 90),
+        ("memory-leak", 100, 124, 65, 65),
+        ("memory-leak", 65, 124, 35, 90),
+        ("pod-crash", 120, 123, 90, 90),
+        ("pod-crash", 100, 124, 70, 90),
+    ],
+)
+def test_what_led_up_to_an_event_that_is_told_when_the_data_had_ended_is_no_health(
+    world: World, issue: str, silent: int, begins: float, mine: int, twin: int
+) -> None:
+    """So many minutes are healthy of the pod and of its replica, and of another the 90 that are known."""
+    cpu = np.ones((3, 120))
+    cpu[0, silent:] = np.nan
+    data = world({"cpu_usage": cpu}, workloads=["deployment/db", "deployment/db", "deployment/web"])
+    record = told(begins, begins + 5, issue=issue, pod=data.blocks[0].rows[0].pod)
+    labelled = label(data, FORECAST, extra=[record])
+    assert (labelled.events, labelled.positives) == ((), 0)
+    assert [np.flatnonzero(row == 0).tolist() for row in labelled.truths[0].y] == [
+        list(range(count)) for count in (mine, twin, 90)
+    ]
+
+
+def test_what_is_told_of_long_after_the_data_or_before_it_censors_nothing(world: World) -> None:
+    others = [told(at, at + 5) for at in (-3000, -20, -7, 181, 3000)]
+    for target in (DETECT, FORECAST):
+        with_them, without = (label(quiet(world), target, extra=extra) for extra in (others, []))
+        assert (with_them.truths[0].y == without.truths[0].y).all()
+
+
+def test_after_a_ramp_that_no_sample_falls_into_nobody_knows_how_it_settles(world: World) -> None:
+    ramps = Target("forecast", timedelta(0))
+    labelled = label(quiet(world), ramps, extra=[told(60.2, 60.8, "ramp")])
+    assert (labelled.events, where(labelled, -1)) == ((), list(range(61, 71)))
 
 
 def test_a_run_labels_its_targets_and_who_felt_it_from_injection_to_its_end() -> None:

@@ -6,8 +6,8 @@ that announces itself. A ramp, whose beginning was told, is labelled from there 
 
 What cannot be known is censored, never silently negative: the time before failures without warning, a horizon
 more before the others (they may be under way), replicas of what fails, the time after a mitigation, chaos
-windows that are not labels, what follows from chaos or from another pod's failure, and whatever is healthy
-less than a horizon before the data or the pod ends.
+windows that are not labels, what follows from chaos or from another pod's failure, what led up to a failure
+that is told when its pod or the data had ended, and whatever is healthy less than a horizon before that end.
 """
 
 from __future__ import annotations
@@ -169,23 +169,60 @@ def label(
     truths = []
     for index, block in enumerate(dataset.blocks):
         near = SETTLING.total_seconds() / block.step
-        named = list(_events(index, block, failures))
-        told = [event for event in named if _there(block, event, target.lead_of(event))]
-        late = [e for e in named if e not in told and _there(block, e, target.reach_of(e))]
-        shown = [event for event in _events(index, block, seen) if not any(_same(event, e) for e in told)]
+        told, late = _told(index, block, failures, target)
         windows = list(_windows(block, given))
-        caused = [event for event in shown if _explained(event, windows, near)]
-        causes, consequences = _ordered([*told, *(e for e in shown if e not in caused)], near)
+        shown, caused = _shown(index, block, seen, told, windows, near)
+        causes, consequences = _ordered([*told, *shown], near)
         own = _joined(causes, near)
         truths.append(_truth(block, own, len(events), censored, target, [*consequences, *caused, *late]))
         events += own
     return Labelled(dataset, target, tuple(truths), tuple(events))
 
 
-def _events(index: int, block: Block, failures: Iterable[LabelRecord]) -> Iterator[Event]:
-    for record in failures:
-        event = _event(index, block, record)
-        if event and event.first <= event.last:
+def _told(
+    index: int, block: Block, failures: Iterable[LabelRecord], target: Target
+) -> tuple[list[Event], list[Event]]:
+    """Failures of who was there or is foretold; and those told too late for that, which only censor.
+
+    Late is what is told of who fell silent before, and what began when the data had ended.
+    """
+    told: list[Event] = []
+    late: list[Event] = []
+    for event in _events(index, block, failures):
+        if event.first <= event.last and _there(block, event, target.lead_of(event)):
+            told.append(event)
+        elif _there(block, event, target.reach_of(event)):
+            late.append(event)
+    return told, late
+
+
+def _shown(
+    index: int,
+    block: Block,
+    seen: Iterable[LabelRecord],
+    told: Iterable[Event],
+    windows: Sequence[_Window],
+    near: float,
+) -> tuple[list[Event], list[Event]]:
+    """What the history itself shows and nobody told: failures of their own, and those that chaos may explain.
+
+    What shares a row and a moment with what is told needs no second witness.
+    """
+    known = np.zeros((len(block.rows), block.length), dtype=np.bool_)
+    for event in told:
+        known[list(event.rows), event.first : event.last + 1] = True
+    own: list[Event] = []
+    caused: list[Event] = []
+    for event in _events(index, block, seen):
+        if event.first <= event.last and not known[list(event.rows), event.first : event.last + 1].any():
+            (caused if _explained(event, windows, near) else own).append(event)
+    return own, caused
+
+
+def _events(index: int, block: Block, records: Iterable[LabelRecord]) -> Iterator[Event]:
+    """What they tell of rows of this block, of which it may lie outside: first after last."""
+    for record in records:
+        if event := _event(index, block, record):
             yield event
 
 
@@ -245,15 +282,11 @@ def _ordered(events: Sequence[Event], near: float) -> tuple[list[Event], list[Ev
 def _joined(events: Iterable[Event], near: float) -> list[Event]:
     """Events of one workload, class and time as one; in order of time."""
     joined: list[Event] = []
+    recent: dict[tuple[str, str, str], list[int]] = {}
     for event in sorted(events, key=lambda event: (event.first, event.rows)):
-        same = [
-            at
-            for at, other in enumerate(joined)
-            if (other.namespace, other.workload, other.issue)
-            == (event.namespace, event.workload, event.issue)
-            and event.first <= other.last + near
-            and not set(event.rows) & set(other.rows)
-        ]
+        kind = event.namespace, event.workload, event.issue
+        going = [at for at in recent.get(kind, ()) if event.first <= joined[at].last + near]
+        same = [at for at in going if not set(event.rows) & set(joined[at].rows)]
         if same:
             other = joined[same[-1]]
             joined[same[-1]] = replace(
@@ -263,14 +296,10 @@ def _joined(events: Iterable[Event], near: float) -> list[Event]:
                 end=max(other.end, event.end),
             )
         else:
+            going.append(len(joined))
             joined.append(event)
+        recent[kind] = going
     return joined
-
-
-def _same(one: Event, other: Event) -> bool:
-    """Whether two events share a row at the same time: what is told needs no second witness."""
-    apart = one.last < other.first or other.last < one.first
-    return not apart and bool(set(one.rows) & set(other.rows))
 
 
 def rows_of(block: Block, record: LabelRecord) -> tuple[int, ...]:
@@ -286,19 +315,27 @@ def rows_of(block: Block, record: LabelRecord) -> tuple[int, ...]:
 
 
 def means_anybody(block: Block, record: LabelRecord, target: Target) -> bool:
-    """Whether a row that it means is there then, or was in the time before it that it labels or censors."""
-    event = _event(0, block, record)
-    return event is not None and _there(block, event, target.reach_of(event))
-
-
-def _there(block: Block, event: Event, before: timedelta) -> bool:
-    """Whether one of its rows has a sample while it lasts or so long before it, or was not yet gone then.
+    """Whether a row that it means is there then, or was in the time before it that it labels or censors.
 
     Of a time just outside the block, who is there at that edge is there then.
     """
-    lately = math.ceil(max(before, STALE).total_seconds() / block.step)
-    then = slice(max(0, min(event.first, block.length) - lately), max(0, event.last) + 1)
+    event = _event(0, block, record)
+    if event is None:
+        return False
+    edge = replace(event, first=min(event.first, block.length), last=max(event.last, 0))
+    return _there(block, event, target.reach_of(event)) or _there(block, edge, STALE)
+
+
+def _there(block: Block, event: Event, before: timedelta) -> bool:
+    """Whether one of its rows has a sample while it lasts or so long before it, or was not yet gone then."""
+    lately = _steps(max(before, STALE), block)
+    then = slice(max(0, event.first - lately), max(0, event.last + 1))
     return bool(present(block.values[list(event.rows), :, then]).any())
+
+
+def _steps(time: timedelta, block: Block) -> int:
+    """How many steps of the block reach over so long a time: the least that do."""
+    return math.ceil(time.total_seconds() / block.step)
 
 
 def names_of(row: Row) -> tuple[str, ...]:
@@ -333,7 +370,7 @@ def _truth(
     y, number = np.zeros(shape, dtype=np.int8), np.full(shape, -1, dtype=np.int32)
     lead = round(target.lead.total_seconds() / block.step)
     settling = round(SETTLING.total_seconds() / block.step) if target.mode == "forecast" else 0
-    scored = _scored(block.values, block.step)
+    scored, heard = _scored(block.values, block.step), _heard(block.values)
     for event in (*events, *consequences):
         before = 2 * lead if target.lead_of(event) else lead
         rows = _siblings(block, event) if lead else list(event.rows)
@@ -350,16 +387,17 @@ def _truth(
         rows = list(event.rows)
         ahead = round(target.lead_of(event).total_seconds() / block.step)
         span = slice(max(0, event.first - ahead), event.last + 1)
-        # Of one who was gone before it began what led up to it counts, and no sample that is not there.
-        hit = scored[rows, span] | _there(block, event, STALE)
+        # Who died of it fails to its end; who was gone before, or is not made yet, where it is scored.
+        hurt = heard[rows, span] >= event.first - _steps(STALE, block)
+        hit = scored[rows, span] | (hurt & (np.arange(span.start, span.stop) >= event.first))
         y[rows, span] = np.where(hit, 1, y[rows, span])
         number[rows, span] = np.where(hit, offset + index, number[rows, span])
-    y[(y == 0) & _open_ended(block.values, lead)] = -1
+    y[(y == 0) & _goingended(block.values, lead)] = -1
     y[(y == 0) & ~scored] = -1
     return Truth(y, number)
 
 
-def _open_ended(values: Values, lead: int) -> NDArray[np.bool_]:
+def _goingended(values: Values, lead: int) -> NDArray[np.bool_]:
     """Where less than a horizon is known of what came next: the end of the data, or of the pod."""
     there = present(values)
     later = np.zeros_like(there)
@@ -369,8 +407,9 @@ def _open_ended(values: Values, lead: int) -> NDArray[np.bool_]:
 
 
 def _siblings(block: Block, event: Event) -> list[int]:
-    """All rows of the event's workload: a replica that was replaced in time might have failed as well."""
-    return [row for row, who in enumerate(block.rows) if who[:2] == (event.namespace, event.workload)]
+    """All rows of the event's workloads: a replica that was replaced in time might have failed as well."""
+    named = {block.rows[row][:2] for row in event.rows}
+    return [row for row, who in enumerate(block.rows) if who[:2] in named]
 
 
 def _scored(values: Values, step: int) -> NDArray[np.bool_]:
@@ -380,3 +419,11 @@ def _scored(values: Values, step: int) -> NDArray[np.bool_]:
     for back in range(1, round(STALE.total_seconds() / step) + 1):
         found[:, back:] |= there[:, :-back]
     return found
+
+
+def _heard(values: Values) -> NDArray[np.int32]:
+    """For each row and moment the index of the newest sample until then; far below 0 before the first."""
+    never = np.iinfo(np.int32).min
+    moments = np.arange(values.shape[2], dtype=np.int32)
+    heard: NDArray[np.int32] = np.maximum.accumulate(np.where(present(values), moments, never), axis=1)
+    return heard
