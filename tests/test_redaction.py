@@ -134,6 +134,42 @@ def test_the_lines_of_a_file_in_a_secret_are_words_like_any_other() -> None:
     assert redacted([secret, "metadata: replicas: 3"])[1] == "metadata: replicas: 3"
 
 
+AUTH = base64.b64encode(b"ada:hunter2pass").decode()
+DOCKER = json.dumps({"auths": {"registry.example": {"username": "x", "auth": AUTH}}})
+BYTES = base64.b64encode(b"\xff\x00hunter2pass\x9c short\x01" + bytes(range(128, 190))).decode()
+PARTS = {
+    "a line": ({"API_TOKEN": "hunter2one\n  hunter2two\n"}, "hunter2two"),
+    "a line of an ENV": ({"name": "DB_PASSWORD", "value": "hunter2one\r\nhunter2two"}, "hunter2one"),
+    "a line of a key": ({"name": "SSH_KEY", "value": KEY}, KEY.splitlines()[1]),
+    "a registry's login": ({"kind": "Secret", "stringData": {".dockerconfigjson": DOCKER}}, AUTH),
+    "a registry's user": ({"kind": "Secret", "stringData": {".dockerconfigjson": DOCKER}}, "ada:hunter2pass"),
+    "a registry's password": (
+        {"kind": "Secret", "data": {".dockerconfigjson": base64.b64encode(DOCKER.encode()).decode()}},
+        "hunter2pass",
+    ),
+    "a key in JSON": (
+        {"kind": "Secret", "stringData": {"a.json": json.dumps([{"b": KEY}])}},
+        KEY.splitlines()[1],
+    ),
+    "text in bytes": ({"kind": "Secret", "data": {"store": BYTES}}, "hunter2pass"),
+    "bytes in lines": ({"kind": "Secret", "data": {"store": f"{BYTES[:60]}\n{BYTES[60:]}\n"}}, BYTES),
+}
+
+
+@pytest.mark.parametrize(("document", "said"), PARTS.values(), ids=PARTS)
+def test_a_part_of_a_secret_is_hidden_where_it_is_told_alone(document: dict[str, object], said: str) -> None:
+    assert redacted([document, f"({said})"])[1] == "((hidden))"
+
+
+def test_what_is_in_a_secret_but_no_part_of_its_values_is_told() -> None:
+    secret = {
+        "kind": "Secret",
+        "stringData": {"a.json": DOCKER, "b.json": "{broken", "c.json": "[" * 100_000},
+    }
+    said = "registry.example auths short -----BEGIN PRIVATE KEY-----"
+    assert redacted([secret, {"API_TOKEN": KEY}, said])[2] == said
+
+
 def test_what_a_name_of_a_thing_tells_is_hidden_in_its_own_place_alone() -> None:
     document = {"dbPassword": "payments", "target": "deployment/Payments-db", "said": "payments, hunter2!"}
     hidden = {**document, "dbPassword": "(hidden)", "said": "payments, (hidden)"}

@@ -112,12 +112,18 @@ class CannotStart(ChaoskitError):
 
 
 class Unavailable(CannotStart):
-    """`service` at `address` cannot be reached, or answered with something else than an answer."""
+    """`service` at `address` cannot be reached, or answered with something else than an answer.
 
-    def __init__(self, message: str, *, service: str, address: str = "", hint: str = "") -> None:
+    Unless it is `harmless`, what was asked for may be done all the same, by now or a moment later.
+    """
+
+    def __init__(
+        self, message: str, *, service: str, address: str = "", hint: str = "", harmless: bool = False
+    ) -> None:
         super().__init__(message, hint=hint)
         self.service = service
         self.address = address
+        self.harmless = harmless
 
 
 class NotTaken(CannotStart):

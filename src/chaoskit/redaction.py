@@ -170,7 +170,7 @@ def secrets_in(value: Any) -> Iterator[str]:
             if _is_held(value, key):
                 yield from _long(text for held in each.values() for text in _readings(str(held)))
             elif _hides(value, key):
-                yield from _long((str(each),))
+                yield from _long(_by_line(str(each)))
             elif not isinstance(each, _LEAF):
                 yield from secrets_in(each)
     elif isinstance(value, _LIST):
@@ -190,21 +190,69 @@ def _long(values: Iterable[str]) -> Iterator[str]:
     return (each for each in values if len(each) >= SHORTEST and each != HIDDEN)
 
 
+def _by_line(text: str) -> Iterator[str]:
+    """The text, and of several lines each: any may be told alone."""
+    yield text
+    if "\n" in text:
+        yield from (text.strip(), *_lines(text))
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Its lines, but for those that say where a key begins and ends."""
+    return (line for line in map(str.strip, text.splitlines()) if not line.startswith("-----"))
+
+
 def _readings(held: str) -> Iterator[str]:
-    """What a Secret holds, as text or in base64, whole and without what ends it; each line of a PEM."""
+    """What a Secret holds, as text or in base64, whole and without what ends it, and what is in that.
+
+    Each line of a PEM, and each text of JSON; the lines of other files may be any words.
+    """
     for text in (held, *_decoded(held)):
         yield from (text, text.strip())
-        if "-----BEGIN " in text:  # the lines of other files may be any words
-            yield from (line for line in map(str.strip, text.splitlines()) if not line.startswith("-----"))
+        if "-----BEGIN " in text:
+            yield from _lines(text)
+        if text.lstrip().startswith(("{", "[")):
+            yield from _in_json(text)
 
 
 def _decoded(held: str) -> Iterator[str]:
-    """Base64 in one line, however it was broken, and the text that it says; nothing where it is none."""
+    """Base64 in one line, however it was broken, and the text that it says, or what is text in its bytes.
+
+    Nothing where it is none.
+    """
     whole = "".join(held.split())
     try:
-        yield from (base64.b64decode(whole, validate=True).decode(), whole)
+        raw = base64.b64decode(whole, validate=True)
     except ValueError:  # binascii.Error is one
         return
+    yield whole
+    try:
+        yield raw.decode()
+    except UnicodeDecodeError:
+        yield from (each.decode() for each in _PRINTABLE.findall(raw))
+
+
+_PRINTABLE = re.compile(rb"[ -~]{%d,}" % SHORTEST)
+
+
+def _in_json(text: str) -> Iterator[str]:
+    """Each text in this JSON, and the password of a registry: of ``user:password`` in base64."""
+    try:
+        texts = tuple(_texts(json.loads(text)))
+    except (ValueError, RecursionError):
+        return
+    for each in texts:
+        yield from _readings(each)
+        yield from (said.partition(":")[2] for said in _decoded(each))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """The texts in this JSON, but for what its fields are called."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
 
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")

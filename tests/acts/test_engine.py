@@ -10,6 +10,7 @@ from tests.acts.fake import FakeCluster
 from chaoskit import kube
 from chaoskit.acts import engine
 from chaoskit.acts.accounts import entry_from, plain_entry
+from chaoskit.acts.leftovers import Leftover, leftovers
 from chaoskit.acts.replacing import EVICTION
 from chaoskit.acts.trail import Struck, Trail
 from chaoskit.clock import ManualClock
@@ -21,13 +22,18 @@ TRAIL = Trail(ENGINE, "run1", ("shop",), ours=True)
 THEIRS = Trail(ENGINE, "run1", ("shop",), ours=False)
 
 
-def chaos_engine(status: str, *, state: str = "active") -> Object:
+def chaos_engine(
+    status: str,
+    *,
+    state: str = "active",
+    finalizers: tuple[str, ...] = ("chaosengine.litmuschaos.io/finalizer",),
+) -> Object:
     meta = {
         "name": "web-chaos",
         "namespace": "shop",
         "uid": "uid-engine",
         "labels": {kube.RUN_LABEL: "run1"},
-        "finalizers": ["chaosengine.litmuschaos.io/finalizer"],
+        "finalizers": list(finalizers),
     }
     body: Object = {"apiVersion": "litmuschaos.io/v1alpha1", "kind": "ChaosEngine", "metadata": meta}
     return {**body, "spec": {"engineState": state}, "status": {"engineStatus": status}}
@@ -108,6 +114,56 @@ def test_an_ended_engine_is_not_told_to_stop() -> None:
     cluster = FakeCluster(chaos_engine("completed"), pod("runner", "Succeeded"))
     assert engine.end(cluster, ManualClock(), THEIRS) == ()
     assert cluster.wrote == []
+
+
+def held(*codes: int | None, policy: str = "Never", deleting: bool = False, phase: str = "Running") -> Object:
+    """A pod whose containers ended with these codes; None runs."""
+    ends: list[Object] = [
+        {"running": {}} if code is None else {"terminated": {"exitCode": code}} for code in codes
+    ]
+    marked = {"deletionTimestamp": "2026-01-01T00:00:00Z"} if deleting else {}
+    body = pod("runner", phase, **marked)
+    body["spec"] = {"restartPolicy": policy, "containers": [{"name": "c"}, {"name": "d"}]}
+    body["status"]["containerStatuses"] = [{"name": "c", "state": each} for each in ends]
+    return body
+
+
+@pytest.mark.parametrize(
+    "ended",
+    [
+        held(0, 0),
+        held(0, 1),
+        held(0, 0, policy="OnFailure"),
+        held(0, 1, policy="OnFailure", deleting=True),
+        held(0, 0, policy="Always", deleting=True),
+        held(0, 0, deleting=True, phase="Succeeded"),
+        held(phase="Failed"),
+    ],
+)
+def test_a_pod_in_which_nothing_runs_any_more_is_not_waited_for(ended: Object) -> None:
+    cluster, clock = FakeCluster(chaos_engine("completed"), ended), ManualClock()
+    assert engine.end(cluster, clock, THEIRS) == ()
+    assert (clock.monotonic(), cluster.wrote) == (0, [])
+
+
+@pytest.mark.parametrize(
+    "working",
+    [
+        held(0, None),
+        held(0),
+        held(0, 1, policy="OnFailure"),
+        held(0, 0, policy="Always"),
+        held(0, None, deleting=True),
+        held(phase="Succeeded", deleting=True),
+        held(phase="Pending"),
+        {
+            **held(0, 0),
+            "status": {**held(0, 0)["status"], "initContainerStatuses": [{"state": {"running": {}}}]},
+        },
+    ],
+)
+def test_a_pod_in_which_something_runs_or_will_again_is_left(working: Object) -> None:
+    assert leftovers(FakeCluster(working), THEIRS) == (Leftover("pod", "runner"),)
 
 
 def test_with_a_busy_operator_pods_are_deleted_by_hand() -> None:

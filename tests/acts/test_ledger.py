@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from functools import partial
 from math import inf
 from typing import Any
 
 import pytest
 from tests.acts.fake import CART, FakeCluster, deployment, node
 from tests.acts.test_engine import TRAIL, chaos_engine, pod
+from tests.acts.test_undo import storing
 
 from chaoskit import kube
 from chaoskit.acts.accounts import KEEP_UNTIL, LEDGER, Account, account_of, accounts, prune
@@ -14,7 +17,7 @@ from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import OUTAGE, Ledger
 from chaoskit.acts.trail import Trail
 from chaoskit.clock import ManualClock
-from chaoskit.errors import Conflict, Forbidden, TakenOver, Unavailable
+from chaoskit.errors import ChaoskitError, Conflict, Forbidden, TakenOver, Unavailable
 from chaoskit.events import Event, Step
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object, ObjectRef
@@ -481,6 +484,47 @@ def test_an_undo_outlasts_a_server_that_does_not_answer_for_a_while() -> None:
     cluster.before_write = fail
     assert ledger.undo().state == "confirmed"
     assert cluster.get(CART)["spec"]["replicas"] == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "doubted"),
+    [
+        (Unavailable("etcdserver: request timed out", service="kubernetes"), True),
+        (Unavailable("does not accept connections", service="kubernetes", harmless=True), False),
+        (Forbidden("may not create"), False),
+    ],
+)
+def test_an_act_whose_answer_was_lost_is_in_doubt_and_the_cluster_says_so(
+    error: ChaoskitError, *, doubted: bool
+) -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    ledger = opened(cluster, clock)
+    entry, other = Entry("created", CART, after="run1"), Entry("field", CART, ("spec", "replicas"), 3, 5)
+    ledger.write(other, entry)
+    with pytest.raises(type(error)), ledger.doubting(entry):
+        raise error
+    assert ledger.account.entries == (other, replace(entry, doubted=doubted))
+    assert account_of(cluster.get(LEASE)).entries == ledger.account.entries
+
+
+def test_who_cannot_tell_the_cluster_of_a_doubt_looks_for_the_late_engine_all_the_same() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    ledger, told = opened(cluster, clock), list[Event]()
+    trail = replace(TRAIL, engine=replace(TRAIL.engine, uid=""))
+    ledger.write(trail.entry())
+
+    def fail(verb: str, ref: ObjectRef) -> None:
+        raise Unavailable("etcd has no leader", service="kubernetes")
+
+    cluster.before_write = fail
+    with pytest.raises(Unavailable), ledger.doubting(trail.entry()):
+        cluster.create(chaos_engine(""))
+    cluster.before_write = lambda _verb, _ref: None
+    clock.call_at(1.5, partial(storing, cluster, chaos_engine("", finalizers=())))
+    assert ledger.undo(told.append).state == "confirmed"
+    assert cluster.list(kube.CHAOS_ENGINE).items == ()
+    assert "the server may do yet" in next(each.detail for each in told if isinstance(each, Step))
+    assert 1.5 <= clock.monotonic() < 3
 
 
 def test_a_server_that_stays_away_is_told_in_what_is_left() -> None:

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
+import pytest
 from tests.acts.fake import CART, FakeCluster, deployment, node
 
 from chaoskit import kube
 from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.replacing import Hands
-from chaoskit.acts.undo import undo
+from chaoskit.acts.undo import LATE, undo
 from chaoskit.clock import ManualClock
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.errors import Unavailable
+from chaoskit.ports.cluster import Object, ObjectRef
 
 REPLICAS = Entry("field", CART, ("spec", "replicas"), 3, 5)
 
@@ -73,6 +78,57 @@ def test_what_was_made_is_removed_and_a_missing_object_is_no_error() -> None:
     assert undo(Hands(cluster, ManualClock()), MADE) == Undone("restored", "deployment/cart removed")
     assert undo(Hands(cluster, ManualClock()), MADE) == Undone("gone", "deployment/cart is not there")
     assert cluster.list(kube.DEPLOYMENT).items == ()
+
+
+@pytest.mark.parametrize("doubted", [False, True])
+def test_only_what_is_in_doubt_is_waited_for_as_long_as_a_server_may_take(*, doubted: bool) -> None:
+    clock = ManualClock()
+    found = undo(Hands(FakeCluster(), clock), replace(MADE, doubted=doubted))
+    assert found == Undone("gone", "deployment/cart is not there")
+    assert clock.monotonic() == (LATE if doubted else 0)
+
+
+def storing(cluster: FakeCluster, body: Object) -> None:
+    cluster.create(body)
+
+
+@pytest.mark.parametrize("after", [0.0, 1.5, LATE - 1])
+def test_what_was_in_doubt_is_undone_when_it_comes(after: float) -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    clock.call_at(after, partial(storing, cluster, kube.managed(deployment(), "run1")))
+    found = undo(Hands(cluster, clock), replace(MADE, doubted=True))
+    assert found == Undone("restored", "deployment/cart removed")
+    assert clock.monotonic() <= after + 1
+
+
+def test_a_value_that_is_set_late_is_put_back() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=3)), ManualClock()
+
+    def scale() -> None:
+        cluster.patch(CART, {"spec": {"replicas": 5}})
+
+    clock.call_at(1.5, scale)
+    assert undo(Hands(cluster, clock), replace(REPLICAS, doubted=True)).fate == "restored"
+    assert cluster.get(CART)["spec"]["replicas"] == 3
+
+
+def test_all_that_is_in_doubt_is_waited_for_together_and_anew_after_an_outage() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    hands = Hands(cluster, clock)
+    away = iter([False] * 20 + [True])
+    get = cluster.get
+
+    def asked(ref: ObjectRef) -> Object:
+        if next(away, False):
+            raise Unavailable("no answer", service="kubernetes")
+        return get(ref)
+
+    cluster.get = asked  # type: ignore[method-assign]
+    for name in ("cart", "web"):
+        target = replace(CART, name=name)
+        entry = Entry("created", target, after="run1", doubted=True)
+        assert undo(hands, entry, until=LATE).fate == "gone"
+    assert clock.monotonic() == pytest.approx(LATE + 12, abs=1)
 
 
 def test_what_somebody_else_made_under_the_name_is_left() -> None:

@@ -79,6 +79,14 @@ def test_a_wrong_address_is_invalid_input() -> None:
         MongoStore("mongodb://")
 
 
+@pytest.mark.parametrize("option", ["tlsCertificateKeyFile", "tlsCAFile"])
+def test_an_address_that_names_a_file_which_is_not_there_is_invalid_input(option: str) -> None:
+    address = f"mongodb://u:geheim@127.0.0.1:9/x?tls=true&{option}=/nothing.pem"
+    with pytest.raises(InvalidInput, match=rf"(?i){option} file is not readable \(No such file") as caught:
+        MongoStore(address, timeout=0.2)
+    assert "geheim" not in str(caught.value)
+
+
 def test_who_may_only_read_can_read(mongo_server: MongoServer) -> None:
     writer = MongoStore(mongo_server.uri)
     writer.put({"kind": "run", "id": "r2", "at": "2026-01-01T00:00:00+00:00"})

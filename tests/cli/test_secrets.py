@@ -188,6 +188,42 @@ def test_a_mistake_tells_what_targets_and_what_is_beside_them_are_called(
     assert "payments" not in given.out + given.err
 
 
+HEAD = "apiVersion: v1\nkind: Secret\nmetadata: {name: creds, namespace: shop}\n"
+NO_SECRETS: dict[str, str] = {
+    "a sign": f"stringData:\n  login: @{CANARY}\n",
+    "a colon": f"stringData:\n  login: a: {CANARY}\n",
+    "a tab": f"stringData:\n\tlogin: {CANARY}\n",
+    "an indent": f"stringData:\n  login: a\n   more: {CANARY}\n",
+    "a quote": f'stringData:\n  login: "{CANARY}\n  a: b\n',
+    "an escape": f'stringData:\n  login: "\\q{CANARY}"\n',
+    "a bracket": f"stringData: {{login: {CANARY}, a: [}}\n",
+    "twice": f"stringData:\n  login: {CANARY}\n  login: {CANARY}2\n",
+    "a mapping": f"stringData:\n  login:\n    a: {CANARY}\n",
+    "a list": f"stringData:\n- {CANARY}\n",
+    "a text": f"stringData: {CANARY}\n",
+    "a number": "stringData: {login: 730915}\n",
+}
+
+
+@pytest.mark.parametrize("text", NO_SECRETS.values(), ids=NO_SECRETS)
+def test_a_secret_that_cannot_be_used_is_quoted_nowhere(
+    stranger: CommandLine, write: Write, text: str
+) -> None:
+    file = write("x.yaml", f"{HEAD}{text}---\n{experiment('x')}")
+    ended = [stranger(word, file, "-o", form) for word in ("validate", "plan") for form in ("table", "json")]
+    ended.append(stranger("run", file, "--dry-run", "client", "--github", *REPORTS))
+    assert {each.code for each in ended} == {2}
+    assert all("x.yaml" in each.out + each.err for each in ended)
+    assert list(_songs(stranger.home, *ended, inputs=(file,), more=("730915",))) == []
+
+
+def test_what_shape_a_secret_has_is_told(stranger: CommandLine, write: Write) -> None:
+    file = write("x.yaml", f"{HEAD}stringData:\n  login: [a]\n  pin: 730915\n---\n{experiment('x')}")
+    said = stranger("validate", file).out
+    assert "stringData.login is a list, expected text" in said
+    assert "stringData.pin is (hidden), expected text" in said
+
+
 HELD = {
     "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "creds", "namespace": "shop"},
     "stringData": {"username": "staging-eu", "db": "jenkins"},
@@ -617,12 +653,13 @@ def test_settings_of_the_environment(chaoskit: CommandLine, write: Write) -> Non
 def test_a_secret_that_lies_with_the_runbooks(
     stranger: CommandLine, write: Write, words: tuple[str, ...]
 ) -> None:
-    """It is none of them, and the mistake quotes its line."""
+    """It is none of them, and the mistake says where, and quotes none of its lines."""
     secret = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: x}}\nstringData: {{username: {CANARY}}}\n"
     file = write("x.yaml", secret)
     ended = stranger(*words, file)
     assert ended.code == 2
-    assert "4 | stringData: {username: (hidden)}" in ended.err
+    assert f"{file}:4:1  stringData is unknown" in ended.err
+    assert "4 | " not in ended.err
     assert list(_songs(stranger.home, ended, inputs=(file,))) == []
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.acts.fake import FakeCluster
 from tests.acts.test_engine import ENGINE, serving
 
@@ -17,6 +19,15 @@ def planned(fault: str) -> Plan:
     pods = (serving("cart-a"), serving("cart-b"))
     prepared = Prepared("litmus", {fault: Selection(pods, 1, (), 2, ("shop",))}, {}, (), 30.0, 60.0, {}, ())
     return Plan(Trial("t.yaml"), prepared, (), "hash", (), FakeCluster().identity())
+
+
+def test_a_run_is_not_late_before_what_litmus_waits_for_twice() -> None:
+    made = planned("pod-delete")
+    parts = {"components": {"statusCheckTimeouts": {"timeout": 600}}}
+    engine = {"kind": "ChaosEngine", "spec": {"experiments": [{"name": "pod-delete", "spec": parts}]}}
+    slow = replace(made, trial=replace(made.trial, engine=engine))
+    expected = made.prepared.expected_seconds
+    assert (made.timeout - expected, slow.timeout - expected) == (480, 1320)
 
 
 def test_a_trail_has_every_pod_that_litmus_may_choose_for_its_commands() -> None:

@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from chaoskit import kube
+from chaoskit.acts.leftovers import has_ended
+from chaoskit.acts.trail import UID_LABEL, status
 from chaoskit.experiments import litmus, terminal, verdict
 from chaoskit.experiments.terminal import Ending, Observed
 from chaoskit.outcome import Outcome
@@ -43,6 +46,17 @@ ENDS = {
     "delete-midway-operator-busy": Outcome.ERRORED,
 }
 """What each course ends with when nothing was checked before it and another hand stopped it."""
+
+
+NEVER_COMPLETED = {
+    "abort-midway",
+    "created-stopped",
+    "delete-midway",
+    "delete-midway-operator-busy",
+    "experiment-image-missing",
+    "missing-experiment",
+    "missing-serviceaccount",
+}
 
 
 def lines(name: str) -> Iterator[dict[str, Any]]:
@@ -126,6 +140,20 @@ def test_a_fault_is_over_with_its_time_long_before_its_verdict_settles(
         begun, abs=0.1
     )
     assert terminal.over(observed, strikes) == pytest.approx(over, abs=0.1)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in ENDS if name not in NEVER_COMPLETED))
+def test_when_litmus_completes_nothing_runs_in_its_pods_any_more(name: str) -> None:
+    pods: dict[str, Any] = {}
+    for line in lines(name):
+        body = line["object"]
+        if line["kind"] == "ChaosEngine" and status(body) == "completed":
+            break
+        if line["kind"] == "Pod" and UID_LABEL in kube.labels_of(body):
+            pods[body["metadata"]["name"]] = None if line["type"] == "DELETED" else body
+    left = [each for each in pods.values() if each is not None]
+    assert left
+    assert all(map(has_ended, left))
 
 
 def test_the_result_of_the_run_before_is_never_read() -> None:

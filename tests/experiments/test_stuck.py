@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.experiments.made import RUNS, UID, observed
+from tests.experiments.made import RUNS, UID, engine, observed
 
 from chaoskit.experiments import stuck
 from chaoskit.experiments.terminal import Ending, Observed, decide, seen
@@ -117,6 +117,14 @@ def test_a_container_that_cannot_be_made_is_told_in_the_kubelets_words() -> None
     assert told.hint == ""
 
 
+def test_a_program_that_never_began_is_told_in_the_runtimes_words() -> None:
+    ended = {"exitCode": 128, "reason": "StartError", "message": 'exec: "litmus": not found'}
+    told = decide(known((0.0, runner({"terminated": ended}, 1))), 60)
+    assert told is not None
+    assert told.reason.endswith('does not start: StartError of container c: exec: "litmus": not found')
+    assert told.hint == ""
+
+
 def test_an_image_of_an_init_container_is_told_by_its_name_after_half_a_minute() -> None:
     body = runner(waiting("ImagePullBackOff"), 0, phase="Pending", init=True)
     told = decide(known((0.0, body)), stuck.PULL_FAILS)
@@ -129,6 +137,49 @@ def test_an_init_container_that_crashes_is_told_before_the_pod_was_pending_for_l
     told = decide(known((0.0, body)), stuck.CRASHES)
     assert told is not None
     assert "container c crashes" in told.reason
+
+
+def pulling(**spec: Any) -> Observed:
+    """A runner whose image is being pulled, of an engine whose experiment has this spec."""
+    body = engine()
+    body["spec"]["experiments"] = [{"name": "pod-delete", "spec": spec}]
+    state = runner(waiting("ContainerCreating"), 0, phase="Pending")
+    return seen(observed(("ChaosEngine", body)), "Pod", "MODIFIED", state, 0.0)
+
+
+def checks(**timeouts: Any) -> dict[str, Any]:
+    return {"components": {"statusCheckTimeouts": timeouts}}
+
+
+@pytest.mark.parametrize(
+    ("spec", "at"),
+    [
+        ({}, 180),
+        (checks(), 180),
+        (checks(delay=2), 180),
+        (checks(timeout=60), 180),
+        (checks(timeout=600), 600),
+        (checks(timeout="600"), 180),
+    ],
+)
+def test_a_pull_is_waited_for_as_long_as_litmus_waits_for_it(spec: dict[str, Any], at: float) -> None:
+    body = pulling(**spec)
+    assert decide(body, at - 1) is None
+    told = decide(body, at)
+    assert told is not None
+    assert told.reason == (
+        "pod web-chaos-runner is pending: "
+        "its image is still being pulled, or a volume or an init container of it is not ready"
+    )
+
+
+def test_a_pod_whose_node_does_not_begin_with_it_is_told_after_two_minutes() -> None:
+    body = pulling(**checks(timeout=600))
+    unseen = runner(waiting(""), 0, phase="Pending")
+    assert decide(seen(body, "Pod", "MODIFIED", unseen, 1.0), 119) is None
+    told = decide(seen(body, "Pod", "MODIFIED", unseen, 1.0), 120)
+    assert told is not None
+    assert "no reason is known" in told.reason
 
 
 # ------------------------------------------------------------------------------------------ recorded

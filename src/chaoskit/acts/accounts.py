@@ -228,6 +228,7 @@ def plain_entry(entry: Entry) -> dict[str, Any]:
         "before": entry.before,
         "after": entry.after,
         "secret": entry.secret,
+        **({"doubted": True} if entry.doubted else {}),
     }
 
 
@@ -240,4 +241,5 @@ def entry_from(plain: Mapping[str, Any]) -> Entry:
         before=plain["before"],
         after=plain["after"],
         secret=bool(plain.get("secret")),
+        doubted=bool(plain.get("doubted")),
     )

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 
 from chaoskit import kube
-from chaoskit.acts.leftovers import Leftover, disturbed, leftovers, results_of, unsettled
+from chaoskit.acts.leftovers import Leftover, disturbed, has_ended, leftovers, results_of, unsettled
 from chaoskit.acts.replacing import Hands, replace
 from chaoskit.acts.trail import Trail, find, status, works
 from chaoskit.clock import Clock
@@ -126,7 +126,7 @@ def _grace(pod: Object) -> int:
 def _finished(is_job: bool, body: Object) -> bool:
     if is_job:
         return not (body.get("status") or {}).get("active")
-    return kube.phase(body) in {"Succeeded", "Failed"}
+    return has_ended(body)
 
 
 def _replace_disturbed_pods(hands: Hands, trail: Trail) -> frozenset[str]:

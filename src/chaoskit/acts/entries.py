@@ -18,7 +18,8 @@ class Entry:
     digest `after`), ``resize`` (give a pod's containers the resources `before` again), ``ready`` (wait until
     a node is Ready, as it has been since `before`, without its service `after`), ``litmus-engine`` (stop it
     and wait until nothing of it is left; `before` carries what to look at). A `secret` entry's `before` and
-    `after` are kept in a Secret instead of the Lease.
+    `after` are kept in a Secret instead of the Lease. What a `doubted` entry is the undo of may be done yet:
+    its answer was lost.
     """
 
     kind: str
@@ -27,6 +28,7 @@ class Entry:
     before: Any = None
     after: Any = None
     secret: bool = False
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import dataclasses
 import json
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from chaoskit import kube
@@ -40,13 +40,14 @@ from chaoskit.acts.accounts import (
     prune,
 )
 from chaoskit.acts.entries import Entry, Undone
+from chaoskit.acts.fields import Path
 from chaoskit.acts.halt import Act
 from chaoskit.acts.lease import Gone, HeldLease
 from chaoskit.acts.replacing import Hands
 from chaoskit.acts.sealed import Sealed
 from chaoskit.acts.telling import Telling
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, TakenOver
+from chaoskit.errors import ChaoskitError, TakenOver, Unavailable
 from chaoskit.events import Listener, Mark, Step, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, ObjectRef
@@ -195,6 +196,28 @@ class Ledger:
         """`by` stands in the place of an entry: more is known by now (an engine's uid)."""
         self._keep(tuple(by if each == entry else each for each in self.account.entries))
 
+    @contextmanager
+    def doubting(self, *entries: Entry) -> Iterator[None]:
+        """Inside, what these entries are the undo of is done; where the answer is lost, they are in doubt.
+
+        They are so here in any case, and in the cluster as soon as it can be told.
+        """
+        try:
+            yield
+        except Unavailable as error:
+            if not error.harmless:
+                self._doubt({(each.kind, each.target, each.path) for each in entries})
+            raise
+
+    def _doubt(self, about: Collection[tuple[str, ObjectRef, Path]]) -> None:
+        entries = tuple(
+            dataclasses.replace(each, doubted=True) if (each.kind, each.target, each.path) in about else each
+            for each in self.account.entries
+        )
+        self.account = dataclasses.replace(self.account, entries=entries)
+        with suppress(ChaoskitError):
+            self._keep(entries)
+
     def renew(self, *, news: bool = False) -> None:
         """The Lease says that this process lives; the cluster is asked only when a third of it has passed.
 
@@ -240,6 +263,8 @@ class Ledger:
         hands = Hands(fresh(self._cluster), self._clock, self._keep_alive, note)
         for entry in reversed(self.account.entries):
             self._refuse_when_taken()
+            if entry.doubted:
+                tell("note", f"{entry.target}: {undo.IN_DOUBT}")
             found = self._undone(entry, hands, until)
             reason = found.words if found.fate == "left" else self._settled(entry)
             if reason:

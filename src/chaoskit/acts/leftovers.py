@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -61,11 +61,28 @@ def leftovers(cluster: Cluster, trail: Trail, replaced: frozenset[str] = frozens
 def _working(cluster: Cluster, trail: Trail) -> Iterator[Leftover]:
     namespace = trail.engine.namespace
     for pod in cluster.list(kube.POD, namespace, labels=trail.selector).items:
-        if kube.phase(pod) not in {"Succeeded", "Failed"} or kube.is_deleting(pod):
+        if not has_ended(pod):
             yield Leftover("pod", pod["metadata"]["name"])
     for job in cluster.list(kube.JOB, namespace, labels=trail.selector).items:
         if (job.get("status") or {}).get("active"):
             yield Leftover("job", job["metadata"]["name"])
+
+
+def has_ended(pod: Object) -> bool:
+    """Whether nothing runs in the pod, and nothing will again; its phase says so a second or two later."""
+    if kube.phase(pod) in {"Succeeded", "Failed"} and not kube.is_deleting(pod):
+        return True
+    statuses = (*kube.init_container_statuses(pod), *kube.container_statuses(pod))
+    ends = [(each.get("state") or {}).get("terminated") for each in statuses]
+    known = len(kube.container_statuses(pod)) == len(pod["spec"]["containers"]) > 0
+    return known and all(end is not None and not _restarts(pod, end) for end in ends)
+
+
+def _restarts(pod: Object, end: Mapping[str, Any]) -> bool:
+    """Whether the kubelet starts a container anew that ended so."""
+    policy = pod["spec"].get("restartPolicy") or "Always"
+    fails = policy == "OnFailure" and end.get("exitCode") != 0
+    return not kube.is_deleting(pod) and (policy == "Always" or fails)
 
 
 def _policies(cluster: Cluster, trail: Trail) -> Iterator[Leftover]:

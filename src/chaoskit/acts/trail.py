@@ -10,6 +10,9 @@ from chaoskit.acts.aims import spec_of
 from chaoskit.acts.entries import Entry
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
+ENGINE = "litmus-engine"
+"""Kind of the entry that owes an engine's end."""
+
 UID_LABEL = "chaosUID"
 """Label of everything that an engine made: the engine's uid."""
 
@@ -54,7 +57,7 @@ class Trail:
         """The trail as a ledger's entry."""
         struck = [list(dataclasses.astuple(each)) for each in self.struck]
         before = {"run": self.run, "namespaces": list(self.namespaces), "ours": self.ours, "struck": struck}
-        return Entry("litmus-engine", self.engine, before=before)
+        return Entry(ENGINE, self.engine, before=before)
 
     @property
     def selector(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -10,9 +11,14 @@ from chaoskit import kube, rollouts
 from chaoskit.acts import engine, fields, readiness, resize, rollout
 from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.replacing import Hands
-from chaoskit.acts.trail import Trail
+from chaoskit.acts.trail import ENGINE, Trail, find
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver, Unavailable
 from chaoskit.ports.cluster import Cluster, ObjectRef
+
+LATE = 60.0
+"""Seconds for which a server may still do what it was asked for, after its answer was lost: its own limit."""
+
+IN_DOUBT = f"the server may do yet what it did not answer to: looked at for {LATE:.0f} s, if need be"
 
 _TRIES = 4
 _PATIENCE = 60.0
@@ -22,8 +28,9 @@ _AGAIN = 2.0
 def undo(hands: Hands, entry: Entry, *, until: float = -inf) -> Undone:
     """What became of the entry: with another fate than ``left`` nothing is owed any more.
 
-    A server that does not answer is asked again `until` that moment of the clock's `monotonic`. Entries that
-    are undone with the same hands wait together, anew once the server answers again.
+    A server that does not answer is asked again `until` that moment of the clock's `monotonic`. What is in
+    doubt and is not done is waited for: it may be. Entries that are undone with the same hands wait together,
+    anew once the server answers again.
 
     Raises:
         TakenOver: the hands' `keep` found that another process holds the ledger.
@@ -33,6 +40,8 @@ def undo(hands: Hands, entry: Entry, *, until: float = -inf) -> Undone:
         return _left(entry, f"nobody here knows how to undo {entry.kind!r}")
     while True:
         try:
+            if entry.doubted:
+                hands.before(hands.together() + LATE, partial(stands, hands.cluster, entry))
             return way(hands, entry)
         except TakenOver:
             raise
@@ -49,7 +58,7 @@ def undo(hands: Hands, entry: Entry, *, until: float = -inf) -> Undone:
 
 def stands(cluster: Cluster, entry: Entry) -> bool:
     """Whether the target holds now what the entry is the undo of."""
-    if entry.kind == "created":
+    if entry.kind in {"created", ENGINE}:
         return _there(cluster, entry)
     body = kube.found(cluster, entry.target)
     if body is None:
@@ -87,6 +96,8 @@ def _created(hands: Hands, entry: Entry) -> Undone:
 
 
 def _there(cluster: Cluster, entry: Entry) -> bool:
+    if entry.kind == ENGINE:
+        return find(cluster, Trail.of(entry)) is not None
     try:
         return _made(cluster, entry) is not None
     except NotFound:
@@ -174,5 +185,5 @@ _WAYS: dict[str, Callable[[Hands, Entry], Undone]] = {
     rollout.KIND: _rollout,
     resize.KIND: _resize,
     readiness.KIND: _ready,
-    "litmus-engine": _engine,
+    ENGINE: _engine,
 }

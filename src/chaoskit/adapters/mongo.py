@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -70,7 +71,7 @@ class MongoStore:
     ) -> None:
         self.name = without_secrets(uri)
         self._ages = ages
-        with self._translated():
+        with self._translated(), _readable(self.name):
             self._client: pymongo.MongoClient[Document] = pymongo.MongoClient(
                 uri,
                 serverSelectionTimeoutMS=int(timeout * 1000),
@@ -303,6 +304,19 @@ def _tls(ca: str, certificate: str) -> dict[str, Any]:
         if not Path(path).is_file():
             raise InvalidInput(f"the certificate {path} of the store is not there")
     return {"tls": True, **given} if given else {}
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """The files that the address of the store `name` speaks of can be read inside."""
+    try:
+        yield
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else type(error).__name__
+        raise InvalidInput(
+            f"the address of the store {name} names a file that cannot be used: {error.strerror} ({why})",
+            hint="tlsCertificateKeyFile and tlsCAFile in the address, or store_certificate and store_ca",
+        ) from error
 
 
 def _mechanism(uri: str) -> dict[str, Any]:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from chaoskit.cli.secrecy import hidden
+from chaoskit.documents import unquotable
 from chaoskit.errors import ChaoskitError, Interrupted, InvalidInput, Problem, Refused
 from chaoskit.outcome import of_error
-from chaoskit.secretforms import HIDDEN, looks_secret
+from chaoskit.secretforms import HIDDEN
 from chaoskit.settings import RULE
 
 _INDENT = " " * 9
@@ -75,12 +76,12 @@ def _around(line: str, column: int) -> str:
 
 
 def _line(path: str, number: int) -> str:
-    """The line of the file; "" where it cannot be read, or where it or the one before speaks of a secret."""
+    """The line of the file; "" where it cannot be read, or where a secret may stand in it."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()[max(0, number - 2) : number]
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return ""
-    return "" if not number or not lines or any(map(looks_secret, lines)) else lines[-1]
+    return "" if not 0 < number <= len(lines) or unquotable(lines, number - 1) else lines[number - 1]
 
 
 def bug(error: BaseException) -> str:

@@ -6,6 +6,7 @@ from chaoskit.documents.building import Written, build, each, refuse
 from chaoskit.documents.durations import Duration, duration, seconds
 from chaoskit.documents.naming import names_in
 from chaoskit.documents.places import Document, Location, Place, Step, closest, nearest, shown, spelled
+from chaoskit.documents.quoting import unquotable
 from chaoskit.documents.reading import dump, parse, read, secrets_of_variables, survey, unnamed
 from chaoskit.documents.within import TEMPLATE, within
 
@@ -33,5 +34,6 @@ __all__ = [
     "spelled",
     "survey",
     "unnamed",
+    "unquotable",
     "within",
 ]

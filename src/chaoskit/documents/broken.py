@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from chaoskit.documents.places import Place, shown
-from chaoskit.secretforms import looks_secret
+from chaoskit.documents.quoting import content, unquotable
 
 
 class Mistake(NamedTuple):
@@ -45,15 +44,10 @@ class Broken:
         return "a value" if self.hidden(line) else shown(text)
 
     def hidden(self, line: int) -> bool:
-        """Whether the line, or the one before, speaks of a secret."""
-        return any(map(looks_secret, self.lines[max(0, line - 1) : line + 1]))
+        """Whether a secret may stand in the line."""
+        return unquotable(self.lines, line)
 
 
 def place(at: tuple[int, int]) -> Place:
     """The place, as a person counts."""
     return Place(at[0] + 1, at[1] + 1)
-
-
-def content(line: str) -> str:
-    """What stands in a line, without a comment."""
-    return re.sub(r"(^|\s)#.*", "", line).strip()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from chaoskit.documents.broken import Broken, Mistake, content, place
+from chaoskit.documents.broken import Broken, Mistake, place
 from chaoskit.documents.places import Place
+from chaoskit.documents.quoting import content
 
 _DASH = re.compile(r"\s*(?:- +)*(-)([^\s:-][^\s:]*:)(?:\s|$)")
 

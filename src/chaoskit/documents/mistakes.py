@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import yaml
 
-from chaoskit.documents.broken import Broken, Mistake, content, place
+from chaoskit.documents.broken import Broken, Mistake, place
 from chaoskit.documents.indents import block, dash, first, level
 from chaoskit.documents.places import Place
+from chaoskit.documents.quoting import content
 
 LONGEST = 60
 """Characters of a text that is told as it should be."""
@@ -29,7 +30,17 @@ def mistake(text: str, error: yaml.MarkedYAMLError, written: str) -> Mistake:
     broken = Broken(text, written.split("\n"), problem, context, at, start, mark.index)
     found = (read(broken) for read in _READINGS)
     told = next((each for each in found if each is not None), None)
-    return told or Mistake(place(at), problem, "valid YAML")
+    return told or Mistake(place(at), _discreet(broken), "valid YAML")
+
+
+_QUOTES = re.compile(r"'(?!<)[^']{2,}'")
+"""What the reader quotes of the text, but not what it calls its parts: ``'<scalar>'``."""
+
+
+def _discreet(broken: Broken) -> str:
+    """What the reader says, without what it quotes of a line that may hold a secret."""
+    hides = broken.hidden(broken.at[0]) or broken.hidden(broken.begun[0])
+    return _QUOTES.sub("a value", broken.problem) if hides else broken.problem
 
 
 def _blank(broken: Broken) -> Mistake | None:

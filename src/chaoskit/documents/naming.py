@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chaoskit.redaction import is_secret
+from chaoskit.redaction import is_secret, scrubbed
 
 _TARGETS = ("namespace", "targets", "appinfo", "selector", "selectors", "workload", "workloads", "node")
 _BESIDE = ("service", "configMap", "configMapRef.name", "configMapKeyRef.name", "secret", "secretName")
@@ -27,7 +27,7 @@ def names_in(value: Any, under: str = "") -> Iterator[str]:
     elif isinstance(value, list | tuple):
         for each in value:
             yield from names_in(each, under)
-    elif isinstance(value, str) and under in _NAMING:
+    elif isinstance(value, str) and under in _NAMING and scrubbed(value) == value:
         yield value
 
 

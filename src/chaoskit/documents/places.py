@@ -95,14 +95,20 @@ class Document:
         """A problem with the value at `location`, or with its key; a value that is secret is not told."""
         line, column = self.place(location, key=key)
         if not key and self._is_secret(location):
-            found = found if found in _TELLS_NOTHING else HIDDEN
+            told = _TELLS_NOTHING | _SHAPES if self.kind == "Secret" else _TELLS_NOTHING
+            found = found if found in told else HIDDEN
             expected = scrubbed(expected, _leaves(self.at(location)))
         found, expected, hint = (printable(without(text, self.secrets)) for text in (found, expected, hint))
         field_ = without(spelled(location), self.secrets)
         return Problem(self.path, field_, found, expected, line, column, hint, rule)
 
     def _is_secret(self, location: Location) -> bool:
-        """Whether its key calls it secret, or name or key beside it: ``{name: DB_PASSWORD, value: x}``."""
+        """Whether its key calls it secret, or name or key beside it: ``{name: DB_PASSWORD, value: x}``.
+
+        So is all that a Secret holds.
+        """
+        if self.kind == "Secret" and location[:1] in {("data",), ("stringData",)}:
+            return True
         words = ("name", "key") if location and location[-1] == "value" else ()
         beside = (self.at((*location[:-1], word)) for word in words)
         return any(
@@ -133,6 +139,8 @@ class Document:
 
 _TELLS_NOTHING = frozenset({"missing", "unknown", "empty"})
 """What may be said of a secret value: that it is not there."""
+_SHAPES = frozenset({"a mapping", "a list"})
+"""And of what a Secret holds, no line of which is ever quoted."""
 
 
 def _leaves(value: object) -> Iterator[str]:

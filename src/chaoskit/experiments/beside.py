@@ -20,9 +20,11 @@ def make(body: Object, cluster: Cluster, journal: Journal, ledger: Ledger) -> No
     ref = kube.ref_of(body)
     there = kube.found(cluster, ref)
     if there is None:
-        ledger.write(Entry("created", ref, after=journal.run))
+        owed = Entry("created", ref, after=journal.run)
+        ledger.write(owed)
         try:
-            cluster.create(kube.managed(body, journal.run))
+            with ledger.doubting(owed):
+                cluster.create(kube.managed(body, journal.run))
         except Conflict:
             there = cluster.get(ref)
         else:

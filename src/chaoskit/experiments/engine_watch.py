@@ -73,7 +73,8 @@ def make(
     ledger.write(trail.entry())
     old = _results_before(cluster, ref.namespace)
     wanted()
-    engine = cluster.create(body)
+    with ledger.doubting(trail.entry()):
+        engine = cluster.create(body)
     uid = engine["metadata"]["uid"]
     course.trail = dataclasses.replace(trail, engine=dataclasses.replace(ref, uid=uid))
     made = Observed(ref.name, uid, clock.monotonic(), trial.faults, old, engine=engine)

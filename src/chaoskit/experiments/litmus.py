@@ -15,6 +15,8 @@ from chaoskit.ports.cluster import Object, ObjectRef
 API = "litmuschaos.io/v1alpha1"
 IMAGE = "litmuschaos/go-runner:3.31.0"
 RBAC = "rbac.authorization.k8s.io/v1"
+CHECKS = 180.0
+"""Seconds that Litmus waits for what is to be ready, where an engine names none (``statusCheckTimeouts``)."""
 _YEAR = 365 * 86400.0
 
 Env = dict[str, str]
@@ -28,6 +30,13 @@ def env_of(entries: Iterable[Mapping[str, Any]] | None) -> Env:
 def experiments_of(engine: Object) -> tuple[Mapping[str, Any], ...]:
     """The entries of the engine's ``spec.experiments``."""
     return tuple(engine["spec"].get("experiments") or ())
+
+
+def check_seconds(engine: Object) -> float:
+    """Seconds that Litmus waits for a pod of the engine, or for its targets, to be ready; never below 180."""
+    parts = ((each.get("spec") or {}).get("components") or {} for each in experiments_of(engine))
+    own = ((each.get("statusCheckTimeouts") or {}).get("timeout") for each in parts)
+    return max((CHECKS, *(float(each) for each in own if isinstance(each, int))))
 
 
 def names_of(engine: Object) -> tuple[str, ...]:

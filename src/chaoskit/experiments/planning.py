@@ -30,8 +30,8 @@ from chaoskit.steadystate.conditions import Condition, WorkloadCondition, Worklo
 HASH_CHARACTERS = 8
 """So many of a plan's hash at least tell one plan from another."""
 
-ENGINE_WAIT = 2 * 180.0 + 120.0
-"""Seconds that Litmus may take beside the fault before it is late: two status checks, and slack."""
+ENGINE_WAIT = 120.0
+"""Seconds that Litmus may take beside the fault and two status checks before it is late."""
 
 LOOKS_A_SECOND = 10
 """So many workloads are looked at in a second to see whether they are whole, however many were hit."""
@@ -127,7 +127,8 @@ class Plan:
     def timeout(self) -> float:
         """Seconds after which the run is called late."""
         asked = self.trial.experiment.spec.timeout if self.trial.experiment is not None else None
-        slack = ENGINE_WAIT if self.way == "litmus" else DIRECT_WAIT
+        checks = litmus.check_seconds(self.trial.engine) if self.trial.engine is not None else litmus.CHECKS
+        slack = ENGINE_WAIT + 2 * checks if self.way == "litmus" else DIRECT_WAIT
         return asked or self.prepared.expected_seconds + slack
 
     @property

@@ -17,6 +17,9 @@ from chaoskit.ports.cluster import Object
 PULL_FAILS = 30.0
 CRASHES = 60.0
 PENDING = 120.0
+"""Seconds for a pod to get a node, and for the node to begin with it."""
+
+_BEGUN = frozenset({"ContainerCreating", "PodInitializing"})
 
 Troubles = Mapping[str, float]
 """Since when what is true of a pod: ``pulls``, ``pending``, ``crashes C`` and ``runs C N``.
@@ -56,6 +59,10 @@ def _runs_again(status: Mapping[str, Any]) -> str:
     return f"runs {status['name']} {count}" if count and running else ""
 
 
+_NEVER_BEGAN = frozenset({"StartError", "ContainerCannotRun"})
+"""Ends of a program that could not be started: it has no log, and the runtime says why."""
+
+
 def _crash(status: Mapping[str, Any], pod: Object) -> tuple[str, str] | None:
     """Why the container does not run and is to be started again, and a hint; None when it is not so."""
     state, count = status.get("state") or {}, int(status.get("restartCount") or 0)
@@ -66,12 +73,17 @@ def _crash(status: Mapping[str, Any], pod: Object) -> tuple[str, str] | None:
     if reason != "CrashLoopBackOff" and not (count and ended.get("exitCode") and kube.is_alive(pod)):
         return None
     last = ended or (status.get("lastState") or {}).get("terminated") or {}
+    if last.get("reason") in _NEVER_BEGAN:
+        return f"{last['reason']} of container {status['name']}: {last.get('message') or 'no message'}", ""
     how = f" (exit code {last.get('exitCode')}, {last.get('reason') or 'Error'})" if last else ""
     return f"container {status['name']} crashes again and again{how}", "see its log in the evidence"
 
 
-def told(pod: Object, known: Troubles, now: float) -> tuple[str, str] | None:
-    """Why waiting for the pod is useless and what to do about it; None while it may still come up."""
+def told(pod: Object, known: Troubles, now: float, *, pulls: float) -> tuple[str, str] | None:
+    """Why waiting for the pod is useless and what to do about it; None while it may still come up.
+
+    `pulls` is for how many seconds its node may be busy with it: the first pull of an image takes minutes.
+    """
     name = pod["metadata"]["name"]
     if _lasts(known, "pulls", now) >= PULL_FAILS:
         return f"image {_image(pod)} of pod {name} cannot be pulled", "mend its name or registry"
@@ -79,9 +91,14 @@ def told(pod: Object, known: Troubles, now: float) -> tuple[str, str] | None:
         crash = _crash(status, pod)
         if crash is not None and _lasts(known, f"crashes {status['name']}", now) >= CRASHES:
             return f"pod {name} does not start: {crash[0]}", crash[1]
-    if _lasts(known, "pending", now) >= PENDING:
+    if _lasts(known, "pending", now) >= (pulls if _is_begun(pod) else PENDING):
         return f"pod {name} is pending: {_why_pending(pod)}", ""
     return None
+
+
+def _is_begun(pod: Object) -> bool:
+    """Whether its node is about to start it."""
+    return any(reason in _BEGUN for _, reason, _ in kube.waiting(pod))
 
 
 def _lasts(known: Troubles, what: str, now: float) -> float:
@@ -100,6 +117,8 @@ def _image(pod: Object) -> str:
 
 
 def _why_pending(pod: Object) -> str:
+    if _is_begun(pod):
+        return "its image is still being pulled, or a volume or an init container of it is not ready"
     scheduled = kube.condition(pod, "PodScheduled") or {}
     found = next((f"{reason} {message}" for _, reason, message in kube.waiting(pod)), "")
     return str(scheduled.get("message") or found or "no reason is known")

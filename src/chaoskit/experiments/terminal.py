@@ -14,7 +14,7 @@ from typing import Any, Literal
 from chaoskit import kube
 from chaoskit.acts.leftovers import injected as still_injected
 from chaoskit.acts.trail import UID_LABEL, status
-from chaoskit.experiments import stuck
+from chaoskit.experiments import litmus, stuck
 from chaoskit.experiments.stuck import Troubles
 from chaoskit.ports.cluster import Object
 
@@ -284,7 +284,9 @@ def _early(observed: Observed, engine: Object, now: float) -> Ending | None:
         if entry.get("status") in _SKIPPED:
             reason = f"Litmus skipped {entry.get('name')}: {entry['status']}"
             return Ending("cannot-start", reason, "its ChaosExperiment, ConfigMaps and Secrets must be there")
-    return next((found for pod in observed.pods.values() if (found := _stuck(observed, pod, now))), None)
+    pulls = litmus.check_seconds(engine)
+    endings = (_stuck(observed, pod, now, pulls) for pod in observed.pods.values())
+    return next((ending for ending in endings if ending is not None), None)
 
 
 def experiment_statuses(engine: Object) -> tuple[Mapping[str, Any], ...]:
@@ -292,8 +294,8 @@ def experiment_statuses(engine: Object) -> tuple[Mapping[str, Any], ...]:
     return tuple((engine.get("status") or {}).get("experiments") or ())
 
 
-def _stuck(observed: Observed, pod: Object, now: float) -> Ending | None:
-    found = stuck.told(pod, observed.troubles.get(pod["metadata"]["name"], {}), now)
+def _stuck(observed: Observed, pod: Object, now: float, pulls: float) -> Ending | None:
+    found = stuck.told(pod, observed.troubles.get(pod["metadata"]["name"], {}), now, pulls=pulls)
     return None if found is None else Ending("cannot-start", *found)
 
 

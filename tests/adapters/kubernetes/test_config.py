@@ -92,6 +92,25 @@ def test_a_file_of_another_shape_cannot_be_used(tmp_path: Path, text: str) -> No
         log_in(tmp_path / "c", "one")
 
 
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        ("cluster", "certificate-authority-data"),
+        ("user", "client-certificate-data"),
+        ("user", "client-key-data"),
+    ],
+)
+def test_a_field_that_is_no_base64_is_named_without_its_value(tmp_path: Path, kind: str, field: str) -> None:
+    path = kubeconfig(tmp_path / "c", "one", "other", current="one")
+    document = json.loads(path.read_text())
+    document[f"{kind}s"][0][kind][field] = "geheim123"
+    path.write_text(json.dumps(document))
+    with pytest.raises(CannotStart, match=f"cannot be used: {field} is no base64") as raised:
+        log_in(path)
+    assert "geheim" not in str(raised.value)
+    assert log_in(path, "other").name == "other"
+
+
 def test_a_plugin_is_run_for_the_token(tmp_path: Path) -> None:
     credential = {
         "apiVersion": "client.authentication.k8s.io/v1",

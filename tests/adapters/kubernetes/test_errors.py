@@ -157,6 +157,31 @@ def test_only_a_request_that_cannot_have_arrived_counts_as_never_sent() -> None:
     assert not errors.was_never_sent(urllib3.exceptions.ReadTimeoutError(POOL, "u", "m"))
 
 
+@pytest.mark.parametrize(
+    ("code", "message", "harmless"),
+    [
+        (429, "Too many requests, please try again later.", True),
+        (500, 'Internal error occurred: failed calling webhook "policy.example.com"', True),
+        (500, "etcdserver: request timed out", False),
+        (502, "<html>Bad Gateway</html>", False),
+        (504, "Timeout: request did not complete within requested timeout", False),
+    ],
+)
+def test_a_failure_is_harmless_only_if_the_server_cannot_act_on_it_later(
+    code: int, message: str, *, harmless: bool
+) -> None:
+    error = translated(code, message)
+    assert isinstance(error, Unavailable)
+    assert error.harmless is harmless
+
+
+def test_what_never_reached_the_server_is_harmless_and_a_cut_connection_is_not() -> None:
+    refused = urllib3.exceptions.NewConnectionError(POOL, "boom")
+    cut = urllib3.exceptions.ProtocolError("Connection aborted.")
+    found = [errors.translate_transport("create pod/a", ADDRESS, each).harmless for each in (refused, cut)]
+    assert found == [True, False]
+
+
 def test_a_distrusted_certificate_points_at_the_kubeconfig() -> None:
     error = urllib3.exceptions.SSLError(ssl.SSLCertVerificationError("self-signed"))
     error.__cause__ = ssl.SSLCertVerificationError("self-signed")

@@ -165,6 +165,28 @@ def test_a_plugin_whose_logins_are_short_is_run_when_half_of_one_is_over(tmp_pat
     assert ran(-1) == 5
 
 
+def test_a_plugin_whose_logins_are_short_is_asked_for_each_half_also_after_the_first(tmp_path: Path) -> None:
+    count = tmp_path / "ran"
+    script = (
+        f"echo x >> {count}; "
+        "test $(wc -l < %s) = 1 && ends=2000-01-01T00:00:00Z || ends=$(date -u -d '+4 minutes' +%%FT%%TZ); "
+        'echo "{\\"apiVersion\\": \\"client.authentication.k8s.io/v1\\", \\"kind\\": \\"ExecCredential\\", '
+        '\\"status\\": {\\"token\\": \\"t\\", \\"expirationTimestamp\\": \\"$ends\\"}}"'
+    ) % count
+    login, clock = config.log_in(kubeconfig(tmp_path, **plugin(tmp_path, script))), ManualClock()
+    transport = Transport(login.configuration, clock)
+    for _ in range(5):
+        assert transport.authorization() == "Bearer t"
+        clock.turn(AUTHORIZATION)
+    assert count.read_text().count("x") == 2
+
+
+@pytest.mark.parametrize("user", [{"exec": "kubelogin"}, {"auth-provider": "gcp"}])
+def test_what_logs_in_and_has_another_shape_is_the_users_mistake(tmp_path: Path, user: Any) -> None:
+    with pytest.raises(CannotStart, match="gives no"):
+        config.log_in(kubeconfig(tmp_path, **user))
+
+
 def test_a_token_in_a_file_is_the_one_that_stands_there_now(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("first\n")
     login, clock = config.log_in(kubeconfig(tmp_path, tokenFile="token")), ManualClock()

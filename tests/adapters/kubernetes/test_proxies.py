@@ -20,7 +20,8 @@ from tests.wire import Answer, Asked, _pump, scripted
 
 from chaoskit import kube
 from chaoskit.adapters.kubernetes import KubernetesCluster, connect
-from chaoskit.adapters.kubernetes.proxies import Proxy
+from chaoskit.adapters.kubernetes.config import log_in
+from chaoskit.adapters.kubernetes.proxies import Proxy, proxy_of
 from chaoskit.clock import ManualClock
 from chaoskit.errors import CannotStart, Forbidden, Unavailable
 from chaoskit.ports.cluster import ObjectRef
@@ -176,3 +177,40 @@ def test_a_login_is_read_as_it_was_meant() -> None:
     assert (proxy.scheme, proxy.host, proxy.port, proxy.headers) == ("http", "proxy.example", 3128, {})
     proxy = Proxy.read("http://ada:p%40ss@[::1]")
     assert (proxy.host, proxy.port, proxy.password) == ("::1", 80, "p@ss")
+
+
+@pytest.mark.parametrize(
+    ("address", "own", "environment", "taken"),
+    [
+        ("https://10.1.2.3:6443", "socks5://bastion:1080", {"NO_PROXY": "10.0.0.0/8"}, "bastion"),
+        ("https://10.1.2.3:6443", "", {"HTTPS_PROXY": "http://corp:3128", "NO_PROXY": "10.0.0.0/8"}, ""),
+        ("https://kube.example", "", {"HTTPS_PROXY": "http://corp:3128"}, "corp"),
+        ("https://kube.example", "http://mine:1", {"HTTPS_PROXY": "http://corp:3128"}, "mine"),
+        ("https://127.0.0.1:6443", "", {"HTTPS_PROXY": "http://corp:3128"}, ""),
+        ("https://localhost:6443", "", {"HTTPS_PROXY": "http://corp:3128"}, ""),
+        ("https://[::1]:6443", "", {"HTTPS_PROXY": "http://corp:3128"}, ""),
+        ("https://127.0.0.1:6443", "http://mine:1", {}, "mine"),
+    ],
+)
+def test_the_way_is_the_one_that_kubectl_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str, own: str, environment: Any, taken: str
+) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    cluster = {"server": address, **({"proxy-url": own} if own else {})}
+    path = tmp_path / "kubeconfig"
+    path.write_text(
+        json.dumps(
+            {
+                "current-context": "one",
+                "clusters": [{"name": "one", "cluster": cluster}],
+                "users": [{"name": "one", "user": {"token": "t"}}],
+                "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one"}}],
+            }
+        )
+    )
+    found = proxy_of(log_in(path).configuration)
+    assert (found.host if found else "") == taken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,7 @@ def _from_files(files: tuple[Path, ...], context: str | None) -> Login:
         name, namespace = choose_context(documents, context, where)
         user = _user_of(files, documents, name)
         acting = impersonation(user, where)
+        _decodable({**_cluster_of(documents, name), **user}, where)
     except yaml.YAMLError as error:
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         at = f" at line {mark.line + 1}" if mark else ""  # not the line itself: it may hold the token
@@ -107,6 +109,27 @@ def choose_context(documents: Iterable[Mapping[str, Any]], wanted: str | None, w
         choices = ", ".join(sorted(known)) or "it has none at all"
         raise CannotStart(f"the kubeconfig {where} {said}", hint=f"choose one with --context: {choices}")
     return name, str(known[name].get("namespace") or "default")
+
+
+def _cluster_of(documents: Iterable[Mapping[str, Any]], context: str) -> dict[str, Any]:
+    """What is said of the context's cluster."""
+    documents = tuple(documents)
+    named = str(_entries(documents, "contexts", "context")[context].get("cluster"))
+    return dict(_entries(documents, "clusters", "cluster").get(named, {}))
+
+
+def _decodable(said: Mapping[str, Any], where: str) -> None:
+    """What is to be base64 of what is `said` is.
+
+    Raises:
+        CannotStart: with the field's name, and nothing of what stands in it.
+    """
+    for name in ("certificate-authority-data", "client-certificate-data", "client-key-data"):
+        try:
+            base64.standard_b64decode(said.get(name) or "")
+        except ValueError as error:  # binascii.Error is one
+            words = f"the kubeconfig {where} cannot be used: {name} is no base64"
+            raise CannotStart(words, hint="kubectl config view") from error
 
 
 def _user_of(

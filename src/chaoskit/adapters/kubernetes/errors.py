@@ -103,6 +103,7 @@ def translate_transport(attempted: str, address: str, error: Exception) -> Unava
         service=SERVICE,
         address=address,
         hint=_where_to_look(error),
+        harmless=was_never_sent(error) or is_about_trust(error),
     )
 
 
@@ -141,7 +142,17 @@ def _seconds(retry_after: str | None) -> float | None:
 def _unavailable(failure: Failure, said: str) -> Unavailable:
     kind = Expired if failure.code == 410 else Unavailable
     hint = "the API server sheds load: try again in a moment" if failure.code == 429 else ""
-    return kind(f"{said} (HTTP {failure.code})", service=SERVICE, address=failure.address, hint=hint)
+    return kind(
+        f"{said} (HTTP {failure.code})",
+        service=SERVICE,
+        address=failure.address,
+        hint=hint,
+        harmless=failure.code == 429 or _UNSTORED in failure.message,
+    )
+
+
+_UNSTORED = "failed calling webhook"
+"""What the server says of an object that it could not have admitted: it is stored only after that."""
 
 
 _IMPERSONATING = "users[].user.as of the kubeconfig: take it out, or have the right `impersonate` granted"

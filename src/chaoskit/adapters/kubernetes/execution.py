@@ -91,12 +91,23 @@ def _connect(transport: Transport, request: Request, timeout: float) -> websocke
     return client
 
 
-def _read(client: websocket.WebSocket, ends: float) -> Mapping[int, bytes]:
-    """What came in each channel until the server said that this was all."""
-    channels: defaultdict[int, bytes] = defaultdict(bytes)
+def _read(client: websocket.WebSocket, ends: float) -> Mapping[int, bytearray]:
+    """What came in each channel until the server said that this was all.
+
+    A status that has come stands, though the connection then ended in another way.
+    """
+    channels: defaultdict[int, bytearray] = defaultdict(bytearray)
     while True:
-        client.settimeout(max(ends - time.monotonic(), 0.001))
-        kind, frame = client.recv_data_frame(control_frame=True)
+        left = ends - time.monotonic()
+        if left <= 0:
+            raise websocket.WebSocketTimeoutException
+        client.settimeout(left)
+        try:
+            kind, frame = client.recv_data_frame(control_frame=True)
+        except (websocket.WebSocketConnectionClosedException, ConnectionError):
+            if channels[_STATUS]:
+                return channels
+            raise
         if kind == websocket.ABNF.OPCODE_CLOSE:
             return channels
         if kind in _DATA and frame.data:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictStr, ValidationError
 
 from chaoskit.errors import CannotStart
 
-_HINT = "look at users[].user in the kubeconfig: what begins with `as` says whom chaoskit acts as"
+_HINT = "look at users[].user in the kubeconfig: what begins with `as` says as whom it is asked"
 
 
 class Impersonation(BaseModel):

@@ -15,6 +15,7 @@ from kubernetes import config as official
 from kubernetes.client.configuration import Configuration
 from kubernetes.config import kube_config
 
+from chaoskit.adapters.kubernetes import proxies
 from chaoskit.errors import CannotStart, cause
 
 _AGAIN = "log in to the cluster again, as for kubectl: `kubectl auth can-i --list` shows whether it worked"
@@ -34,17 +35,22 @@ def load(where: str, context: str, user: Mapping[str, Any], configuration: Confi
         try:
             loader = _loader(where, context)
             loader.load_and_set(configuration)
+            proxies.choose(configuration, own=bool(getattr(loader, "proxy", None)))
         except Exception as error:  # it indexes what it finds, and calls whom the user names
             raise _told(where, user, error) from error
     if words:
-        raise _of_plugin(where, user.get("exec") or {}, words[0])
+        raise _of_plugin(where, _mapping(user.get("exec")), words[0])
     if user.get("auth-provider") and not (configuration.api_key or configuration.cert_file):
-        raise _of_provider(where, user["auth-provider"], "it is not known here")
+        raise _of_provider(where, _mapping(user["auth-provider"]), "it is not known here")
     renewed: Any = configuration  # whose types say that there is no hook
     if user.get("tokenFile") and not user.get("auth-provider"):
         renewed.refresh_api_key_hook = partial(_read_again, Path(user["tokenFile"]))
     elif renewed.refresh_api_key_hook:
         renewed.refresh_api_key_hook = _Renewal(loader, renewed.refresh_api_key_hook)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def token(configuration: Configuration) -> str:
@@ -99,6 +105,8 @@ class _Renewal:
                 self._renew(configuration)
             finally:
                 self._due = self._half()
+                hook: Any = configuration  # the official one put itself back
+                hook.refresh_api_key_hook = self
 
     def _half(self) -> datetime:
         now = datetime.now(UTC)
@@ -117,7 +125,8 @@ def _told(where: str, user: Mapping[str, Any], error: Exception) -> CannotStart:
 
 
 def _of_provider(where: str, provider: Mapping[str, Any], why: str) -> CannotStart:
-    words = f"the kubeconfig {where} cannot be used: {provider.get('name')} gives no new token ({why})"
+    who = provider.get("name") or "auth-provider"
+    words = f"the kubeconfig {where} cannot be used: {who} gives no new token ({why})"
     return CannotStart(words, hint=_AGAIN if provider.get("name") == "oidc" else _GONE)
 
 
@@ -125,7 +134,7 @@ def _of_plugin(where: str, plugin: Mapping[str, Any], said: str) -> CannotStart:
     said = " ".join(said.removeprefix("exec: ").split())
     if "NoneType" in said:  # on a terminal it has the client's stderr, which is then looked for here
         said = "it failed"
-    words = f"the kubeconfig {where} cannot be used: {plugin.get('command')} gives no login: {said}"
+    words = f"the kubeconfig {where} cannot be used: {plugin.get('command') or 'exec'} gives no login: {said}"
     return CannotStart(words, hint=str(plugin.get("installHint") or "").strip() or _AGAIN)
 
 

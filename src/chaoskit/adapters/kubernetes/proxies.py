@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from ipaddress import ip_address
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
@@ -46,6 +47,8 @@ class Proxy:
         except (ValueError, KeyError) as error:
             words = f"no cluster: the way leads through a proxy that cannot be used ({scheme}://)"
             raise CannotStart(words, hint=_HINT) from error
+        if not parts.hostname:
+            raise CannotStart("no cluster: the way leads through a proxy without a host", hint=_HINT)
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
         return cls(scheme, parts.hostname or "", port, user, password, parts.geturl())
 
@@ -55,13 +58,31 @@ class Proxy:
         return dict(make_headers(proxy_basic_auth=f"{self.user}:{self.password}")) if self.user else {}
 
 
+def choose(configuration: Configuration, *, own: bool) -> None:
+    """The proxy is taken as kubectl takes it: NO_PROXY has no say over the kubeconfig's `own`.
+
+    The environment's leads to no address of this machine.
+    """
+    if own:
+        configuration.no_proxy = None
+    elif _is_here(urlsplit(configuration.host).hostname or ""):
+        configuration.proxy = None
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def proxy_of(configuration: Configuration) -> Proxy | None:
     """The proxy that requests go through; None when they go straight.
 
     Raises:
         CannotStart: chaoskit cannot go through it.
     """
-    text = configuration.proxy or ""
+    text = str(configuration.proxy or "")
     if not text.strip() or should_bypass_proxies(configuration.host, configuration.no_proxy or ""):
         return None
     proxy = Proxy.read(text)

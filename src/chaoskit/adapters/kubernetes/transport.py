@@ -71,7 +71,7 @@ class Transport:
         self.policy = policy or Policy()
         self._rest = RESTClientObject(proxies.settle(configuration))
         if self.unchecked:
-            _warn_no_more_of(configuration.host)
+            _warn_no_more_of(configuration.proxy or configuration.host)
         self._breaker = streams.Breaker()
         self._renewal = threading.Lock()
         self._authorization = ""
@@ -222,7 +222,7 @@ class Transport:
 
 
 def _warn_no_more_of(url: str) -> None:
-    """The pool would warn at each request to this host that its certificate is not checked."""
+    """The pool, which names its proxy if it has one, would warn at each request that nothing is checked."""
     host = re.escape(urlsplit(url).hostname or "")
     words = rf"Unverified HTTPS request is being made to host '\[?{host}\]?'"
     warnings.filterwarnings("ignore", words, urllib3.exceptions.InsecureRequestWarning)

@@ -126,7 +126,9 @@ class DirectCourse:
     def _do(self, change: Change) -> bool:
         """Whether it was done; a disruption budget puts it off."""
         try:
-            if change.do() is False:
+            with self._ledger.doubting(*change.entries):
+                changed = change.do()
+            if changed is False:
                 self._warn_once(f"{change.words}: so it was already, nothing was changed")
                 return True
         except Refused as error:
