@@ -182,6 +182,24 @@ def test_a_workload_that_does_not_heal_is_a_weakness(world: World) -> None:
     assert "deployment/web whole again" in record.reason
 
 
+def test_a_workload_that_crashes_again_and_again_is_no_more_whole_at_its_ready_moments(world: World) -> None:
+    furnish(world, "direct-crashing", replicas=1)
+    deployment = ObjectRef(kube.DEPLOYMENT, "direct-crashing", "web")
+
+    def break_the_program() -> None:
+        bad = {"name": "web", "command": ["sh", "-c", "sleep 2; exit 3"]}
+        strategy = {"rollingUpdate": None, "type": "Recreate"}
+        template = {"spec": {"containers": [bad]}}
+        world.cluster.patch(deployment, {"spec": {"strategy": strategy}})
+        world.cluster.patch(deployment, {"spec": {"template": template}}, type="strategic")
+
+    record = world.run(trial("direct-crashing", "pod-delete"), listen=Until("injected", break_the_program))
+    assert record.outcome is Outcome.WEAKNESS_FOUND, record.reason
+    assert "deployment/web whole again" in record.reason
+    seen = [each["observed"] for each in record.steady_state if each["stage"].startswith("after")]
+    assert any("crashed again" in each for each in seen), seen
+
+
 @pytest.mark.parametrize(
     ("kind", "parameters", "sign"),
     [

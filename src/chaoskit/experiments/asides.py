@@ -78,8 +78,8 @@ class Asides:
         self._under_way.add(place)
         self._looks.begin(place, condition, "during")
 
-    def _judge(self, condition: Condition) -> Judgement:
-        if condition is EFFECT:
+    def _judge(self, look: Look) -> Judgement:
+        if look.condition is EFFECT:
             words = self._sign()
             return Judgement(bool(words), words, "an effect")
         while (read := self._next()) is not None:

@@ -11,14 +11,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from chaoskit import kube
+from chaoskit.crashes import STEADY
 from chaoskit.ports.cluster import Object
 
 PULL_FAILS = 30.0
 CRASHES = 60.0
 PENDING = 120.0
 """Seconds for a pod to get a node, and for the node to begin with it."""
-STEADY = 10.0
-"""Seconds; a container that was started again and ran for so long has crashed for the last time so far."""
 
 _BEGUN = frozenset({"ContainerCreating", "PodInitializing"})
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from chaoskit import kube
+from chaoskit import crashes, kube
 from chaoskit.ports.cluster import ExecResult, Object
 from chaoskit.ports.http import Response
 from chaoskit.ports.metrics import Alert, Sample
@@ -30,13 +30,14 @@ FRESH = timedelta(seconds=60)
 class Judgement:
     """Whether a condition held (None: it could not be evaluated), what was seen and what was wanted.
 
-    `measured` is what was seen as a number, where it is one.
+    `measured` is what was seen as a number, where it is one; `lacks` says what could not be looked at for it.
     """
 
     held: bool | None
     observed: str
     expected: str
     measured: Measurement | None = None
+    lacks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,30 @@ def elsewhere(condition: WorkloadElsewhere, body: Object | None) -> Judgement:
         return Judgement(True, "removed by somebody", f"{condition.ready} ready")
     wanted = min(kube.desired_replicas(body), condition.ready or 0)
     return workload(condition.model_copy(update={"ready": wanted}), body)
+
+
+def lasting(judged: Judgement, pods: Iterable[Object], now: datetime) -> bool:
+    """Whether so many of these pods are ready, and have run for long, that no crash is to be looked for."""
+    least = (judged.measured and judged.measured.least) or 0
+    return sum(crashes.lasts(each, now) for each in pods) >= least
+
+
+def steadily(judged: Judgement, pods: Iterable[Object], now: datetime) -> Judgement:
+    """The same of a workload that has enough ready pods, unless it has them for a moment between two crashes.
+
+    These are its pods, no older than what was judged: where one crashed of late they say how many are ready.
+    """
+    alive = [each for each in pods if kube.is_alive(each)]
+    crashed = {each["metadata"]["name"]: words for each in alive if (words := crashes.unsteady(each, now))}
+    if judged.measured is None or not crashed:
+        return judged
+    back = sum(kube.is_ready(each) and each["metadata"]["name"] not in crashed for each in alive)
+    if back >= (judged.measured.least or 0):
+        return judged
+    words = next(iter(crashed.values()))
+    return Judgement(
+        False, f"{judged.observed}, but {words}", judged.expected, replace(judged.measured, value=back)
+    )
 
 
 def answer(condition: HttpCondition, response: Response) -> Judgement:

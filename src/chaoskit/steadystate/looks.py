@@ -45,6 +45,11 @@ class Look:
     has_time: bool = False
     late: bool = False
 
+    @property
+    def settles(self) -> bool:
+        """Whether it is the last word once it holds: nobody looks again at that stage."""
+        return not self.tolerated and (self.late or self.stage in {"after", "after undo"})
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -115,7 +120,7 @@ class Looks:
     """
 
     def __init__(
-        self, judge: Callable[[Condition], Judgement], clock: Clock, *, start: Start | None = None
+        self, judge: Callable[[Look], Judgement], clock: Clock, *, start: Start | None = None
     ) -> None:
         self._judge = judge
         self._clock = clock
@@ -140,7 +145,7 @@ class Looks:
         now, began = self._clock.now(), self._clock.monotonic()
         look = Look(place, condition, stage, now, began, injected, tolerated, has_time, late)
         self._under_way[place] = look
-        self._start(lambda: self._answers.put((look, self._found(condition))))
+        self._start(lambda: self._answers.put((look, self._found(look))))
         return True
 
     def under_way(self, place: int) -> Look | None:
@@ -181,9 +186,9 @@ class Looks:
         gone = (self._clock.monotonic() - look.began) * rate
         return gone > 2 * look.condition.answers_within + SLACK
 
-    def _found(self, condition: Condition) -> Judgement | Exception:
+    def _found(self, look: Look) -> Judgement | Exception:
         try:
-            return self._judge(condition)
+            return self._judge(look)
         except Exception as error:  # noqa: BLE001 - a bug: raised by whoever takes the answer
             return error
 

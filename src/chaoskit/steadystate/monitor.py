@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 
-from chaoskit.events import Listener, Measured, ignore
+from chaoskit.events import Listener, Measured, Warned, ignore
 from chaoskit.steadystate import sides
+from chaoskit.steadystate.comparing import Judgement
 from chaoskit.steadystate.conditions import Condition
-from chaoskit.steadystate.looks import Observation, Stage, Start
+from chaoskit.steadystate.looks import Look, Observation, Stage, Start
 from chaoskit.steadystate.readers import Sources, measure
 from chaoskit.steadystate.waiting import Waiting
 from chaoskit.steadystate.watch import Watch
@@ -45,11 +45,15 @@ class Monitor:
     ) -> None:
         self.seen: list[Observation] = []
         self._clock = sources.clock
-        judge = partial(measure, namespace=namespace, sources=sources)
+
+        def judge(look: Look) -> Judgement:
+            return measure(look.condition, namespace, sources, settles=look.settles)
+
         self._watch = Watch(judge, sources.clock, start=start)
         self._run = run
         self._listen = listen
         self._given_up: set[int] = set()
+        self._warned: set[str] = set()
         self.expect(conditions)
 
     def expect(self, conditions: Iterable[Condition]) -> None:
@@ -196,4 +200,11 @@ class Monitor:
                     expected=each.judgement.expected,
                 )
             )
+            self._warn(each.judgement.lacks)
         return tuple(found)
+
+    def _warn(self, words: str) -> None:
+        """Who listens has heard so, once."""
+        if words and words not in self._warned:
+            self._warned.add(words)
+            self._listen(Warned(self._clock.now(), run=self._run, message=words))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from chaoskit import kube
+from chaoskit import kube, sharing
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, NotFound, TimedOut, Unavailable
+from chaoskit.errors import ChaoskitError, Forbidden, NotFound, TimedOut, Unavailable
 from chaoskit.ports.cluster import Cluster, ExecResult, Object, ObjectRef
 from chaoskit.ports.commands import Commands
 from chaoskit.ports.http import Http
@@ -35,13 +35,16 @@ class Sources:
     commands: Commands | None = None
 
 
-def measure(condition: Condition, namespace: str, sources: Sources) -> Judgement:
-    """Whether the condition holds now; `held` is None, with the reason, when that cannot be known."""
+def measure(condition: Condition, namespace: str, sources: Sources, *, settles: bool = False) -> Judgement:
+    """Whether the condition holds now; `held` is None, with the reason, when that cannot be known.
+
+    With `settles` a workload that is ready is so for good, as far as its pods tell: not between two crashes.
+    """
     try:
         if condition.prometheus is not None:
             return _signal(condition.prometheus, namespace, sources)
         if condition.kubernetes is not None:
-            return _workload(condition.kubernetes, namespace, sources)
+            return _workload(condition.kubernetes, namespace, sources, settles=settles)
         if condition.http is not None:
             return _http(condition.http, sources)
         if condition.command is not None:
@@ -67,11 +70,44 @@ def _metrics(sources: Sources) -> MetricsSource:
     return sources.metrics
 
 
-def _workload(condition: WorkloadCondition, namespace: str, sources: Sources) -> Judgement:
+def _workload(condition: WorkloadCondition, namespace: str, sources: Sources, *, settles: bool) -> Judgement:
     if isinstance(condition, WorkloadElsewhere):
-        there = workload(sources.cluster, condition.namespace, condition.workload)
-        return comparing.elsewhere(condition, there)
-    return comparing.workload(condition, workload(sources.cluster, namespace, condition.workload))
+        namespace = condition.namespace
+        body = workload(sources.cluster, namespace, condition.workload)
+        judged = comparing.elsewhere(condition, body)
+    else:
+        body = workload(sources.cluster, namespace, condition.workload)
+        judged = comparing.workload(condition, body)
+    wanted = judged.measured is not None and judged.measured.least
+    if not (settles and judged.held and wanted and body is not None):
+        return judged
+    return _steadily(judged, body, namespace, sources)
+
+
+def _steadily(judged: Judgement, body: Object, namespace: str, sources: Sources) -> Judgement:
+    """As its pods say; as before where they may not be read. A run by itself asks for no others."""
+    latest = sharing.fresh(sources.cluster)
+    try:
+        if latest is not sources.cluster and _settled(judged, body, namespace, sources):
+            return judged
+        pods = latest.list(kube.POD, namespace, labels=kube.selector_of(body)).items
+    except Forbidden:
+        lacks = f"pods in {namespace} may not be read: one that is ready between two crashes counts as ready"
+        return replace(judged, lacks=lacks)
+    return comparing.steadily(judged, pods, sources.clock.now())
+
+
+def _settled(judged: Judgement, body: Object, namespace: str, sources: Sources) -> bool:
+    """Whether enough of its pods are seen to last in what all runs here read together, a moment ago.
+
+    What ran for long then has not crashed soon after it began since.
+    """
+    every = sharing.made(
+        sources.cluster, ("pods", namespace), lambda beneath: beneath.list(kube.POD, namespace).items
+    )
+    selector = (body.get("spec") or {}).get("selector")
+    mine = (each for each in every if kube.selects(selector, kube.labels_of(each)))
+    return comparing.lasting(judged, mine, sources.clock.now())
 
 
 def workload(cluster: Cluster, namespace: str, name: str) -> Object | None:

@@ -26,7 +26,7 @@ class Watch:
     """
 
     def __init__(
-        self, judge: Callable[[Condition], Judgement], clock: Clock, *, start: Start | None = None
+        self, judge: Callable[[Look], Judgement], clock: Clock, *, start: Start | None = None
     ) -> None:
         self.sighted: datetime | None = None
         self._clock = clock

@@ -1,0 +1,69 @@
+"""Says whether a pod that looks well is back, or only between two crashes.
+
+Without a readiness probe a container is ready as soon as it runs: one that crashes again and again is so for
+moments, and so is its workload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from chaoskit import kube
+from chaoskit.ports.cluster import Object
+
+STEADY = 10.0
+"""Seconds; a container that was started again and ran for so long has crashed for the last time so far."""
+
+SENT = frozenset(128 + signal for signal in (1, 2, 3, 9, 10, 15))
+"""Exit codes of what a signal ended that somebody sent: no crash, unless the kernel did it for memory."""
+
+
+def unsteady(pod: Object, now: datetime) -> str:
+    """How the pod crashed of late by itself, soon after it began: it may again. "" when that is over.
+
+    It is over once the container has run for `STEADY` seconds since, by the clock's `now`, or the pod is.
+    """
+    if not kube.is_alive(pod):
+        return ""
+    statuses = (*kube.init_container_statuses(pod), *kube.container_statuses(pod))
+    return next((words for each in statuses if (words := _crashed(each, pod, now))), "")
+
+
+def lasts(pod: Object, now: datetime) -> bool:
+    """Whether the pod is ready and all of it has run for `STEADY` seconds."""
+    began = [_began(each.get("state") or {}) for each in kube.container_statuses(pod)]
+    began += [at for each in kube.init_container_statuses(pod) if (at := _began(each.get("state") or {}))]
+    return kube.is_ready(pod) and all(at is not None and _is_long_ago(at, now) for at in began)
+
+
+def _is_long_ago(began: datetime, now: datetime) -> bool:
+    return (now - began).total_seconds() >= STEADY
+
+
+def _crashed(status: Mapping[str, Any], pod: Object, now: datetime) -> str:
+    state, last = status.get("state") or {}, status.get("lastState") or {}
+    ended = state.get("terminated") or last.get("terminated") or {}
+    ran, runs = _seconds(ended, "startedAt", "finishedAt"), _began(state)
+    if ran is None or ran >= STEADY or not _by_itself(ended):
+        return ""
+    if runs is not None and _is_long_ago(runs, now):
+        return ""
+    times = int(status.get("restartCount") or 0) + ("terminated" in state)
+    return f"pod {pod['metadata']['name']} crashed {'again ' if times > 1 else ''}{ran:.0f} s after it began"
+
+
+def _by_itself(ended: Mapping[str, Any]) -> bool:
+    code = int(ended.get("exitCode") or 0)
+    return code != 0 and (code not in SENT or ended.get("reason") == "OOMKilled")
+
+
+def _began(state: Mapping[str, Any]) -> datetime | None:
+    return kube.time_of((state.get("running") or {}).get("startedAt"))
+
+
+def _seconds(ended: Mapping[str, Any], first: str, last: str) -> float | None:
+    """How long it ran, in whole seconds as the kubelet writes them; None where it does not say."""
+    began, over = kube.time_of(ended.get(first)), kube.time_of(ended.get(last))
+    return None if began is None or over is None else (over - began).total_seconds()
