@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chaoskit import errors
 from chaoskit.ports.metrics import Signal
@@ -25,6 +26,10 @@ SHOWN = 4
 
 MOST = 2.0
 """So high a ratio may be measured, as of a use beside a limit that was lowered; one in percent is higher."""
+
+
+SELDOM = 1.5
+"""From so many steps between two samples on, there are fewer than the grid has moments for."""
 
 
 def once(labels: Iterable[LabelRecord]) -> tuple[tuple[LabelRecord, ...], list[str]]:
@@ -50,6 +55,21 @@ def zones(clocks: Mapping[Path, bool]) -> list[str]:
         for wanted in (False, True)
     )
     return [f"times without a zone count as UTC: those in {without}; in {others} they have one"]
+
+
+def paced(distances: NDArray[np.float64], step: int, lost: int) -> list[str]:
+    """In words, that samples come much more seldom than every `step` seconds, or that some were `lost`.
+
+    `distances` (seconds) are those between samples of one pod and signal; lost are those that share a moment
+    with a newer one.
+    """
+    mostly = float(np.median(distances)) if len(distances) else float(step)
+    apart = f"samples of a pod are mostly {float(f'{mostly:.3g}'):g} s apart, and step is {step} s"
+    if lost:
+        shares = "1 sample shares" if lost == 1 else f"{lost} samples share"
+        return [f"{shares} a moment with a newer one, which counts: {apart}"]
+    empty = 1 - step / mostly
+    return [f"{apart}: {empty:.0%} of its moments have no sample"] if mostly >= SELDOM * step else []
 
 
 def check_events(

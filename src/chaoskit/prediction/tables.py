@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from chaoskit import errors
+from chaoskit.prediction import grid, sheets
 from chaoskit.prediction import mapping as mappings
-from chaoskit.prediction import sheets
 from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, Values, single
 from chaoskit.prediction.labelfiles import read_labels
 from chaoskit.prediction.labels import Target
-from chaoskit.prediction.plausible import check_events, extremes, once, unmeasured, zones
+from chaoskit.prediction.plausible import check_events, extremes, once, paced, unmeasured, zones
 from chaoskit.prediction.sheets import Cells, Sheet
 from chaoskit.prediction.values import A_TIME, Clocks, moment, number, pod_name, text, zoned
 
@@ -41,7 +41,9 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool =
     """The files as a dataset, with the labels of the events file where the mapping names one, and its own.
 
     `paths` are files, or folders in which the mapping's own files lie. Lines may come in any order, blocks
-    are in that of time; of two values for the same pod, moment and signal the later line counts. Raises
+    are in that of time; a sample stands at the moment of the grid that is nearest to it, or next to that,
+    where another of its pod is nearer. Of two values for the same pod, time and signal the later line counts,
+    of two for one moment the newer, which is told. Raises
     `InvalidInput` naming file, line and column. Events that say nothing of the data are refused, too; where
     nothing is learned from them, as the data may be `unlabelled`, a note tells of it.
     """
@@ -49,8 +51,11 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool =
     lines = [line for path in files(paths, mapping.files) for line in _lines(path, mapping, clocks)]
     if not lines:
         raise errors.InvalidInput(f"no line of data in {', '.join(str(path) for path in paths)}")
-    found = [block for run in _runs(lines) for block in _blocks(run, mapping)]
-    blocks = tuple(sorted(found, key=lambda block: (block.start, block.run)))
+    runs = _runs(lines)
+    found = [each for run in runs for each in _blocks(run, mapping)]
+    blocks = tuple(sorted((block for block, _ in found), key=lambda block: (block.start, block.run)))
+    lost = sum(count for _, count in found)
+    distances = np.concatenate([grid.spacings(run.row, run.times, run.told) for run in runs])
     written = files(paths, [mapping.events.file], required=False) if mapping.events else []
     labels, doubled = once(read_labels(written, mapping, clocks))
     target = Target(mapping.target.mode, timedelta(minutes=mapping.target.horizon_minutes))
@@ -58,6 +63,7 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool =
     columns = {name: [f"column {each}" for each in of.columns] for name, of in mapping.signals.items()}
     notes = (
         *zones(clocks),
+        *paced(distances, mapping.step, lost),
         *doubled,
         *check_events(labels, blocks, target, unlabelled=unlabelled),
         *extremes(signals, blocks),
@@ -301,39 +307,60 @@ def _wrong(sheet: Sheet, line: int, cells: Cells, mapping: mappings.Mapping) -> 
 # -- from values to blocks -----------------------------------------------------------------------------
 
 
-def _runs(lines: Iterable[_Line]) -> list[list[_Line]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """The lines of one run in order of time, as arrays: whose (the index of its row), when, how much."""
+
+    name: str
+    rows: tuple[Row, ...]
+    row: grid.Ints
+    times: grid.Floats
+    told: grid.Floats
+
+    def cut(self, first: int, last: int) -> _Run:
+        """Its lines from `first` to `last`, the last one excluded, with the rows that are there."""
+        there, row = np.unique(self.row[first:last], return_inverse=True)
+        rows = tuple(self.rows[index] for index in there.tolist())
+        return _Run(self.name, rows, row, self.times[first:last], self.told[first:last])
+
+
+def _runs(lines: Iterable[_Line]) -> list[_Run]:
     runs: dict[str, list[_Line]] = {}
     for line in lines:
         runs.setdefault(line.run, []).append(line)
-    return [sorted(run, key=lambda line: line.at) for run in runs.values()]
+    return [_run(name, sorted(run, key=lambda line: line.at)) for name, run in runs.items()]
 
 
-def _blocks(lines: Sequence[_Line], mapping: mappings.Mapping) -> Iterator[Block]:
-    """One run in order of time, begun anew after each long break."""
-    times = np.array([line.at for line in lines])
-    breaks = np.flatnonzero(np.diff(times) > MAX_GAP.total_seconds()) + 1
-    for first, last in zip([0, *breaks], [*breaks, len(lines)], strict=True):
-        yield _block(lines[first:last], times[first:last], mapping)
-
-
-def _block(
-    lines: Sequence[_Line], times: np.ndarray[tuple[int], np.dtype[np.float64]], mapping: mappings.Mapping
-) -> Block:
-    step = mapping.step
+def _run(name: str, lines: Sequence[_Line]) -> _Run:
     rows = tuple(sorted({line.row for line in lines}))
     place = {row: index for index, row in enumerate(rows)}
-    moments = np.rint((times - times[0]) / step).astype(int)
-    values = np.full((len(rows), int(moments[-1]) + 1, len(lines[0].values)), np.nan)
-    row, told = np.array([place[line.row] for line in lines]), np.array([line.values for line in lines])
+    row, times = np.array([place[line.row] for line in lines]), np.array([line.at for line in lines])
+    return _Run(name, rows, row, times, np.array([line.values for line in lines]))
+
+
+def _blocks(run: _Run, mapping: mappings.Mapping) -> Iterator[tuple[Block, int]]:
+    """One run, begun anew after each long break; with each how many of its samples a newer one shadows."""
+    breaks = np.flatnonzero(np.diff(run.times) > MAX_GAP.total_seconds()) + 1
+    for first, last in zip([0, *breaks], [*breaks, len(run.times)], strict=True):
+        yield _block(run.cut(first, last), mapping)
+
+
+def _block(run: _Run, mapping: mappings.Mapping) -> tuple[Block, int]:
+    step, told = mapping.step, run.told
+    steps, moments = grid.nearest(run.times, run.times[0], step)
+    values = np.full((len(run.rows), int(moments[-1]) + 1, told.shape[1]), np.nan)
+    lost = np.zeros(len(moments), dtype=np.bool_)
     for index in range(told.shape[1]):
-        known = ~np.isnan(told[:, index])
-        values[row[known], moments[known], index] = told[known, index]
+        known = np.flatnonzero(~np.isnan(told[:, index]))
+        at, shadowed = grid.apart(run.row[known], steps[known], moments[known])
+        values[run.row[known], at, index] = told[known, index]
+        lost[known] |= shadowed
     for index, column in enumerate(mapping.signals.values()):
         if column.rate:
             values[:, :, index] = per_second(values[:, :, index], step)
-    start = datetime.fromtimestamp(float(times[0]), UTC)
+    start = datetime.fromtimestamp(float(run.times[0]), UTC)
     by_signal = np.ascontiguousarray(values.transpose(0, 2, 1))
-    return Block(lines[0].run, rows, start, step, single(by_signal))
+    return Block(run.name, run.rows, start, step, single(by_signal)), int(lost.sum())
 
 
 def per_second(counter: np.ndarray[Any, np.dtype[np.float64]], step: int) -> Values:
