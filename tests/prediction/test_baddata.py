@@ -731,3 +731,53 @@ def test_another_separator_is_asked_about(tmp_path: Path, mark: str) -> None:
     with pytest.raises(errors.InvalidInput, match="has one column") as caught:
         read([tmp_path], mapping(tmp_path, SIGNALS))
     assert caught.value.hint.endswith(f"is the separator here {mark!r}?")
+
+
+LOCAL = [f"2026-01-01T0{m // 60}:{m % 60:02}:00" for m in range(120)]
+ONE_ZONE = ["a time with a zone, as the first of this file", "a time without zone, as the first of this file"]
+
+
+@pytest.mark.parametrize(("first", "then", "expected"), [("Z", "", ONE_ZONE[0]), ("", "+08:00", ONE_ZONE[1])])
+@pytest.mark.parametrize("form", ["long", "wide", "tidy"])
+def test_zones_that_are_mixed_within_one_file_are_an_error_at_the_first_line_of_another_sort(
+    tmp_path: Path, form: str, first: str, then: str, expected: str
+) -> None:
+    header, cells, more, identity = {
+        "long": ("pod,at,cpu", "a,{},1", SIGNALS, "{pod: pod}"),
+        "tidy": ("pod,at,what,value", "a,{},cpu,1", f"tidy: {{name: what}}\n{SIGNALS}", "{pod: pod}"),
+        "wide": (
+            "a cpu,at", "1,{}", f"wide: {{columns: '(?P<pod>.*) (?P<signal>.*)'}}\n{SIGNALS}", "{}",
+        ),
+    }[form]  # fmt: skip
+    lines = [cells.format(at + (first if m < 60 else then)) for m, at in enumerate(LOCAL)]
+    (tmp_path / "m.csv").write_text("\n".join([header, *lines]) + "\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, more, identity))
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.found) == ("at", repr(LOCAL[60] + then))
+    assert (problem.expected, problem.line, problem.column) == (expected, 62, 2)
+
+
+@pytest.mark.parametrize(
+    ("second", "field", "column"),
+    [("2026-01-01T02:30,2026-01-01T02:40", "start", 1), ("2026-01-01T00:30Z,2026-01-01T02:40", "end", 2)],
+)
+def test_events_that_two_people_wrote_in_their_own_times_are_an_error(
+    tmp_path: Path, second: str, field: str, column: int
+) -> None:
+    (tmp_path / "m.csv").write_text(HOUR)
+    lines = f"2026-01-01T00:10Z,2026-01-01T00:20Z,web-1,x\n{second},web-1,x\n{second},web-1,x\n"
+    (tmp_path / "e.csv").write_text("start,end,target,issue\n" + lines)
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS))
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.line, problem.column) == (field, 3, column)
+    assert problem.expected == ONE_ZONE[0]
+
+
+def test_lines_that_the_mapping_leaves_out_may_be_of_another_zone(tmp_path: Path) -> None:
+    lines = "2026-01-01T00:10,prod,a,1\n2026-01-01T00:11Z,test,a,1\n1767225600,test,a,1\n"
+    (tmp_path / "m.csv").write_text("at,env,pod,cpu\n" + lines)
+    assert read([tmp_path], mapping(tmp_path, f"where: {{env: prod}}\n{SIGNALS}")).notes == ()
+    found = read([tmp_path], mapping(tmp_path, f"where: {{env: test}}\n{SIGNALS}"))
+    assert found.samples == 2

@@ -18,11 +18,11 @@ from chaoskit import errors
 from chaoskit.prediction import grid, sheets
 from chaoskit.prediction import mapping as mappings
 from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, Values, single
-from chaoskit.prediction.labelfiles import read_labels
+from chaoskit.prediction.labelfiles import mixed_up, read_labels
 from chaoskit.prediction.labels import Target
 from chaoskit.prediction.plausible import check_events, extremes, once, paced, unmeasured, zones
 from chaoskit.prediction.sheets import Cells, Sheet
-from chaoskit.prediction.values import A_TIME, Clocks, moment, number, pod_name, text, zoned
+from chaoskit.prediction.values import A_TIME, Clock, Clocks, Mixed, moment, number, pod_name, text
 
 MAX_PROBLEMS = 20
 
@@ -111,8 +111,9 @@ def _fitting(folder: Path, name: str) -> list[Path]:
 def _lines(path: Path, mapping: mappings.Mapping, clocks: Clocks) -> Iterator[_Line]:
     """The lines of this file that the mapping asks for; `clocks` then has the file's."""
     problems: list[errors.Problem] = []
+    clock = Clock()
     with sheets.opened(path) as sheet:
-        parse = _parser(sheet, mapping)
+        parse = _parser(sheet, mapping, clock)
         kept = [(sheet.place[name], value) for name, value in mapping.where.items() if name in sheet.place]
         for line, cells in sheet.rows:
             try:
@@ -120,12 +121,15 @@ def _lines(path: Path, mapping: mappings.Mapping, clocks: Clocks) -> Iterator[_L
                     problems.append(uneven)
                 elif all(str(cells[index]) == value for index, value in kept):
                     yield from parse(cells)
-                    if path not in clocks:
-                        clocks[path] = zoned(cells[sheet.place[mapping.timestamp]])
+            except Mixed:
+                problems.append(mixed_up(sheet, line, cells, (mapping.timestamp,), clock))
+                break
             except (ValueError, TypeError):
                 problems.append(_wrong(sheet, line, cells, mapping))
             if len(problems) >= MAX_PROBLEMS:
                 break
+    if clock.zoned is not None:
+        clocks[path] = clock.zoned
     if isinstance(parse, _Tidy) and not problems:
         yield from parse.lines()
     if problems:
@@ -136,17 +140,17 @@ Parser = Callable[[Cells], Iterable[_Line]]
 Reader = Callable[[Cells], str]
 
 
-def _parser(sheet: Sheet, mapping: mappings.Mapping) -> Parser | _Tidy:
+def _parser(sheet: Sheet, mapping: mappings.Mapping, clock: Clock) -> Parser | _Tidy:
     if mapping.tidy:
-        return _Tidy(sheet, mapping, mapping.tidy)
-    return _wide(sheet, mapping) if mapping.wide else _long(sheet, mapping)
+        return _Tidy(sheet, mapping, mapping.tidy, clock)
+    return _wide(sheet, mapping, clock) if mapping.wide else _long(sheet, mapping, clock)
 
 
 Whose = tuple[str, Row, float]
 """The run, pod and moment of a line."""
 
 
-def _whose(sheet: Sheet, mapping: mappings.Mapping, *measured: str) -> Callable[[Cells], Whose]:
+def _whose(sheet: Sheet, mapping: mappings.Mapping, clock: Clock, *measured: str) -> Callable[[Cells], Whose]:
     """How it is read whose line it is and when; the columns for it, and `measured`, are there."""
     who = mapping.identity
     named = [each for each in (who.pod, who.workload, who.namespace, who.run) if each and each[0] != "="]
@@ -158,14 +162,16 @@ def _whose(sheet: Sheet, mapping: mappings.Mapping, *measured: str) -> Callable[
     def whose(cells: Cells) -> Whose:
         called = pod(cells)
         row = Row(namespace(cells), _workload(who, workload(cells) or called), called)
-        return run(cells), row, moment(cells[at])
+        return run(cells), row, clock(cells[at])
 
     return whose
 
 
-def _long(sheet: Sheet, mapping: mappings.Mapping) -> Parser:
+def _long(sheet: Sheet, mapping: mappings.Mapping, clock: Clock) -> Parser:
     """One pod and moment per line."""
-    whose = _whose(sheet, mapping, *(name for each in mapping.signals.values() for name in each.columns))
+    whose = _whose(
+        sheet, mapping, clock, *(name for each in mapping.signals.values() for name in each.columns)
+    )
     signals = [_value(column, sheet.place) for column in mapping.signals.values()]
 
     def parse(cells: Cells) -> Iterable[_Line]:
@@ -177,9 +183,9 @@ def _long(sheet: Sheet, mapping: mappings.Mapping) -> Parser:
 class _Tidy:
     """One value per line; a pod's values of one moment are put together when all lines were read."""
 
-    def __init__(self, sheet: Sheet, mapping: mappings.Mapping, columns: mappings.Tidy) -> None:
+    def __init__(self, sheet: Sheet, mapping: mappings.Mapping, columns: mappings.Tidy, clock: Clock) -> None:
         self._path = sheet.path
-        self._whose = _whose(sheet, mapping, columns.name, columns.value)
+        self._whose = _whose(sheet, mapping, clock, columns.name, columns.value)
         self._name, self._value = sheet.place[columns.name], sheet.place[columns.value]
         known = dict.fromkeys(name for each in mapping.signals.values() for name in each.columns)
         self._place = {name: index for index, name in enumerate(known)}
@@ -208,7 +214,7 @@ class _Tidy:
             yield _Line(*whose, tuple(signal(cells) for signal in self._signals))
 
 
-def _wide(sheet: Sheet, mapping: mappings.Mapping) -> Parser:
+def _wide(sheet: Sheet, mapping: mappings.Mapping, clock: Clock) -> Parser:
     """All pods of one moment per line: a column for each pod and signal."""
     who = mapping.identity
     sheet.require([mapping.timestamp, *([who.run] if who.run and who.run[0] != "=" else []), *mapping.where])
@@ -217,7 +223,7 @@ def _wide(sheet: Sheet, mapping: mappings.Mapping) -> Parser:
     at = sheet.place[mapping.timestamp]
 
     def parse(cells: Cells) -> Iterable[_Line]:
-        when, of = moment(cells[at]), run(cells)
+        when, of = clock(cells[at]), run(cells)
         for (space, workload, pod), signals in pods.items():
             row = Row(space or namespace(cells), _workload(who, workload or pod), pod)
             yield _Line(of, row, when, tuple(signal(cells) for signal in signals))

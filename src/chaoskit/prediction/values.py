@@ -17,7 +17,32 @@ A_TIME = "a time (ISO 8601 or Unix seconds)"
 """What a cell should have held of which `moment` makes nothing."""
 
 Clocks = dict[Path, bool]
-"""Per file, whether its first moment is `zoned`."""
+"""Per file, whether its moments are `zoned`."""
+
+
+class Mixed(ValueError):
+    """A moment with a zone among those without, or without one among those with: hours may lie between."""
+
+
+class Clock:
+    """Reads the moments of one file, of which all have a zone or none has."""
+
+    def __init__(self) -> None:
+        self.zoned: bool | None = None
+        """Whether they have; None until there is one."""
+
+    def __call__(self, cell: Any) -> float:
+        """Unix seconds, as `moment`; `Mixed` where the first had a zone and this has none, or the reverse."""
+        at, zoned = _told(cell)
+        if self.zoned not in {None, zoned}:
+            raise Mixed(cell)
+        self.zoned = zoned
+        return at
+
+    @property
+    def sort(self) -> str:
+        """What one that is `Mixed` among them should have been."""
+        return f"a time {'with a' if self.zoned else 'without'} zone, as the first of this file"
 
 
 def number(cell: Any) -> float:
@@ -46,27 +71,21 @@ def moment(cell: Any) -> float:
 
     A Unix time may be in seconds, milli-, micro- or nanoseconds: its size tells which.
     """
+    return _told(cell)[0]
+
+
+def _told(cell: Any) -> tuple[float, bool]:
+    """The moment, and whether it says by itself when that is: by a zone, or as a Unix time."""
     if isinstance(cell, datetime):
-        return _aware(cell).timestamp()
+        return _aware(cell).timestamp(), cell.tzinfo is not None
     try:
         found = float(cell)
     except ValueError:
-        return _aware(datetime.fromisoformat(cell)).timestamp()
+        return _told(datetime.fromisoformat(cell))
     for unit in (1.0, 1e3, 1e6, 1e9):
         if 0 <= found / unit < LATEST:
-            return found / unit
+            return found / unit, True
     raise ValueError(cell)
-
-
-def zoned(cell: Any) -> bool:
-    """Whether a moment says when it is by itself: an ISO 8601 time with a zone, or a Unix time."""
-    if isinstance(cell, datetime):
-        return cell.tzinfo is not None
-    try:
-        float(cell)
-    except ValueError:
-        return datetime.fromisoformat(cell).tzinfo is not None
-    return True
 
 
 def _aware(at: datetime) -> datetime:
