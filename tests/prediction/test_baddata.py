@@ -781,3 +781,64 @@ def test_lines_that_the_mapping_leaves_out_may_be_of_another_zone(tmp_path: Path
     assert read([tmp_path], mapping(tmp_path, f"where: {{env: prod}}\n{SIGNALS}")).notes == ()
     found = read([tmp_path], mapping(tmp_path, f"where: {{env: test}}\n{SIGNALS}"))
     assert found.samples == 2
+
+
+@pytest.mark.parametrize("cell", ["20260101000100", "20261231235959", "202601010001", "20260101000100.0"])
+def test_digits_that_write_a_date_and_a_time_are_no_unix_time(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "m.csv").write_text(f"pod,at,cpu\na,{cell},1\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS))
+    (problem,) = caught.value.problems
+    assert (problem.found, problem.line, problem.column) == (repr(cell), 2, 2)
+
+
+@pytest.mark.parametrize(
+    "cell", ["20260101", "1767225600", "1767225600000", "20261331000000", "202602300001"]
+)
+def test_digits_that_write_no_date_and_time_are_one(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "m.csv").write_text(f"pod,at,cpu\na,{cell},1\n")
+    assert read([tmp_path], mapping(tmp_path, SIGNALS)).samples == 1
+
+
+@pytest.mark.parametrize(
+    ("times", "notes"),
+    [
+        (["2099-12-31T23:59Z"], []),
+        (["2099-12-31T23:59Z", "2100-01-01T00:00Z"], ["2099-12-31 23:59 to 2100-01-01 00:00"]),
+        (["1989-12-31T00:00Z"], ["1989-12-31 00:00 to 1989-12-31 00:00"]),
+        (["0", "1767225600"], ["1970-01-01 00:00 to 2026-01-01 00:00"]),
+        ([str(each) for each in range(0, 6000, 60)], []),
+        (["20261331000000"], ["2612-01-22 03:30 to 2612-01-22 03:30"]),
+    ],
+)
+def test_times_when_nobody_measured_are_told(tmp_path: Path, times: list[str], notes: list[str]) -> None:
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n" + "".join(f"{at},a,1\n" for at in times))
+    dated = [each for each in read([tmp_path], mapping(tmp_path, SIGNALS)).notes if "its times run" in each]
+    assert dated == [f"its times run from {each} UTC: is that when all of it was measured?" for each in notes]
+
+
+@pytest.mark.parametrize(("first", "step"), [(46023.5, 1 / 1440), (0, 60000)])
+def test_days_and_milliseconds_that_count_from_a_start_of_their_own_are_told(
+    tmp_path: Path, first: float, step: float
+) -> None:
+    lines = "".join(f"{first + step * m},a,1\n" for m in range(60))
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n" + lines)
+    (note,) = read([tmp_path], mapping(tmp_path, SIGNALS)).notes
+    assert (
+        f"mostly {float(f'{step:.3g}'):g} s apart, and step is 60 s; small numbers count as seconds" in note
+    )
+
+
+def test_names_in_bytes_are_text(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    names = pyarrow.array([b"web-1", "wéb".encode(), b"\xff", None], pyarrow.binary())
+    table = pyarrow.table(
+        {"at": [60, 60, 60, 60], "pod": names.fill_null(b"\xfe"), "app": names, "cpu": [1.0] * 4}
+    )
+    parquet.write_table(table, tmp_path / "m.parquet")
+    who = "{pod: pod, workload: app}"
+    (block,) = read([tmp_path], mapping(tmp_path, SIGNALS, who, files="[m.parquet]")).blocks
+    assert {row.pod for row in block.rows} == {"web-1", "wéb", r"\xff", r"\xfe"}
+    assert {row.workload for row in block.rows if "web" in row.pod} == {"deployment/web-1"}

@@ -84,5 +84,5 @@ def test_one_sample_too_many_is_told_and_a_line_that_was_written_twice_is_none(t
 
 def test_samples_that_come_more_seldom_than_the_step_says_are_told(tmp_path: Path) -> None:
     (note,) = of(tmp_path, [(300 * m, f"a,{m}") for m in range(60)]).notes
-    expected = "samples of a pod are mostly 300 s apart, and step is 60 s: 80% of its moments have no sample"
+    expected = "samples of a pod are mostly 300 s apart, and step is 60 s: 80% of the moments have no sample"
     assert note == expected

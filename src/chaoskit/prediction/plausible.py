@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,13 @@ SELDOM = 1.5
 """From so many steps between two samples on, there are fewer than the grid has moments for."""
 
 
+EARLIEST, LATEST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (1990, 2100))
+"""In Unix seconds: before and after this nobody measured anything."""
+
+COUNTED = timedelta(days=365).total_seconds()
+"""Smaller Unix times may count from when something was started."""
+
+
 def once(labels: Iterable[LabelRecord]) -> tuple[tuple[LabelRecord, ...], list[str]]:
     """Each event once, however often it was written; in words, how many were written again."""
     found: dict[tuple[object, ...], LabelRecord] = {}
@@ -57,19 +64,31 @@ def zones(clocks: Mapping[Path, bool]) -> list[str]:
     return [f"times without a zone count as UTC: those in {without}; in {others} they have one"]
 
 
-def paced(distances: NDArray[np.float64], step: int, lost: int) -> list[str]:
+def dated(first: float, last: float) -> list[str]:
+    """In words, that the data begins or ends when nobody measured it; `first` and `last` in Unix seconds.
+
+    Short of a year after 1970 times may well count from a start of their own.
+    """
+    if last < COUNTED or (first >= EARLIEST and last < LATEST):
+        return []
+    start, end = (f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}" for at in (first, last))
+    return [f"its times run from {start} to {end} UTC: is that when all of it was measured?"]
+
+
+def paced(distances: NDArray[np.float64], step: int, lost: int, last: float) -> list[str]:
     """In words, that samples come much more seldom than every `step` seconds, or that some were `lost`.
 
     `distances` (seconds) are those between samples of one pod and signal; lost are those that share a moment
-    with a newer one.
+    with a newer one. The `last` is at that time, in Unix seconds.
     """
     mostly = float(np.median(distances)) if len(distances) else float(step)
-    apart = f"samples of a pod are mostly {float(f'{mostly:.3g}'):g} s apart, and step is {step} s"
+    counted = "; small numbers count as seconds" if last < COUNTED else ""
+    apart = f"samples of a pod are mostly {float(f'{mostly:.3g}'):g} s apart, and step is {step} s{counted}"
     if lost:
         shares = "1 sample shares" if lost == 1 else f"{lost} samples share"
         return [f"{shares} a moment with a newer one, which counts: {apart}"]
     empty = 1 - step / mostly
-    return [f"{apart}: {empty:.0%} of its moments have no sample"] if mostly >= SELDOM * step else []
+    return [f"{apart}: {empty:.0%} of the moments have no sample"] if mostly >= SELDOM * step else []
 
 
 def check_events(

@@ -20,7 +20,7 @@ from chaoskit.prediction import mapping as mappings
 from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, Values, single
 from chaoskit.prediction.labelfiles import mixed_up, read_labels
 from chaoskit.prediction.labels import Target
-from chaoskit.prediction.plausible import check_events, extremes, once, paced, unmeasured, zones
+from chaoskit.prediction.plausible import check_events, dated, extremes, once, paced, unmeasured, zones
 from chaoskit.prediction.sheets import Cells, Sheet
 from chaoskit.prediction.values import A_TIME, Clock, Clocks, Mixed, moment, number, pod_name, text
 
@@ -55,6 +55,7 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool =
     found = [each for run in runs for each in _blocks(run, mapping)]
     blocks = tuple(sorted((block for block, _ in found), key=lambda block: (block.start, block.run)))
     lost = sum(count for _, count in found)
+    first, last = min(run.times[0] for run in runs), max(run.times[-1] for run in runs)
     distances = np.concatenate([grid.spacings(run.row, run.times, run.told) for run in runs])
     written = files(paths, [mapping.events.file], required=False) if mapping.events else []
     labels, doubled = once(read_labels(written, mapping, clocks))
@@ -63,7 +64,8 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool =
     columns = {name: [f"column {each}" for each in of.columns] for name, of in mapping.signals.items()}
     notes = (
         *zones(clocks),
-        *paced(distances, mapping.step, lost),
+        *dated(first, last),
+        *paced(distances, mapping.step, lost, last),
         *doubled,
         *check_events(labels, blocks, target, unlabelled=unlabelled),
         *extremes(signals, blocks),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,8 @@ def pod_name(cell: Any) -> str:
 def moment(cell: Any) -> float:
     """Unix seconds of an ISO 8601 time (UTC where it names no zone) or of a Unix time.
 
-    A Unix time may be in seconds, milli-, micro- or nanoseconds: its size tells which.
+    A Unix time may be in seconds, milli-, micro- or nanoseconds: its size tells which. A number that writes a
+    date and a time in 12 or 14 digits is none.
     """
     return _told(cell)[0]
 
@@ -82,10 +84,22 @@ def _told(cell: Any) -> tuple[float, bool]:
         found = float(cell)
     except ValueError:
         return _told(datetime.fromisoformat(cell))
+    if _writes_a_date(found):
+        raise ValueError(cell)
     for unit in (1.0, 1e3, 1e6, 1e9):
         if 0 <= found / unit < LATEST:
             return found / unit, True
     raise ValueError(cell)
+
+
+def _writes_a_date(number: float) -> bool:
+    """Whether it is a date of our time with its time in its digits (20260101000100), and no count of them."""
+    for form, after in (("%Y%m%d%H%M", 1e8), ("%Y%m%d%H%M%S", 1e10)):
+        if 1990 * after <= number < 2100 * after:
+            with suppress(ValueError):
+                datetime.strptime(f"{int(number)}", form)  # noqa: DTZ007 - that it is one is all
+                return True
+    return False
 
 
 def _aware(at: datetime) -> datetime:
