@@ -459,7 +459,8 @@ def test_an_event_of_another_time_names_whom_it_likes(tmp_path: Path) -> None:
     data = events(tmp_path, "web-1")
     later = "2026-02-01T00:00:00Z,2026-02-01T00:01:00Z,web-9,x\n"
     (tmp_path / "e.csv").write_text((tmp_path / "e.csv").read_text() + later)
-    assert read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS)).notes == data.notes == ()
+    (note,) = read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS)).notes
+    assert (data.notes, "outside of the data" in note, "nobody" in note) == ((), True, False)
 
 
 def test_events_all_of_which_name_nobody_are_refused(tmp_path: Path) -> None:
@@ -842,3 +843,32 @@ def test_names_in_bytes_are_text(tmp_path: Path) -> None:
     (block,) = read([tmp_path], mapping(tmp_path, SIGNALS, who, files="[m.parquet]")).blocks
     assert {row.pod for row in block.rows} == {"web-1", "wéb", r"\xff", r"\xfe"}
     assert {row.workload for row in block.rows if "web" in row.pod} == {"deployment/web-1"}
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [
+        ((), []),
+        ((3,), ["1 of 3 events lies outside of the data and counts for nothing"]),
+        ((5, 3), ["2 of 4 events lie outside of the data and count for nothing"]),
+    ],
+)
+def test_events_outside_of_the_data_are_counted(
+    tmp_path: Path, hours: tuple[int, ...], told: list[str]
+) -> None:
+    (tmp_path / "m.csv").write_text(HOUR)
+    lines = [f"2026-01-01T0{h}:{m}:00Z,2026-01-01T0{h}:{m + 5}:00Z,web-1,x\n" for h, m in ((0, 10), (0, 30))]
+    lines += [f"2026-01-01T0{h}:10:00Z,2026-01-01T0{h}:15:00Z,web-1,x\n" for h in hours]
+    (tmp_path / "e.csv").write_text("start,end,target,issue\n" + "".join(lines))
+    notes = read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS)).notes
+    assert list(notes) == [f"{each}: the first is at 2026-01-01 03:10 UTC" for each in told]
+
+
+def test_events_of_other_runs_lie_outside_of_the_data(tmp_path: Path) -> None:
+    """As those of another day's run do, whose metrics were left at home."""
+    (tmp_path / "m.csv").write_text("at,run,pod,cpu\n" + HOUR.partition("\n")[2].replace("Z,", "Z,one,"))
+    stretch = "2026-01-01T00:10:00Z,2026-01-01T00:20:00Z,web-1,x"
+    (tmp_path / "e.csv").write_text(f"start,end,target,issue,run\n{stretch},one\n{stretch},two\n")
+    more = f"{SIGNALS}events: {{file: e.csv, columns: {{run: run}}}}\n"
+    (note,) = read([tmp_path], mapping(tmp_path, more, "{pod: pod, run: run}")).notes
+    assert note.startswith("1 of 2 events lies outside of the data")

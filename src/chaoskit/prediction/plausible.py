@@ -94,7 +94,9 @@ def paced(distances: NDArray[np.float64], step: int, lost: int, last: float) -> 
 def check_events(
     labels: Iterable[LabelRecord], blocks: Sequence[Block], target: Target, *, unlabelled: bool = False
 ) -> list[str]:
-    """In words, which events name nobody who is in the data then; of them nothing is learned.
+    """In words, how many events lie outside of the data, and which name nobody who is there then.
+
+    Of both nothing is learned.
 
     Who fell silent before an event is named by it as long as the target labels or censors what led up to it.
 
@@ -110,6 +112,21 @@ def check_events(
         if not unlabelled:
             raise useless
         return [f"{useless.message}; what the history itself does not tell counts as healthy"]
+    return [*_outsiders(told, blocks), *_nobodys(lost)]
+
+
+def _outsiders(told: Sequence[LabelRecord], blocks: Sequence[Block]) -> list[str]:
+    """How many of those that are told lie outside of the data, and when the first of them does."""
+    starts = [each.start for each in told if not any(_inside(each, block) for block in blocks)]
+    if not starts:
+        return []
+    lie = "lie outside of the data and count" if len(starts) > 1 else "lies outside of the data and counts"
+    first = f"{min(starts):%Y-%m-%d %H:%M} UTC"
+    return [f"{len(starts)} of {_events(len(told))} {lie} for nothing: the first is at {first}"]
+
+
+def _nobodys(lost: Sequence[LabelRecord]) -> list[str]:
+    """How many of those within the data's time name nobody, and whom they do."""
     names = _some([each.target or "(no name)" for each in lost])
     name = "name" if len(lost) > 1 else "names"
     return [f"{_events(len(lost))} {name} nobody in the data then: {names}"] * bool(lost)
