@@ -274,6 +274,17 @@ def test_a_word_is_like_another_whatever_its_case_or_the_order_of_its_letters(
     assert closest(word, options, likeness=0.8) == (f"did you mean {near}?" if near else "")
 
 
+def test_where_a_mistake_is_says_nothing_of_a_secret_that_is_a_key() -> None:
+    twice = "a: {'${password}': {x: 1, x: 2}}"
+    for text in (twice, "a: {'${password}': {x: 1}}"):
+        try:
+            (document,) = parse(text, variables={"password": "hunter2secret"})
+            problem = document.problem(("a", "hunter2secret", "x"), "1", "2")
+        except InvalidInput as error:
+            (problem,) = error.problems
+        assert problem.field == "a.(hidden).x"
+
+
 def test_a_document_within_a_document_quotes_no_more_of_its_secrets() -> None:
     (outer,) = parse('text: "a: 1: ${password}"', "x.yaml", variables={"password": "hunter2secret"})
     found, told = within(outer, ("text",))

@@ -518,3 +518,16 @@ def test_who_may_not_see_engines_everywhere_sees_those_beside_the_targets() -> N
 
 def _told(desk: Desk, act: Act) -> list[str]:
     return [words.partition(":")[0] for words in desk.governor.blind(act, (CART,), "shop")]
+
+
+def test_others_are_known_of_the_places_that_may_be_seen() -> None:
+    desk = Desk()
+    mine, theirs = desk.begun(id_="mine"), desk.begun(id_="theirs")
+    assert [each.id for each in desk.governor.others(mine)] == [theirs.account.id]
+    desk.cluster.hidden.add(("leases", ""))
+    elsewhere = Ledger.open(
+        desk.cluster, desk.clock, id="far", act="chaos", namespace="pay", targets=(), trace_id="t"
+    )
+    assert [each.id for each in desk.governor.others(mine)] == ["theirs"]
+    found = desk.governor.others(mine, also=["pay", "shop"])
+    assert [each.id for each in found] == ["theirs", elsewhere.account.id]

@@ -57,8 +57,8 @@ def test_only_those_among_what_is_shown_are_counted(store: KnownStore, limit: in
     assert len(store.left_out) == expected
 
 
-def test_what_is_asked_aside_is_not_told(store: KnownStore) -> None:
-    assert len(store.aside.find("run")) == 4
+def test_what_every_version_says_alike_is_asked_beneath_and_leaves_out_nothing(store: KnownStore) -> None:
+    assert len(store.beneath.find("run", fields=("cluster",))) == 6
     assert store.left_out == ()
 
 

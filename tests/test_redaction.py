@@ -143,6 +143,19 @@ def test_what_a_name_of_a_thing_tells_is_hidden_in_its_own_place_alone() -> None
     assert compared(document, document, (), ["payments"])[0]["said"] == document["said"]
 
 
+def test_a_key_that_is_a_secret_is_hidden_but_no_field_that_programs_look_for() -> None:
+    secrets = {"hunter2", "timeline"}
+    value = {"timeline": {"x-hunter2": 1}, "labels": {"timeline": "x", "2026-07-01T00:00:00Z": 1}}
+    told = {"timeline": {"x-(hidden)": 1}, "labels": {"(hidden)": "x", "2026-07-01T00:00:00Z": 1}}
+    assert redacted(value, secrets) == told
+    held = {"kind": "Secret", "data": {"hunter2": "aGVsbG8="}}
+    assert redacted(held, secrets) == {"kind": "Secret", "data": {"(hidden)": "(hidden)"}}
+    assert compared({"x-hunter2": 1, "y": 1}, {"x-hunter2": 2, "y": 2}, secrets) == (
+        {"x-(hidden)": 1, "y": 1},
+        {"x-(hidden)": 2, "y": 2},
+    )
+
+
 def test_a_time_stays_one_whatever_is_secret() -> None:
     at = "2026-05-04T03:00:00.000001+00:00"
     document = {"password": "2026-05-04", "at": at, "said": f"at {at}"}

@@ -23,6 +23,8 @@ class Asked:
     path: str
     headers: dict[str, str]
     body: str
+    all_headers: tuple[tuple[str, str], ...] = ()
+    """With each value of those that were sent several times."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,10 @@ class Scripted:
             def do_GET(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 body = self.rfile.read(length).decode()
-                scripted._serve(self, Asked(self.command, self.path, dict(self.headers), body))
+                scripted._serve(
+                    self,
+                    Asked(self.command, self.path, dict(self.headers), body, tuple(self.headers.items())),
+                )
 
             do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the base class's names
 

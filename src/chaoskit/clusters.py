@@ -68,8 +68,23 @@ def fitting(every: Iterable[Identity]) -> dict[Identity, frozenset[str]]:
     return found
 
 
-def wheres(which: Identity) -> tuple[Where, ...]:
-    """What the fields of a record must be for it to be of the `same` cluster; one of these is enough."""
+def others(store: Store, runs: Iterable[Mapping[str, Any]]) -> frozenset[Identity]:
+    """The clusters of all runs that are kept, where they tell whose one of these is; else none.
+
+    A run that knows its uid is of that cluster, whatever else there is: for such ones no record is read.
+    """
+    if all(of(run).uid for run in runs):
+        return frozenset()
+    return frozenset(map(of, store.find("run", fields=FIELDS)))
+
+
+def wheres(*every: Identity) -> tuple[Where, ...]:
+    """What fields of a record must be for it to be of the `same` cluster as one of these; one will do."""
+    found = (each for which in every for each in _wheres(which))
+    return tuple({tuple(each.items()): each for each in found}.values())
+
+
+def _wheres(which: Identity) -> tuple[Where, ...]:
     name, uid, address = FIELDS
     if not which.key:
         return ({name: which.name},)
@@ -79,8 +94,7 @@ def wheres(which: Identity) -> tuple[Where, ...]:
     return ({uid: which.uid}, {uid: "", address: which.address, name: which.name}, by_name)
 
 
-def called(store: Store, word: str) -> tuple[Where, ...]:
-    """As `wheres`, of every cluster that records know by this name, uid or address."""
-    found = {*map(of, store.find(any_of=[{field: word} for field in FIELDS], fields=FIELDS))}
-    every = [{FIELDS[0]: word}, *(each for which in found for each in wheres(which))]
-    return tuple({tuple(each.items()): each for each in every}.values())
+def called(store: Store, word: str) -> frozenset[Identity]:
+    """Every cluster that records know by this name, uid or address, and what is known by that name alone."""
+    found = store.find(any_of=[{field: word} for field in FIELDS], fields=FIELDS)
+    return frozenset({Identity(word, "", ""), *map(of, found)})

@@ -53,6 +53,14 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in list(globals().values()) i
 WORKLOADS = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
 """Kinds that own pods for good and can be targets of faults and recoveries."""
 
+IMAGE_REASONS = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
+)
+"""Why a container waits whose image cannot be had; the kubelet goes from one of them to another."""
+
+CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+"""Why a container waits that cannot be made or started as its pod wants it."""
+
 MANAGED_BY = "app.kubernetes.io/managed-by"
 RUN_LABEL = "chaoskit.io/run"
 
@@ -205,8 +213,8 @@ def restarts(pod: Object) -> int:
 
 
 def waiting(pod: Object) -> Iterator[tuple[str, str, str]]:
-    """(container, reason, message) of each container that waits for a reason."""
-    for status in container_statuses(pod):
+    """(container, reason, message) of each container that waits for a reason, init containers first."""
+    for status in (*init_container_statuses(pod), *container_statuses(pod)):
         state = (status.get("state") or {}).get("waiting")
         if state and state.get("reason"):
             yield status["name"], state["reason"], state.get("message", "")
@@ -276,9 +284,16 @@ def _holds(expression: Mapping[str, Any], have: Mapping[str, str]) -> bool:
             return key not in have
 
 
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def time_of(text: str | None) -> datetime | None:
-    """A Kubernetes timestamp as an aware datetime; None stays None."""
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    """A Kubernetes timestamp as an aware datetime; None stays None, and the epoch is none.
+
+    The kubelet writes it as the start of a container that never ran (``StartError``).
+    """
+    found = datetime.fromisoformat(text).astimezone(UTC) if text else None
+    return None if found is None or found == _NEVER else found
 
 
 def timestamp(at: datetime) -> str:

@@ -90,9 +90,9 @@ class KnownStore:
         return tuple(chosen), len(passed_over)
 
     @property
-    def aside(self) -> KnownStore:
-        """The same store for a question whose answer nobody is shown: what it leaves out is not told here."""
-        return KnownStore(self._store)
+    def beneath(self) -> Store:
+        """The other, for what every version says in the same words: which cluster a record is of."""
+        return self._store
 
     def latest(self, kind: str, where: Mapping[str, Any] | None = None) -> Document | None:
         """The newest that matches and is known, or None."""

@@ -16,47 +16,15 @@ from itertools import takewhile
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
-HIDDEN = "(hidden)"
+from chaoskit.secretforms import HIDDEN, answers, hide, looks_secret
+
 SHORTEST = 6
 """A hidden value is also hidden wherever else it stands, unless it is shorter: then it may be any word."""
-
-_NAME = re.compile(r"passw|secret|token|api_?key|credential|private_?key", re.IGNORECASE)
-_IN_TEXT = (
-    # user and password of a URL, the slash of an unescaped password included; no port and path before an @
-    (re.compile(r"(?<=://)(?:[^\s/\"'@:]*:(?!\d{1,5}[/?#])[^\s\"'@]*|[^\s/\"'@]+)@"), f"{HIDDEN}@"),
-    (re.compile(r"(\bauthorization[\"']?\s*[:=]\s*[\"']?)[^\"'\n]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
-    (re.compile(r"(\bbearer\s+)[^\s\"',;]{4,}", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
-    # password=x, ?token=x up to where a word ends; --api-key="x y", {token=~"x"}, {token!="x"} up to the end
-    # of the quotes, which JSON may have escaped
-    (
-        re.compile(
-            rf"((?:{_NAME.pattern})[\w-]*+(?:(?:=~?|!=|!~)(\\*[\"'])|=~?+))"
-            r"(?(2)(?:(?!\2)(?:\\.|.))+|(?:\\++(?![\"'])|[^\s\"'&,;\\])+)",
-            re.IGNORECASE,
-        ),
-        rf"\g<1>{HIDDEN}",
-    ),
-    # "password": "x"
-    (re.compile(rf"((?:{_NAME.pattern})\w*[\"']\s*:\s*[\"'])[^\"'\n]+", re.IGNORECASE), rf"\g<1>{HIDDEN}"),
-)
-_MAY_HIDE = re.compile(rf"://|authorization|bearer|{_NAME.pattern}", re.IGNORECASE)
-"""What every pattern of `_IN_TEXT` needs: most texts have none of it."""
-
-
-@lru_cache(maxsize=4096)
-def looks_secret(name: str) -> bool:
-    """Whether a field or variable of that name holds a secret; ``secretName`` and ``secretRef`` name one."""
-    return bool(_NAME.search(name)) and not name.endswith(("Name", "Ref"))
 
 
 def scrubbed(text: str, values: Iterable[str] = ()) -> str:
     """The text without what stands where secrets stand, and without these secret `values`."""
-    text = without(text, values)
-    if not _MAY_HIDE.search(text):
-        return text
-    for pattern, replacement in _IN_TEXT:
-        text = pattern.sub(replacement, text)
-    return text
+    return hide(without(text, values))
 
 
 def without(text: str, values: Iterable[str]) -> str:
@@ -136,12 +104,15 @@ def is_address(url: str) -> bool:
         return False
 
 
-def redacted(value: Any, secrets: Iterable[str] = (), names: Iterable[str] = ()) -> Any:
+def redacted(
+    value: Any, secrets: Iterable[str] = (), names: Iterable[str] = (), *, anyhow: Iterable[str] = ()
+) -> Any:
     """The same JSON, scrubbed, of these `secrets` too; what its fields hide is hidden in every text of it.
 
-    What these `names` of things tell anyway is hidden in its own place alone; times stay as they are.
+    What these `names` of things tell is hidden in its own place alone, but for what is secret `anyhow`; times
+    stay as they are.
     """
-    return _without(value, nameless((*secrets, *secrets_in(value)), names))
+    return _without(value, nameless((*secrets, *secrets_in(value)), names).union(anyhow))
 
 
 def spared(value: Any, secrets: Collection[str]) -> Any:
@@ -162,7 +133,8 @@ def compared(now: Any, then: Any, secrets: Iterable[str] = (), names: Iterable[s
 def _apart(now: Any, then: Any, told: Any, meant: Any) -> tuple[Any, Any]:
     """What is `told` of now and `meant` of then, so that it differs where now and then do."""
     if isinstance(told, dict) and isinstance(meant, dict):
-        both = {key: _apart(now[key], then[key], told[key], meant[key]) for key in told if key in meant}
+        same = [key for key in told if key in meant and key in now and key in then]
+        both = {key: _apart(now[key], then[key], told[key], meant[key]) for key in same}
         first, second = ({key: pair[n] for key, pair in both.items()} for n in (0, 1))
         return {**told, **first}, {**meant, **second}
     if isinstance(told, list) and isinstance(meant, list):
@@ -193,17 +165,24 @@ def nameless(secrets: Iterable[str], names: Iterable[str]) -> frozenset[str]:
 
 def secrets_in(value: Any) -> Iterator[str]:
     """The values in this JSON that their names call secret, and that are long enough to be looked for."""
-    if isinstance(value, Mapping):
+    if isinstance(value, _MAPPING):
         for key, each in value.items():
             if _is_held(value, key):
                 yield from _long(text for held in each.values() for text in _readings(str(held)))
             elif _hides(value, key):
                 yield from _long((str(each),))
-            else:
+            elif not isinstance(each, _LEAF):
                 yield from secrets_in(each)
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from secrets_in(each)
+    elif isinstance(value, _LIST):
+        for each, answer in zip(value, answers(value), strict=True):
+            yield from secrets_in(each) if not isinstance(each, _LEAF) else _long((answer,))
+
+
+_LEAF = (str, int, float, type(None))
+_SHOWN = (str, int, float)
+_LIST = (list, tuple)
+_MAPPING = (dict, Mapping)
+"""To ask for what nearly all are first takes a third of the time: records have thousands of values."""
 
 
 def _long(values: Iterable[str]) -> Iterator[str]:
@@ -232,26 +211,55 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 """A time as records have it: with its day hidden nobody could read them."""
 
 
-def _without(value: Any, secrets: frozenset[str]) -> Any:
+def _without(value: Any, secrets: frozenset[str], under: Any = "") -> Any:
     if isinstance(value, str):
         return value if _MOMENT.fullmatch(value) else scrubbed(value, secrets)
-    if isinstance(value, Mapping):
-        return {key: _entry(value, key, secrets) for key in value}
-    if isinstance(value, list | tuple):
-        return [_without(each, secrets) for each in value]
+    if isinstance(value, _LEAF):
+        return value
+    if isinstance(value, _MAPPING):
+        looked_for = secrets if under in _CHOSEN else _wordless(secrets)
+        return {_key(key, looked_for): _entry(value, key, secrets) for key in value}
+    if isinstance(value, _LIST):
+        return [
+            f"{each.removesuffix(answer)}{HIDDEN}" if answer else _without(each, secrets, under)
+            for each, answer in zip(value, answers(value), strict=True)
+        ]
     return value
+
+
+_CHOSEN = frozenset(
+    {"labels", "matchLabels", "annotations", "selector", "nodeSelector", "parameters", "data"}
+)
+"""Fields in which people choose the keys; all other keys may be what programs look for."""
+
+
+@lru_cache(maxsize=256)
+def _wordless(secrets: frozenset[str]) -> frozenset[str]:
+    """Those that no program calls a field by: they are more than letters."""
+    return frozenset(each for each in secrets if not each.replace("_", "").isalpha())
+
+
+def _key(key: Any, secrets: frozenset[str]) -> Any:
+    if not secrets or not isinstance(key, str) or _MOMENT.fullmatch(key):
+        return key
+    return without(key, secrets)
 
 
 def _entry(parent: Mapping[Any, Any], key: Any, secrets: frozenset[str]) -> Any:
     if _is_held(parent, key):
-        return dict.fromkeys(parent[key], HIDDEN)
-    return HIDDEN if _hides(parent, key) else _without(parent[key], secrets)
+        return {_key(each, secrets): HIDDEN for each in parent[key]}
+    return HIDDEN if _hides(parent, key) else _without(parent[key], secrets, key)
+
+
+def is_secret(parent: Mapping[Any, Any], key: Any) -> bool:
+    """Whether what stands under that key is secret by its name or its place."""
+    return _is_held(parent, key) or _hides(parent, key)
 
 
 def _is_held(parent: Mapping[Any, Any], key: Any) -> bool:
     """Whether everything below that key is secret: it is what a Kubernetes Secret holds."""
-    held = key in {"data", "stringData"} and isinstance(parent[key], Mapping)
-    return held and parent.get("kind") == "Secret"
+    held = key in {"data", "stringData"} and parent.get("kind") == "Secret"
+    return held and isinstance(parent[key], _MAPPING)
 
 
 def _hides(parent: Mapping[Any, Any], key: Any) -> bool:
@@ -264,7 +272,7 @@ def _hides(parent: Mapping[Any, Any], key: Any) -> bool:
     called = key == "value" and any(looks_secret(str(parent.get(word) or "")) for word in ("name", "key"))
     if "secret" in parent and "key" in parent:
         return key == "value" and (bool(parent["secret"]) or (called and value != ""))
-    if isinstance(value, bool) or not isinstance(value, str | int | float) or value == "":
+    if isinstance(value, bool) or not isinstance(value, _SHOWN) or value == "":
         return False
     return looks_secret(str(key)) or called
 

@@ -165,7 +165,17 @@ class Runtime:
 
     @cached_property
     def description(self) -> str:
-        """The cluster in one line: ``kind-dev · 3 nodes · v1.34.1``, or ``simulator · seed 7 · ...``."""
+        """The cluster in one line: ``kind-dev · 3 nodes · v1.34.1``, or ``simulator · seed 7 · ...``.
+
+        It ends with what the kubeconfig says that nobody should overlook: that the certificate is not
+        checked, and as whom the user acts.
+        """
+        said = [self._what_it_is()]
+        said += ["certificate not checked"] * self.cluster.unchecked
+        said += [f"as {self.cluster.acting_as}"] if self.cluster.acting_as else []
+        return " · ".join(said)
+
+    def _what_it_is(self) -> str:
         simulated = self.simulated
         if simulated is not None:
             pace = "real pace" if simulated.rate == 1 else f"{simulated.rate:g} times faster"

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from chaoskit.documents import Document, Duration, Location, build, closest, parse, refuse
 from chaoskit.errors import InvalidInput, Problem
-from chaoskit.redaction import HIDDEN, is_address, scrubbed
+from chaoskit.redaction import is_address, scrubbed
+from chaoskit.secretforms import HIDDEN
 
 PREFIX = "CHAOSKIT_"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import fromstring
@@ -259,6 +260,30 @@ def test_whose_a_run_is_is_told_by_all_runs_whatever_part_of_them_is_asked_for(
     assert found() == ["u2"]
 
 
+def test_on_which_clusters_a_newer_chaoskit_ran_counts_as_well(stranger: CommandLine) -> None:
+    def put(hours: int, document: dict[str, Any], uid: str, **more: Any) -> None:
+        who = {"cluster": "in-cluster", "cluster_uid": uid, "cluster_address": "https://10.96.0.1"}
+        store.put(_later(hours, document, id=f"1ddd00000000000{hours}", **(who | more)))
+
+    def gate(*words: str) -> tuple[int, list[str | None], int]:
+        ended = stranger("history", "--weaknesses", "--fail-above", 0, "-o", "json", *words)
+        listed = ended.json["weaknesses"]
+        return ended.code, [each["cluster_uid"] for each in listed], ended.json["left_out"]
+
+    store = SqliteStore(stranger.home / "state/store.db")
+    put(1, weak(), "u1")
+    put(3, run(), "")
+    assert gate("--cluster", "u1") == (0, [], 0)
+    put(2, run(name="elsewhere"), "u2", cluster="staging", schema_version=99)
+    assert gate("--cluster", "u1") == (0, [], 0)
+    put(2, run(name="elsewhere"), "u2", schema_version=99)
+    assert gate("--cluster", "u1") == (1, ["u1"], 0)
+    assert gate() == (1, ["u1"], 1)
+    put(4, run(name="elsewhere"), "u1", cluster="staging", schema_version=99)
+    store.close()
+    assert gate("--cluster", "staging") == (1, ["u1"], 1)
+
+
 def test_open_weaknesses_of_several_clusters_say_on_which_they_are(keeper: CommandLine) -> None:
     assert "CLUSTER" not in keeper("history", "--weaknesses").out.splitlines()[0]
     store = SqliteStore(keeper.home / "state/store.db")
@@ -359,13 +384,24 @@ def test_on_a_terminal_a_history_fits_and_tells_how_long_ago(width: int) -> None
     assert "KIND" not in alone[0]
 
 
-@pytest.mark.parametrize("words", [("--limit", "1"), ("--weaknesses",)], ids=["newest", "weaknesses"])
-def test_the_id_on_a_terminal_can_be_pasted(stranger: CommandLine, words: tuple[str, ...]) -> None:
-    whole = "1m8h2v0rnwje1k2c"
+@pytest.mark.parametrize("words", [(), ("--weaknesses",)], ids=["all", "weaknesses"])
+@pytest.mark.parametrize("uids", ["uu", "uv"], ids=["one cluster", "two of one name"])
+@pytest.mark.parametrize("width", [60, 70, 80, 90, 200])
+def test_the_id_on_a_terminal_can_be_pasted(
+    stranger: CommandLine, words: tuple[str, ...], uids: str, width: int
+) -> None:
+    whole = ["1m8h2v0rnwje1k2c", "1m8h2v0rnwje1k2d"]
+    named = {"name": "checkout-survives-loss-of-cart", "cluster": "production-eu", "cluster_address": "a"}
     store = SqliteStore(stranger.home / "state/store.db")
-    store.load([_later(1, weak(id="1m8h2v0rnwje1k2d", name="another")), _later(3, weak(id=whole))])
+    for hours, (uid, each, target) in enumerate(zip(uids, whole, ("cart", "checkout"), strict=True)):
+        found = weak(id=each, targets=[f"deployment/{target}"], cluster_uid=uid * 8, **named)
+        store.put(_later(hours, found))
     store.close()
-    assert f" {whole} " in stranger("history", *words, terminal=True, env={"COLUMNS": "200"}).out
+    ended = stranger("history", *words, terminal=True, env={"COLUMNS": str(width)})
+    *lines, last = re.sub(r"\x1b\[[0-9;]*m", "", ended.out).splitlines()
+    assert last.startswith("next  ")
+    assert max(map(len, lines)) <= width
+    assert {*whole} < {*" ".join(lines).split()}
 
 
 def test_in_a_pipe_a_history_is_whole() -> None:

@@ -47,6 +47,31 @@ def test_a_plan_is_run_by_the_beginning_of_its_hash(
     assert simulated.left() == []
 
 
+def test_who_acts_as_another_is_asked_for_the_rights_of_that_one_which_rbac_gives(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    file, runner = write("x.yaml", direct()), "system:serviceaccount:shop:chaoskit-run"
+    document = yaml.safe_load(simulated.kubeconfig.read_text())
+    for each in document["users"]:
+        each["user"] |= {"as": runner}
+    as_runner = {"KUBECONFIG": str(write("acting", yaml.safe_dump(document)))}
+    told = chaoskit("plan", file, env=as_runner)
+    assert told.err.splitlines()[0].endswith(f" · as {runner}")
+    assert told.code != 0
+    given = [
+        simulated.cluster.create(body) for body in yaml.safe_load_all(chaoskit("plan", file, "--rbac").out)
+    ]
+    try:
+        ended = chaoskit("plan", file, "-o", "json", env=as_runner)
+        (plan,) = ended.json["plans"]
+        assert (ended.code, plan["outcome"]) == (0, None), ended.err
+        assert chaoskit("run", file, "--yes", env=as_runner).code == 0
+    finally:
+        for body in given:
+            simulated.cluster.delete(kube.ref_of(body))
+    assert simulated.left() == []
+
+
 def test_a_plan_in_a_file_needs_no_documents_and_is_read_by_its_owner_alone(
     chaoskit: CommandLine, write: Write
 ) -> None:

@@ -123,7 +123,7 @@ def test_a_table_fits_and_every_word_of_it_is_there(width: int) -> None:
     assert any("57m ahead" in line for line in lines)
 
 
-def test_an_id_is_not_broken_while_anything_else_can_be() -> None:
+def test_an_id_is_not_broken_where_a_name_can_be() -> None:
     rows = (ROWS[0], ("57m ahead", "prediction", "1m8h7mb2w3kp", "leak productcatalogservice", "rules", ""))
     lines = [line for row in laid_out((*rows, ROWS[2]), 60, -1) for line in row]
     assert max(map(len, lines)) <= 60

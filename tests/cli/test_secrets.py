@@ -159,6 +159,96 @@ def test_where_a_mistake_is_and_how_grave_is_told_whatever_a_secret_holds(
     assert "0 errors, 1 warning" in words
 
 
+PARAMETERS = {"configMap": "checkout", "CONFIG_MAP": "checkout", "key": "greeting", "value": "x"}
+SERVICES = {"service": "checkout", "SERVICE": "payments"}
+TYPED = {"kubernetes": {"workload": "sts/payments"}}
+QUOTED: dict[str, tuple[str, str]] = {
+    "targets": (
+        experiment("x", targets={"workloads": ["deploy/payments"]}),
+        'is "deploy/payments", expected',
+    ),
+    "config maps": (experiment("x", fault="config-mutation", parameters=PARAMETERS), 'is "checkout" beside'),
+    "services": (experiment("x", fault="service-blackhole", parameters=SERVICES), 'is "payments" beside'),
+    "watched": (experiment("x", steadyState=[TYPED]), 'is "sts/payments", expected'),
+    "no name": (experiment("x", duration="hunter2"), 'duration is "(hidden)", expected'),
+}
+"""Experiments with a mistake, and how it is quoted."""
+
+
+@pytest.mark.parametrize(("text", "told"), QUOTED.values(), ids=QUOTED)
+def test_a_mistake_tells_what_targets_and_what_is_beside_them_are_called(
+    stranger: CommandLine, write: Write, text: str, told: str
+) -> None:
+    held = {"username": "payments", "db": "checkout", "password": "hunter2"}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "creds"}, "stringData": held}
+    ended = stranger("validate", write("x.yaml", f"{yaml.safe_dump(secret)}---\n{text}"))
+    assert ended.code == 2
+    assert told in ended.out
+    given = stranger("validate", write("x.yaml", text), "--var", "password=payments")
+    assert "payments" not in given.out + given.err
+
+
+HELD = {
+    "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "creds", "namespace": "shop"},
+    "stringData": {"username": "staging-eu", "db": "jenkins"},
+}  # fmt: skip
+KUBECONFIG = {
+    "apiVersion": "v1", "kind": "Config", "current-context": "staging-eu",
+    "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+    "contexts": [{"name": n, "context": {"cluster": "c", "user": "u"}} for n in ("staging-eu", "other")],
+    "users": [{"name": "u", "user": {}}],
+}  # fmt: skip
+CALLED: dict[str, tuple[tuple[str, ...], str]] = {
+    "a context and its like": (("--context", "staging-eu2"), "no context 'staging-eu2'"),
+    "the contexts there are": (("--context", "prod"), "choose one with --context: other, staging-eu\n"),
+    "a kubeconfig": (("--kubeconfig", "jenkins/none"), "no kubeconfig at jenkins/none\n"),
+    "a namespace": (("-n", "staging-eu"), "expected staging-eu, as -n says"),
+    "a file that is not there": (("jenkins/none.yaml",), "error    jenkins/none.yaml  path is missing"),
+}
+"""What a call says of where things are, and how that is told in its mistakes."""
+
+
+@pytest.mark.parametrize(("words", "said"), CALLED.values(), ids=CALLED)
+def test_what_a_call_is_about_is_told_though_a_secret_holds_it_too(
+    stranger: CommandLine, write: Write, words: tuple[str, ...], said: str
+) -> None:
+    config = write("kc", yaml.safe_dump(KUBECONFIG))
+    write("secret.yaml", yaml.safe_dump(HELD))
+    write("x.yaml", experiment("x"))
+    ended = stranger("plan", "secret.yaml", "x.yaml", *words, env={"KUBECONFIG": str(config)})
+    assert ended.code in {2, 4}, ended.err
+    assert said in ended.err
+    assert "(hidden)" not in ended.err
+
+
+def test_a_plan_and_its_cluster_are_told_though_a_secret_holds_them_too(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    del simulated
+    file = write("x.yaml", yaml.safe_dump_all([HELD, _engine(components={"env": []})]))
+    write("jenkins", "")
+    assert "jenkins/plan.json cannot be written" in chaoskit("plan", file, "--out", "jenkins/plan.json").err
+    assert chaoskit("plan", file, "--out", "plan.json").code == 0
+    plan = json.loads((chaoskit.home / "plan.json").read_text(encoding="utf-8"))
+    plan["plans"][0]["cluster"] = {"name": "staging-eu", "uid": "u1", "address": "https://jenkins"}
+    ended = chaoskit("run", "--plan", write("jenkins.json", json.dumps(plan)), "--yes")
+    assert ended.code == 3
+    assert "was made for cluster staging-eu (https://jenkins, uid u1); this is" in ended.err
+    assert "(hidden)" not in ended.err
+
+
+@pytest.mark.parametrize("folder", ["payments", "other"])
+def test_a_variable_is_hidden_whatever_the_folder_of_its_document_is_called(
+    stranger: CommandLine, write: Write, folder: str
+) -> None:
+    (Path(write("values.yaml", "")).parent / folder).mkdir()
+    file = write(f"{folder}/x.yaml", experiment("x", duration="log in with ${db_password}"))
+    ended = stranger("validate", file, "--var", "db_password=payments")
+    assert ended.code == 2
+    assert 'spec.duration is "log in with (hidden)"' in ended.out
+    assert "payments" not in ended.out
+
+
 def test_a_variable_a_probe_and_a_secret_of_plain_litmus(
     chaoskit: CommandLine, simulated: Watched, write: Write
 ) -> None:
@@ -285,6 +375,27 @@ def test_a_variable_that_is_put_into_plain_words_of_a_document(
     assert [each.code for each in ended] == [8, 8, 0, 8, 8, 0], ended[3].err
     assert "127.0.0.1:1/x?x=(hidden)" in ended[3].out
     assert list(_songs(chaoskit.home, *ended, inputs=(file, values))) == []
+
+
+@pytest.mark.parametrize("value", [CANARY, "canarysings"], ids=["odd", "a word"])
+def test_a_variable_that_is_a_key_of_a_document(
+    chaoskit: CommandLine, simulated: Watched, write: Write, value: str
+) -> None:
+    del simulated
+    engine = _engine(components={"env": [], "nodeSelector": {"${password}": "x"}})
+    engine["metadata"] = {"name": f"key-{len(value)}", "namespace": "shop", "labels": {"a-${password}": "x"}}
+    beside = {
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": "shop"},
+        "data": {"${password}": "x"},
+    }  # fmt: skip
+    file = write("x.yaml", yaml.safe_dump_all([beside, engine]))
+    ended = [
+        chaoskit(*words, file, "--var", f"password={value}")
+        for words in (*UNSENT[:4], ("run", "--yes", "--html", "report.html", "-o", "json"))
+    ]
+    assert not {each.code for each in ended} & {2, 70}
+    assert "a-(hidden): x" in ended[0].out
+    assert list(_songs(chaoskit.home, *ended, inputs=(file,), more=(value,))) == []
 
 
 READ: dict[str, tuple[str, str]] = {
@@ -489,6 +600,41 @@ def test_settings_of_the_environment(chaoskit: CommandLine, write: Write) -> Non
     ended = [chaoskit(*each, env=VARIABLES) for each in (*asked, recovered)]
     assert {each.code for each in ended} <= {0, 4, 8}, [each.err for each in ended]
     assert list(_songs(chaoskit.home, *ended, inputs=(file,))) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("runbooks", "validate"),
+        ("runbooks", "list", "--load"),
+        ("recover", "--replay", "x", "--what-if"),
+        ("recover", "--yes", "--runbooks"),
+        ("patterns", "--suggest", "--runbooks"),
+        ("controller", "--runbooks"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_a_secret_that_lies_with_the_runbooks(
+    stranger: CommandLine, write: Write, words: tuple[str, ...]
+) -> None:
+    """It is none of them, and the mistake quotes its line."""
+    secret = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: x}}\nstringData: {{username: {CANARY}}}\n"
+    file = write("x.yaml", secret)
+    ended = stranger(*words, file)
+    assert ended.code == 2
+    assert "4 | stringData: {username: (hidden)}" in ended.err
+    assert list(_songs(stranger.home, ended, inputs=(file,))) == []
+
+
+@pytest.mark.parametrize("words", [("show", "mine"), ("list", "-o", "json")], ids=" ".join)
+def test_a_runbook_that_is_shown(stranger: CommandLine, write: Write, words: tuple[str, ...]) -> None:
+    call = {"action": "call-webhook", "url": f"https://me:{CANARY}@hook/x?token={CANARY}"}
+    spec = {"matches": {"issue": "pod-crash"}, "remediations": [call]}
+    book = {"apiVersion": "chaoskit.io/v1", "kind": "Runbook", "metadata": {"name": "mine"}, "spec": spec}
+    file = write("x.yaml", yaml.safe_dump(book))
+    ended = stranger("runbooks", *words, "--load", file)
+    assert "https://(hidden)@hook/x?token=(hidden)" in ended.out
+    assert list(_songs(stranger.home, ended, inputs=(file,))) == []
 
 
 def test_a_settings_file_that_is_no_yaml(stranger: CommandLine, write: Write) -> None:

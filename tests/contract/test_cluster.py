@@ -632,6 +632,37 @@ def test_rights_are_known_beforehand(cluster: KubernetesCluster, namespace: str)
     until(lambda: cluster.can_i(asked, user=account) == "allowed", PATIENCE, "a group's right is not seen")
 
 
+def test_a_kubeconfig_that_acts_as_another_has_the_rights_of_that_one_alone(
+    cluster: KubernetesCluster, kubeconfig: Path, namespace: str, tmp_path: Path
+) -> None:
+    ref, asked = running(cluster, pod(namespace, "aim")), Access("list", "", "pods", namespace)
+    account = f"system:serviceaccount:{namespace}:default"
+    with connect(acting_as(kubeconfig, tmp_path, account), clock=WallClock()) as other:
+        assert (cluster.can_i(asked), other.can_i(asked)) == ("allowed", "denied")
+        for attempt in (
+            lambda: other.list(kube.POD, namespace),
+            lambda: next(other.watch(kube.POD, namespace, stop=threading.Event())),
+            lambda: other.exec(ref, ["true"]),
+            lambda: other.delete(ref),
+        ):
+            with pytest.raises(Forbidden, match=account):
+                attempt()
+        bind_to_all_accounts(cluster, namespace)
+        until(lambda: other.can_i(asked) == "allowed", PATIENCE, "the right is not seen")
+        assert [each["metadata"]["name"] for each in other.list(kube.POD, namespace).items] == ["aim"]
+    assert cluster.exec(ref, ["true"]).exit_code == 0
+
+
+def acting_as(kubeconfig: Path, folder: Path, user: str) -> Path:
+    """The same kubeconfig, whose users all act as that one."""
+    document = yaml.safe_load(kubeconfig.read_text())
+    for each in document["users"]:
+        each["user"]["as"] = user
+    path = folder / "acting"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
 def bind_to_all_accounts(cluster: Cluster, namespace: str) -> None:
     """Every service account of the namespace may list pods."""
     rbac = "rbac.authorization.k8s.io"

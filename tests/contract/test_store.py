@@ -382,10 +382,24 @@ def test_two_clusters_of_one_name_or_one_address_are_two(store: Store, here: str
 def test_a_cluster_is_called_by_name_uid_or_address_and_found_under_its_other_names(
     store: Store, word: str
 ) -> None:
-    found = {each["id"] for each in several(store).find("run", any_of=clusters.called(store, word))}
+    found = {
+        each["id"]
+        for each in several(store).find("run", any_of=clusters.wheres(*clusters.called(store, word)))
+    }
     assert {"prod", "the same from inside", "prod to who may read little"} <= found
     assert found.isdisjoint({"another from inside", "elsewhere"})
-    assert store.find("run", any_of=clusters.called(store, "nope")) == ()
+    assert store.find("run", any_of=clusters.wheres(*clusters.called(store, "nope"))) == ()
+
+
+def test_other_clusters_are_asked_for_only_where_a_run_does_not_know_its_own(store: Store) -> None:
+    untold = (WHO["inside to who may read little"], WHO["prod of an old version"], Identity("new", "", ""))
+    several(store).put(document("foreseen", kind="prediction", cluster="nowhere"))
+    every = frozenset(WHO.values())
+    sure = [clusters.fields(which) for which in every if which.uid]
+    for which in untold:
+        assert clusters.others(store, [*sure, clusters.fields(which)]) == every
+    store.close()
+    assert clusters.others(store, sure) == clusters.others(store, ()) == frozenset()
 
 
 def test_alternatives_are_beside_everything_else_that_is_asked_for(store: Store) -> None:

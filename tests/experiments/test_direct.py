@@ -42,7 +42,7 @@ from chaoskit.experiments.direct.network import PARTITION, share_left
 from chaoskit.experiments.direct.preparing import SHOWS
 from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Cluster, ExecResult, Kind, Object, ObjectRef
+from chaoskit.ports.cluster import Access, Cluster, ExecResult, Kind, Object, ObjectRef
 from chaoskit.ports.http import Response
 from chaoskit.ports.metrics import Alert, Sample, Series
 from chaoskit.records import RunRecord
@@ -514,6 +514,40 @@ def test_neither_the_old_nor_the_new_value_leaves_its_secret(
         for value in ("c2VjcmV0", "CANARY-n3w", base64.b64encode(b"CANARY-n3w").decode()):
             assert value not in text
     assert world.cluster.get(credentials)["data"] == {"PASSWORD": "c2VjcmV0"}
+    assert world.ours(namespace) == []
+
+
+@pytest.mark.parametrize(
+    ("namespace", "key", "before", "change"),
+    [
+        ("direct-named-gone", "DB_PASSWORD", "CANARY-0ld", {"remove": True}),
+        ("direct-named-new", "API_TOKEN", "CANARY-0ld", {"value": "CANARY-n3w"}),
+        ("direct-address", "dsn", "db://me:CANARY-0ld@h", {"value": "db://me:CANARY-n3w@h"}),
+        ("direct-file", "conf", "password=CANARY-0ld\nx: 1", {"value": "x: 2"}),
+    ],
+)
+def test_a_setting_that_holds_a_secret_is_told_nowhere_though_it_stands_in_a_config_map(
+    world: World, namespace: str, key: str, before: str, change: dict[str, Any]
+) -> None:
+    furnish(world, namespace)
+    settings = ObjectRef(kube.CONFIG_MAP, namespace, "settings")
+    world.cluster.patch(settings, {"data": {key: before}})
+    parameters = {"configMap": "settings", "key": key, "restart": False, **change}
+    one = trial(namespace, "config-mutation", parameters=parameters)
+    made = plan(one, world.cluster, clock=world.clock)
+    assert Access("create", "", "secrets", namespace) in made.prepared.needs
+    told: list[Any] = [made.prepared.changes]
+    look = Until("applied", lambda: told.extend(world.cluster.list(kube.LEASE, namespace).items))
+
+    def listen(event: Event) -> None:
+        told.append(event)
+        look(event)
+
+    record = world.run(one, listen=listen)
+    assert record.outcome is Outcome.PASSED, record.reason
+    assert look.done
+    assert "CANARY" not in str((told, record.document()))
+    assert world.cluster.get(settings)["data"][key] == before
     assert world.ours(namespace) == []
 
 

@@ -29,14 +29,14 @@ def account(*targets: ObjectRef, **more: Any) -> Account:
 
 def named(*others: Account, looks_at: str = "deployment/pay") -> list[str]:
     one = trial("shop", "pod-delete", steadyState=[{"kubernetes": {"workload": looks_at}}])
-    return list(neighbours.at_work(one, others, NOON))
+    return list(neighbours.at_work(one, others, NOON, NOON + timedelta(minutes=1)))
 
 
 @pytest.mark.parametrize(
     "other",
     [
         account(PAY),
-        account(PAY, ended=NOON + timedelta(seconds=1), state="done"),
+        account(PAY, began=NOON + timedelta(seconds=59), ended=NOON + timedelta(minutes=2), state="done"),
         account(ObjectRef(kube.NODE, "", "n1")),
         account(ObjectRef(kube.DEPLOYMENT, "shop", "web")),
     ],
@@ -49,7 +49,8 @@ def test_who_injected_something_where_it_looks_is_named(other: Account) -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        account(PAY, ended=NOON - timedelta(seconds=1), state="done"),
+        account(PAY, ended=NOON - timedelta(seconds=11), state="done"),
+        account(PAY, began=NOON + timedelta(minutes=2)),
         account(PAY, actions=()),
         account(PAY, act="recovery"),
         account(ObjectRef(kube.DEPLOYMENT, "shop", "search")),
@@ -61,7 +62,7 @@ def test_who_was_over_did_nothing_recovered_or_was_elsewhere_is_not(other: Accou
 
 
 def test_one_that_was_seen_twice_is_named_as_it_was_seen_last() -> None:
-    over = account(PAY, ended=NOON - timedelta(seconds=1), state="done")
+    over = account(PAY, ended=NOON - timedelta(minutes=1), state="done")
     assert named(account(PAY), over) == []
     assert len(named(account(PAY), account(PAY))) == 1
 

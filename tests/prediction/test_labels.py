@@ -14,6 +14,7 @@ from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.failures import Objectives
 from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.outside import from_recoveries, from_runs, issue_of_fault
+from chaoskit.prediction.rules import by_rules
 from chaoskit.records import LabelRecord, RecoveryRecord, RunRecord
 
 World = Callable[..., Dataset]
@@ -92,6 +93,16 @@ def test_replicas_of_what_fails_are_unknown_and_other_workloads_healthy(world: W
     assert (y[2, :90] == 0).all()
 
 
+def test_around_a_failure_of_all_nobody_is_known_to_be_healthy(world: World) -> None:
+    data = world({"cpu_usage": np.ones((2, 120))})
+    every, first = (
+        label(data, FORECAST, extra=[told(60, 62, pod=pod)]).truths[0].y for pod in ("*", "app-0")
+    )
+    assert (every[1] == every[0]).all()
+    assert (every[0] == first[0]).all()
+    assert (first[1, :90] == 0).all()
+
+
 def test_before_a_failure_without_warning_nothing_is_known(world: World) -> None:
     labelled = label(quiet(world), FORECAST, extra=[told(60, 62, issue="pod-crash")])
     assert where(labelled, 1) == [61, 62, 63]
@@ -110,6 +121,21 @@ def test_an_oom_kill_is_a_leak_and_any_other_restart_a_crash(world: World) -> No
     crashed = label(quiet(world, restarts=steps(120, up=60), last_oom=steps(120)), DETECT)
     assert [event.issue for event in killed.events] == ["memory-leak"]
     assert [event.issue for event in crashed.events] == ["pod-crash"]
+
+
+@pytest.mark.parametrize("ready", [0.0, 1.0])
+def test_a_crash_loop_that_no_sample_sees_wait_is_one_failure_from_its_restarts(
+    world: World, ready: float
+) -> None:
+    """The kubelet says so for a moment of each back-off; the pod may be ready at every sample."""
+    restarts = np.sum([steps(120, up=at) for at in (60, 61, 62, 64, 68, 73, 78)], axis=0)
+    data = quiet(world, restarts=restarts, waiting_bad=np.zeros((1, 120)), ready=np.full((1, 120), ready))
+    labelled = label(data, DETECT)
+    assert [(event.issue, event.first) for event in labelled.events] == [("pod-crash", 60)]
+    assert set(range(60, 79)) <= set(where(labelled, 1))
+    (record,) = by_rules(data.until(minute(80)), minute(80))
+    assert record.alarmed
+    assert record.issue == "pod-crash"
 
 
 def test_restarts_close_to_one_another_are_one_failure(world: World) -> None:

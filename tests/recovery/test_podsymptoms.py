@@ -38,6 +38,17 @@ def test_a_crash_loop_is_told_with_restarts_exit_code_and_beginning() -> None:
     assert found.severity is Severity.HIGH
 
 
+@pytest.mark.parametrize("ago", [1, 90])
+def test_a_container_that_never_began_crashes_and_has_not_run_since_the_epoch(ago: float) -> None:
+    last = made.ended(128, seconds_ago=ago, reason="StartError")
+    last["terminated"]["startedAt"] = "1970-01-01T00:00:00Z"
+    ill = made.pod("a", ready=False, state=last, restarts=4)
+    found = _found(made.topology(ill, made.pod("b")))["crash-loop"]
+    assert found.evidence.endswith("4 restarts, exit code 128")
+    assert found.evidence.startswith("1 of 2 pods: CrashLoopBackOff for ")
+    assert found.since == NOW - timedelta(seconds=70 + ago)
+
+
 def test_without_any_ready_pod_it_is_critical() -> None:
     found = _found(made.topology(made.crashing("a"), made.crashing("b")))["crash-loop"]
     assert found.severity is Severity.CRITICAL

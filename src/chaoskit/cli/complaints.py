@@ -12,7 +12,7 @@ from typing import Any
 from chaoskit.cli.secrecy import hidden
 from chaoskit.errors import ChaoskitError, Interrupted, InvalidInput, Problem, Refused
 from chaoskit.outcome import of_error
-from chaoskit.redaction import HIDDEN, looks_secret
+from chaoskit.secretforms import HIDDEN, looks_secret
 from chaoskit.settings import RULE
 
 _INDENT = " " * 9

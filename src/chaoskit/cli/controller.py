@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaoskit.cli import secrecy
 from chaoskit.cli.belonging import refuse_no_address
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import undoing
@@ -89,7 +90,7 @@ def controller(
     settings = session.loaded.settings
     _check_alerts(alerts, only, recovers=recovers)
     source = alerts_at(alerts, settings) if alerts else alerts_set(settings) if recovers else None
-    books = runbook.load([str(path) for path in runbooks]) if runbooks else ()
+    books = runbook.made(secrecy.read(runbooks or ()))
     with (
         session.connected() as runtime,
         session.listening() as show,

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from chaoskit.cli.render import emit
-from chaoskit.cli.secrecy import hidden, learn_names
+from chaoskit.cli.secrecy import hidden
 from chaoskit.outcome import Outcome, gravest
 
 if TYPE_CHECKING:
@@ -15,21 +15,18 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from chaoskit.cli.session import Session
-    from chaoskit.documents import Document
-    from chaoskit.experiments import Plan
+    from chaoskit.experiments import Plan, Trial
     from chaoskit.experiments.rehearsal import Sent
     from chaoskit.ports.cluster import Cluster
 
 
-def offline(documents: Sequence[Document]) -> None:
+def offline(trials: Sequence[Trial]) -> None:
     """What a run would send is on stdout as YAML, secrets hidden, as far as is known without a cluster."""
     from chaoskit.documents import dump
-    from chaoskit.experiments import rehearsal, trials
+    from chaoskit.experiments import rehearsal
 
     texts: list[str] = []
-    found = trials(documents)
-    learn_names(*found)
-    for trial in found:
+    for trial in trials:
         sent = [dump(hidden(body)) for body in rehearsal.offline(trial)]
         texts += sent or [f"# {trial.name} changes what it finds in the cluster: --dry-run server shows it\n"]
     sys.stdout.write("---\n".join(texts))

@@ -21,8 +21,8 @@ def laid_out(cells: Sequence[Row], width: int, wrap: int) -> list[list[str]]:
 
     Column `wrap` takes several lines; where the others leave it less than 20 letters, it stands beneath its
     row. Where the others do not fit either, the widest of them break: between words, then in names, then
-    anywhere, but what has a figure last, since half an id is none; where that would leave nothing to read,
-    each row is a block of its own, a line for each cell.
+    anywhere but in what has a figure, since half an id is none; where that does not do either, each row is
+    a block of its own, a line for each cell.
     """
     widths = _widths(cells)
     wrap %= len(widths)
@@ -73,7 +73,7 @@ def _narrowed(cells: Sequence[Row], width: int) -> list[list[str]] | None:
     """The rows, the widest columns broken as far as it needs; None where that does not do."""
     widths = _widths(cells)
     room = width - len(_TIGHT) * (len(widths) - 1)
-    ways: tuple[Callable[[str], list[str]], ...] = (str.split, _names, _figures, lambda _text: [])
+    ways: tuple[Callable[[str], list[str]], ...] = (str.split, _names, _figures)
     for pieces in ways:
         longest = [max(map(len, pieces(" ".join(column))), default=0) for column in zip(*cells, strict=True)]
         widths = _squeezed(widths, [max(each, _WHOLE) for each in longest], room)

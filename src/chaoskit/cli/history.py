@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from chaoskit import clusters
 from chaoskit.cli.render import ago, columns, emit, next_step
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.clusters import Where, called
-from chaoskit.newer import KnownStore
+from chaoskit.clusters import called, others, wheres
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import Identity
 from chaoskit.ports.store import Document
 
 app = new_app(__doc__)
@@ -78,7 +75,7 @@ def history(
         _weaknesses(session, where, cluster, start, fail_above)
         return
     with session.history() as store:
-        mine = called(store.aside, cluster) if cluster else ()
+        mine = wheres(*called(store.beneath, cluster)) if cluster else ()
         parts = [
             store.parted(one, where | only, any_of=mine, since=start, limit=limit)
             for one, only in kinds.items()
@@ -110,10 +107,10 @@ def _weaknesses(
     from chaoskit.reports.weaknesses import judged, open_weaknesses, whereabouts
 
     with session.history() as store:
-        mine = called(store.aside, cluster) if cluster else ()
-        runs, left_out = store.parted("run", where, any_of=mine, since=start)
-        among = _clusters(store)
-        found = open_weaknesses(runs, among, _clusters(store, mine) if mine else ())
+        asked = called(store.beneath, cluster) if cluster else ()
+        runs, left_out = store.parted("run", where, any_of=wheres(*asked), since=start)
+        among = others(store.beneath, runs)
+        found = open_weaknesses(runs, among, asked)
         known = judged(runs)
     outcome = Outcome.DONE if most is None else _gated(len(found) > most, known=known, left_out=left_out)
     document = {
@@ -155,11 +152,6 @@ def _weaknesses(
 
     emit(session, "weaknesses", document, table)
     raise typer.Exit(outcome.exit_code)
-
-
-def _clusters(store: KnownStore, mine: Collection[Where] = ()) -> frozenset[Identity]:
-    """Those of all runs that are kept, whatever else is asked; or of those that are `mine`."""
-    return frozenset(map(clusters.of, store.aside.find("run", any_of=mine, fields=clusters.FIELDS)))
 
 
 def _gated(too_many: bool, *, known: bool, left_out: int) -> Outcome:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chaoskit.cli import failurepatterns
+from chaoskit.cli import failurepatterns, secrecy
 from chaoskit.cli.belonging import given, refuse_beside, refuse_without
 from chaoskit.cli.render import columns, emit, next_step, percent, span
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.clusters import called
+from chaoskit.clusters import called, wheres
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -124,7 +124,7 @@ def _history(session: Session, cluster: str) -> tuple[Attempt, ...]:
     from chaoskit.recovery.attempts import FIELDS, attempts
 
     with session.history() as store:
-        mine = called(store.aside, cluster) if cluster else ()
+        mine = wheres(*called(store.beneath, cluster)) if cluster else ()
         return attempts(store.find("recovery", any_of=mine, fields=FIELDS))
 
 
@@ -177,7 +177,7 @@ def _suggest(session: Session, known: Sequence[Attempt], runbooks: Sequence[Path
     from chaoskit.recovery import runbook
     from chaoskit.recovery.suggestions import suggest
 
-    own = runbook.load([str(path) for path in runbooks]) if runbooks else ()
+    own = runbook.made(secrecy.read(runbooks))
     found = suggest(known, (*own, *runbook.defaults()))
     document = {
         "suggestions": [

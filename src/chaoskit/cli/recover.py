@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from chaoskit.cli import decisions as deciding
-from chaoskit.cli import recoveries
+from chaoskit.cli import recoveries, secrecy
 from chaoskit.cli.render import emit
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.stopping import answering, stopping, undoing
@@ -170,7 +170,7 @@ class Asked(NamedTuple):
         """The user's own runbooks."""
         from chaoskit.recovery import runbook
 
-        return runbook.load(list(self.runbooks)) if self.runbooks else ()
+        return runbook.made(secrecy.read(self.runbooks))
 
 
 _FLAGS = {
@@ -188,7 +188,7 @@ def _compare(session: Session, asked: Asked) -> None:
     from chaoskit.flows.auto_recovery import AutoRecovery
     from chaoskit.recovery import runbook
 
-    others = runbook.load(list(asked.what_if))
+    others = runbook.made(secrecy.read(asked.what_if))
     with session.connected() as runtime:
         recoveries.compare(session, AutoRecovery(runtime.world).what_if(others, asked.replay))
 

@@ -108,7 +108,7 @@ def run(
 
     given = _given(session, files or [], plan, var, var_file)
     if dry_run is DryRun.CLIENT:
-        dryrun.offline(given.documents)
+        dryrun.offline(trials_of(given, given.namespace))
         return
     with session.connected() as runtime:
         if given.cluster is not None:
@@ -169,6 +169,7 @@ def _given(
         return _Given(documents)
     from chaoskit.experiments import planfile
 
+    secrecy.learn_places(plan)
     try:
         kept = planfile.find(session.loaded.settings.home / "plans", plan)
     except UnknownName:
@@ -176,6 +177,7 @@ def _given(
             raise
         return _Given(documents, plan=plan)
     secrecy.learn(kept.documents)
+    secrecy.learn_places(kept.cluster, kept.namespace)
     agreeing(session, kept.documents)
     return _Given(documents or kept.documents, kept.namespace, kept.hash, kept.hashes, kept.cluster)
 

@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chaoskit.cli.pasting import led_by, pasted
-from chaoskit.cli.secrecy import unsaid
+from chaoskit.cli.secrecy import learn_places, unsaid
 from chaoskit.cli.stopping import Signalled, within
+from chaoskit.redaction import scrubbed
 
 if TYPE_CHECKING:
     from chaoskit.cli.progress import Shown
@@ -122,11 +123,22 @@ class Session:
 
         with connected(self.loaded.settings) as runtime:
             if announce:
-                self.say(f"cluster  {runtime.description}")
+                self._announce(runtime)
             try:
                 yield runtime
             finally:
                 self._tell_of_newer(runtime.unread)
+
+    def _announce(self, runtime: Runtime) -> None:
+        """The cluster is named on stderr; what it is called by, or why it cannot be, is told from now on."""
+        from chaoskit.errors import ChaoskitError
+
+        try:
+            self.say(f"cluster  {runtime.description}")
+        except ChaoskitError as error:
+            learn_places(error.message, error.hint)  # of settings and clusters: no document is in it
+            raise
+        learn_places(runtime.cluster.name, runtime.cluster.address, runtime.namespace)
 
     @contextmanager
     def history(self) -> Iterator[KnownStore]:
@@ -236,6 +248,7 @@ def command(
             shared = {name: values.pop(name) for name in options}
             with _errors_as_results(shared["output"]):
                 session = _session(shared)
+                learn_places(*_paths(values))
                 with within(shared["timeout"]), _own_signals(session), led_by(shared):
                     function(session, **values)
 
@@ -250,6 +263,14 @@ def command(
         return function
 
     return register
+
+
+def _paths(values: Mapping[str, Any]) -> Iterator[Path]:
+    """The files and folders that a call names by options."""
+    for value in values.values():
+        yield from (
+            each for each in (value if isinstance(value, list) else [value]) if isinstance(each, Path)
+        )
 
 
 @contextmanager
@@ -296,7 +317,7 @@ def new_app(summary: str, **settings: Any) -> typer.Typer:
 
 
 def _session(shared: dict[str, Any]) -> Session:
-    from chaoskit.settings import load
+    from chaoskit.settings import SECRET, load
 
     flags = {name: shared.get(name) for name in _SETTINGS}
     session = Session(
@@ -307,6 +328,7 @@ def _session(shared: dict[str, Any]) -> Session:
         verbose=shared["verbose"],
         no_color=shared["no_color"],
     )
+    learn_places(*(scrubbed(str(value)) for name, value in session.loaded.settings if name not in SECRET))
     for warning in session.loaded.warnings:
         session.say(f"! {warning}")
     return session

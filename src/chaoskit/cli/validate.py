@@ -91,15 +91,14 @@ def _check(
     *,
     strict: bool,
 ) -> None:
-    from chaoskit.documents import refuse, survey, unnamed
+    from chaoskit.documents import refuse, unnamed
     from chaoskit.experiments.lint import Finding, findings, idle
     from chaoskit.experiments.trials import sifted
 
     if not files:
         raise typer.BadParameter("name files, folders, or - for standard input")
     _known(ignore)
-    read, unread = survey(files, variables=variables(var, var_files))
-    secrecy.learn(read)
+    read, unread = secrecy.survey(files, variables(var, var_files))
     documents = sifted(read, files)
     unread = unread or (unnamed(read, _named(var)) if documents else ())
     if not documents:
@@ -171,15 +170,14 @@ def checked(
     Raises:
         InvalidInput: with every problem of every document; nothing was connected for it.
     """
-    from chaoskit.documents import refuse, survey
+    from chaoskit.documents import refuse
     from chaoskit.experiments.trials import trials, usable
 
-    read, unread = survey(files, variables=variables(var, var_files))
-    secrecy.learn(read)
+    read, unread = secrecy.survey(files, variables(var, var_files))
     documents = usable(read, unread, files, _named(var))
     if not documents:
         refuse([_nothing_in(each) for each in files])
-    secrecy.learn_names(*trials(documents))
+    trials(documents)
     agreeing(session, documents)
     return documents
 

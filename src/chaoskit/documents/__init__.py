@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from chaoskit.documents.building import Written, build, each, refuse
 from chaoskit.documents.durations import Duration, duration, seconds
+from chaoskit.documents.naming import names_in
 from chaoskit.documents.places import Document, Location, Place, Step, closest, nearest, shown, spelled
 from chaoskit.documents.reading import dump, parse, read, secrets_of_variables, survey, unnamed
 from chaoskit.documents.within import TEMPLATE, within
@@ -21,6 +22,7 @@ __all__ = [
     "dump",
     "duration",
     "each",
+    "names_in",
     "nearest",
     "parse",
     "read",

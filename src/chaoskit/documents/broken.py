@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from chaoskit.documents.places import Place, shown
-from chaoskit.redaction import looks_secret
+from chaoskit.secretforms import looks_secret
 
 
 class Mistake(NamedTuple):

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from chaoskit.errors import Problem
-from chaoskit.redaction import HIDDEN, looks_secret, scrubbed, without
+from chaoskit.redaction import scrubbed, without
+from chaoskit.secretforms import HIDDEN, looks_secret
 
 Step = str | int
 Location = tuple[Step, ...]
@@ -97,7 +98,8 @@ class Document:
             found = found if found in _TELLS_NOTHING else HIDDEN
             expected = scrubbed(expected, _leaves(self.at(location)))
         found, expected, hint = (printable(without(text, self.secrets)) for text in (found, expected, hint))
-        return Problem(self.path, spelled(location), found, expected, line, column, hint, rule)
+        field_ = without(spelled(location), self.secrets)
+        return Problem(self.path, field_, found, expected, line, column, hint, rule)
 
     def _is_secret(self, location: Location) -> bool:
         """Whether its key calls it secret, or name or key beside it: ``{name: DB_PASSWORD, value: x}``."""

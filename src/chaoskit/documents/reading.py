@@ -219,8 +219,8 @@ def pieces(
 
 def _discreet(problem: Problem, secrets: Collection[str]) -> Problem:
     """The problem in words of the reader's, who may have quoted what is secret."""
-    found, expected = (without(text, secrets) for text in (problem.found, problem.expected))
-    return replace(problem, found=found, expected=expected)
+    field, found, expected = (without(t, secrets) for t in (problem.field, problem.found, problem.expected))
+    return replace(problem, field=field, found=found, expected=expected)
 
 
 def _broken(path: str, why: str, place: Place, hint: str = "", expected: str = "valid YAML") -> Problem:

@@ -261,15 +261,17 @@ class Injecting:
         return judged
 
     def _not_alone(self, found: Sequence[Judged]) -> Sequence[Judged]:
-        """A weakness says which other runs, that may be seen, were at work where it was found."""
-        if all(each.outcome is not Outcome.WEAKNESS_FOUND for each in found):
+        """The first weakness says which other runs, that may be seen, were at work where it was found."""
+        weak = next((each for each in found if each.outcome is Outcome.WEAKNESS_FOUND), None)
+        if weak is None:
             return found
+        watched = (each.namespace(self.trial.namespace) for each in self.trial.conditions)
         with suppress(ChaoskitError):  # those who were there at the injection are known
-            self.others += self.governor.others(self.ledger)
-        near = tuple(
-            neighbours.at_work(self.trial, self.others, self.course.injected_at or self.journal.began)
-        )
-        return [verdict.beside(each, near) for each in found]
+            self.others += self.governor.others(self.ledger, also=watched)
+        broken = (each.look.at for each in self.monitor.seen if each.held is False)
+        since, until = self.course.injected_at or self.journal.began, max(broken, default=self.clock.now())
+        near = tuple(neighbours.at_work(self.trial, self.others, since, until))
+        return [verdict.beside(each, near) if each is weak else each for each in found]
 
     def _undo(self) -> None:
         """The undo is done or the course says what is left; never raises a `ChaoskitError`."""

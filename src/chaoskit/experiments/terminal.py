@@ -7,26 +7,23 @@ replayed through both. Times are seconds of one monotonic clock.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chaoskit import kube
 from chaoskit.acts.leftovers import injected as still_injected
 from chaoskit.acts.trail import UID_LABEL, status
+from chaoskit.experiments import stuck
+from chaoskit.experiments.stuck import Troubles
 from chaoskit.ports.cluster import Object
 
 START_FAILS = 20.0
-PULL_FAILS = 30.0
-CRASHES = 60.0
-PENDING = 120.0
 NO_OPERATOR = 30.0
 RESULT_LAGS = 10.0
 STOP_LAGS = 240.0
 
 SETTLED = frozenset({"Pass", "Fail", "Error", "Stopped"})
-_PULLING = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
-_CRASHING = frozenset({"CrashLoopBackOff", "CreateContainerConfigError", "CreateContainerError"})
 _MARKS = frozenset({"injected", "reverted", "targeted"})
 _SKIPPED = frozenset({"ChaosExperiment Not Found", "Skipped"})
 
@@ -50,7 +47,8 @@ class Observed:
 
     `uid` is the engine's; `old` are the versions of results that were there before it: a result that has
     not changed since, or that another engine made, is never read. `pods` are the engine's own, `since`
-    says when something first was as it is, `moments` when what was told of an experiment's fault.
+    and each pod's `troubles` say when something first was as it is, `moments` when what was told of an
+    experiment's fault.
     """
 
     name: str
@@ -66,6 +64,7 @@ class Observed:
     checked: Mapping[str, str] = field(default_factory=dict)
     complaint: str = ""
     since: Mapping[str, float] = field(default_factory=dict)
+    troubles: Mapping[str, Troubles] = field(default_factory=dict)
     moments: Mapping[tuple[Told, str], float] = field(default_factory=dict)
 
     def result(self, experiment: str) -> Object | None:
@@ -153,22 +152,11 @@ def _pod(observed: Observed, type_: str, body: Object, now: float) -> Observed:
     if kube.labels_of(body).get(UID_LABEL) != observed.uid:
         return observed
     name = body["metadata"]["name"]
-    pods = {**observed.pods, name: body}
+    known = stuck.troubles(body, observed.troubles.get(name, {}), now)
+    pods, troubles = {**observed.pods, name: body}, {**observed.troubles, name: known}
     if type_ == "DELETED":
-        del pods[name]
-    after = dataclasses.replace(observed, pods=pods)
-    troubles = {f"pod {name} {trouble}" for trouble in _troubles(body)} if name in pods else set()
-    return _mark(after, f"pod {name} ", troubles, now)
-
-
-def _troubles(pod: Object) -> Iterable[str]:
-    for _, reason, _message in kube.waiting(pod):
-        if reason in _PULLING:
-            yield "pulls"
-        elif reason in _CRASHING:
-            yield "crashes"
-    if kube.phase(pod) == "Pending":
-        yield "pending"
+        del pods[name], troubles[name]
+    return dataclasses.replace(observed, pods=pods, troubles=troubles)
 
 
 def _event(observed: Observed, type_: str, body: Object, now: float) -> Observed:
@@ -305,30 +293,9 @@ def experiment_statuses(engine: Object) -> tuple[Mapping[str, Any], ...]:
 
 
 def _stuck(observed: Observed, pod: Object, now: float) -> Ending | None:
-    name = pod["metadata"]["name"]
-    if _lasted(observed, f"pod {name} pulls", now) >= PULL_FAILS:
-        return Ending(
-            "cannot-start", f"image {_image(pod)} of pod {name} cannot be pulled", "mend its name or registry"
-        )
-    if _lasted(observed, f"pod {name} crashes", now) >= CRASHES:
-        _, reason, message = next(iter(kube.waiting(pod)), ("", "crash", ""))
-        return Ending("cannot-start", f"pod {name} does not start: {reason} {message}".strip())
-    if _lasted(observed, f"pod {name} pending", now) >= PENDING:
-        return Ending("cannot-start", f"pod {name} is pending: {_why_pending(pod)}")
-    return None
+    found = stuck.told(pod, observed.troubles.get(pod["metadata"]["name"], {}), now)
+    return None if found is None else Ending("cannot-start", *found)
 
 
 def _lasted(observed: Observed, what: str, now: float) -> float:
     return now - observed.since.get(what, now)
-
-
-def _image(pod: Object) -> str:
-    waiting = {name for name, reason, _ in kube.waiting(pod) if reason in _PULLING}
-    images = (each["image"] for each in pod["spec"]["containers"] if each["name"] in waiting)
-    return next(images, "of an init container")
-
-
-def _why_pending(pod: Object) -> str:
-    scheduled = kube.condition(pod, "PodScheduled") or {}
-    found = next((f"{reason} {message}" for _, reason, message in kube.waiting(pod)), "")
-    return str(scheduled.get("message") or found or "no reason is known")

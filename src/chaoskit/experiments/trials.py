@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from chaoskit import kube
-from chaoskit.documents import Document, each, refuse, survey, unnamed
+from chaoskit.documents import Document, each, names_in, refuse, survey, unnamed
 from chaoskit.errors import InvalidInput, Problem
 from chaoskit.experiments import bindings, lint, litmus
 from chaoskit.experiments.direct.faults import EVERY
@@ -19,7 +20,7 @@ from chaoskit.redaction import nameless, scrubbed, secrets_in
 from chaoskit.steadystate.conditions import Condition
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trial:
     """One thing to run: a native experiment, or somebody's engine as it is, with what stands beside it.
 
@@ -66,26 +67,25 @@ class Trial:
         """The steady state that chaoskit itself watches."""
         return () if self.experiment is None else self.experiment.spec.steady_state
 
-    @property
+    @cached_property
     def document(self) -> Mapping[str, Any]:
         """What was written, for the record."""
         return self.engine or (self.experiment.document() if self.experiment is not None else {})
 
-    @property
+    @cached_property
     def secrets(self) -> frozenset[str]:
         """What of it nobody is to read in outputs, reports and history, wherever it stands there."""
         return nameless((*self.hidden, *secrets_in((self.document, *self.beside))), self.names)
 
-    @property
+    @cached_property
     def names(self) -> frozenset[str]:
         """What its documents call things by, and chaoskit's own words: no secret, whatever a Secret holds."""
-        spec = self.document.get("spec") or {}
-        said = (*map(spec.get, ("targets", "appinfo", "selectors", "chaosServiceAccount")), self.asked)
-        own = (each for body in (self.document, *self.beside) for each in _called(body))
+        beside = ((body.get("metadata") or {}).get(f) for body in self.beside for f in ("name", "namespace"))
         watched = (
             word for each in self.conditions for word in (each.workload, each.namespace(self.namespace))
         )
-        return frozenset((*_words(said), *own, *watched, *self.faults, *WORDS)) - {""}
+        own = (*names_in(self.document), *map(str, filter(None, beside)))
+        return frozenset((*own, *self.asked, *watched, *self.faults, *WORDS)) - {""}
 
     @property
     def experiments(self) -> tuple[Mapping[str, Any], ...]:
@@ -107,21 +107,6 @@ class Trial:
     def _beside(self, kind: str, name: str) -> Object | None:
         same = (b for b in self.beside if b["kind"] == kind and b["metadata"]["name"] == name)
         return next(same, None)
-
-
-def _called(body: Mapping[str, Any]) -> Iterator[str]:
-    """The names of an object and its namespace."""
-    meta = body.get("metadata") or {}
-    return _words([meta.get(field) for field in ("name", "namespace")])
-
-
-def _words(value: Any) -> Iterator[str]:
-    """Every text of this JSON, but for the keys of it."""
-    if isinstance(value, Mapping | list | tuple):
-        for each in value.values() if isinstance(value, Mapping) else value:
-            yield from _words(each)
-    elif isinstance(value, str):
-        yield value
 
 
 def load(

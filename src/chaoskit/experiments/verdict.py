@@ -263,8 +263,8 @@ def final(judgements: Iterable[Judged], undo: Undo, unshown: Sequence[str] = ())
 
 
 def beside(judged: Judged, near: Sequence[str]) -> Judged:
-    """A weakness says who else was at work where it was found; any other judgement is as it was."""
-    if judged.outcome is not Outcome.WEAKNESS_FOUND or not near:
+    """The weakness says who else was at work where it was found, if anybody was."""
+    if not near:
         return judged
     told = "; ".join(near)
     return replace(judged, reason=f"{judged.reason}; meanwhile {told}: whose fault it was is not known")

@@ -68,7 +68,7 @@ class Governor:
             (max_pods, max_percent, _WRITTEN[act]),
         ):
             rules.within_radius(at_once, hits, max_pods=pods, max_percent=percent, of=of)
-        known = self._accounts(targets, namespace)
+        known = self._accounts(_places(targets, namespace))
         active = [each for each in known if each.state == "active"]
         rules.interlocked(act, targets, active, near=near, drill=drill)
         if act == "chaos" or not drill:
@@ -95,10 +95,14 @@ class Governor:
                     hint="where that is wanted: the setting unprotected_namespaces",
                 )
 
-    def others(self, ledger: Ledger) -> tuple[Account, ...]:
-        """The ledgers of others that this caller may see, ended ones included, where they are still there."""
+    def others(self, ledger: Ledger, also: Iterable[str] = ()) -> tuple[Account, ...]:
+        """The ledgers of others that this caller may see, ended ones included, where they are still there.
+
+        Who may not see all namespaces is answered of its own, its targets' and these.
+        """
         mine = ledger.account
-        return tuple(e for e in self._accounts(mine.targets, mine.ref.namespace) if e.id != mine.id)
+        places = (*_places(mine.targets, mine.ref.namespace), *also)
+        return tuple(each for each in self._accounts(places) if each.id != mine.id)
 
     def confirm(
         self, ledger: Ledger, *, domains: Sequence[Domain] = (), drill: bool = False
@@ -175,7 +179,7 @@ class Governor:
         try:
             known = accounts(self._cluster)
         except Forbidden as error:
-            known = self._accounts(targets, namespace)
+            known = self._accounts(_places(targets, namespace))
             if self.limits.budget(act):
                 yield f"the budget counts no act in other namespaces: {error.message}"
         for each in known:
@@ -213,12 +217,12 @@ class Governor:
         except (NotFound, Forbidden):
             return None
 
-    def _accounts(self, targets: Sequence[ObjectRef], namespace: str) -> tuple[Account, ...]:
+    def _accounts(self, places: Iterable[str]) -> tuple[Account, ...]:
+        """Those of all namespaces, or of these places where no more may be seen."""
         try:
             return accounts(self._cluster)
         except Forbidden:
-            places = _places(targets, namespace)
-            return tuple(each for place in places for each in accounts(self._cluster, place))
+            return tuple(e for place in dict.fromkeys(places) for e in accounts(self._cluster, place))
 
 
 _WRITTEN: Mapping[Act, str] = {"chaos": "the experiment's blastRadius", "recovery": "the runbook"}

@@ -407,8 +407,9 @@ def _goingended(values: Values, lead: int) -> NDArray[np.bool_]:
 
 
 def _siblings(block: Block, event: Event) -> list[int]:
-    """All rows of the event's workload: a replica that was replaced in time might have failed as well."""
-    return [row for row, who in enumerate(block.rows) if who[:2] == (event.namespace, event.workload)]
+    """All rows of the event's workloads: a replica that was replaced in time might have failed as well."""
+    named = {block.rows[row][:2] for row in event.rows}
+    return [row for row, who in enumerate(block.rows) if who[:2] in named]
 
 
 def _scored(values: Values, step: int) -> NDArray[np.bool_]:

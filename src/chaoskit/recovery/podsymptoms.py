@@ -15,11 +15,6 @@ from chaoskit.recovery.starts import Start
 from chaoskit.recovery.symptoms import UNSERVED, Severity, Symptom, minutes, unavailable_since
 from chaoskit.topology import Topology, Workload
 
-IMAGE_REASONS = frozenset(
-    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
-)
-CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
-
 OF_REVISIONS = frozenset({"crash-loop", "error-exit", "oom-killed", "image-pull", "config-error"})
 """What a revision is blamed for. Being slow is no fault: how long is too long, its deployment says."""
 
@@ -154,10 +149,10 @@ def _of_container(status: Mapping[str, Any], pod: Object, now: datetime, kills: 
     waiting = (status.get("state") or {}).get("waiting") or {}
     reason, name = waiting.get("reason", ""), pod["metadata"]["name"]
     began = kube.unready_since(pod) or now
-    if reason in IMAGE_REASONS:
+    if reason in kube.IMAGE_REASONS:
         words = f"{reason} of {status.get('image', 'the image')} for {_for(began, now)}"
         return Complaint("image-pull", name, began, words)
-    if reason in CONFIG_REASONS:
+    if reason in kube.CONFIG_REASONS:
         words = f"{reason}: {waiting.get('message', '')}".strip(": ")
         return Complaint("config-error", name, began, words)
     return _crash(status, reason, pod, now, kills)

@@ -110,12 +110,12 @@ class Runbook(Written):
 
 
 def load(paths: Iterable[str]) -> tuple[Runbook, ...]:
-    """The runbooks of these files and folders; their tests, which may lie beside them, are left out.
+    """The runbooks of these files and folders.
 
     Raises:
         InvalidInput: with every problem of every file, each with line, column, found and expected.
     """
-    return made(each for each in documents.read(paths) if each.kind != "RunbookTest")
+    return made(documents.read(paths))
 
 
 @cache
@@ -133,12 +133,13 @@ def remedies_of(issue: str) -> frozenset[str]:
 
 
 def made(found: Iterable[Document]) -> tuple[Runbook, ...]:
-    """The documents as runbooks.
+    """The documents as runbooks; their tests, which may lie beside them, are left out.
 
     Raises:
         InvalidInput: with every problem of all of them.
     """
-    return documents.each(found, lambda document: documents.build(document, Runbook))
+    books = [each for each in found if each.kind != "RunbookTest"]
+    return documents.each(books, lambda document: documents.build(document, Runbook))
 
 
 def matching(issue: Issue, runbooks: Sequence[Runbook]) -> Runbook | None:

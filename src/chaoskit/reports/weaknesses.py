@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from chaoskit import clusters
@@ -45,44 +45,48 @@ class Weakness:
         return plain
 
 
-_Open = dict[str, tuple[frozenset[str], Weakness]]
-"""By whose it is (`told_apart`), with the clusters that it may be of and that have not passed since."""
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """A weakness, and the clusters that it may be of and that have not passed since its last run."""
+
+    weakness: Weakness
+    waits_for: frozenset[str]
 
 
 def open_weaknesses(
-    runs: Iterable[Document], among: Iterable[Identity] = (), asked: Iterable[Identity] = ()
+    runs: Iterable[Document], among: Iterable[Identity] = (), asked: Collection[Identity] = ()
 ) -> tuple[Weakness, ...]:
     """Those found in these runs and not passed since, the newest first.
 
     A run that was refused, went wrong or had no baseline says nothing either way; one of which nobody knows
     on which of several clusters it was says nothing of what was found on any of them, and what it found has
     passed once all of them did. Whose a run is is told by the clusters `among` which these runs were chosen.
-    Where they were chosen by cluster, those that were `asked` for are the ones that are waited for.
+    Where they were chosen by cluster, those that are the same as one that was `asked` for are waited for.
     """
     ordered = in_order(runs)
-    fits = clusters.fitting({*among, *asked, *map(clusters.of, ordered)})
+    fits = clusters.fitting({*among, *map(clusters.of, ordered)})
     whose = clusters.told_apart(fits)
-    chosen = {whose[each] for each in asked}
-    found: dict[What, _Open] = {}
+    chosen = {whose[each] for each in fits if any(map(each.same, asked))}
+    found: dict[What, dict[str, _Open]] = {}
     for run in ordered:
         which = clusters.of(run)
-        awaited = (fits[which] & chosen) or fits[which]
+        mine, awaited = whose[which], (fits[which] & chosen) or fits[which]
         for case in cases(run):
             what = (run["namespace"], run["name"], case.name, tuple(sorted(whom(run))))
             before = found.get(what, {})
             if case.state == "pass":
-                found[what] = _left(before, whose[which])
+                found[what] = _left(before, mine)
             elif case.state == "failure":
-                _, known = before.get(whose[which], (awaited, None))
-                found[what] = before | {whose[which]: (awaited, _seen(known, what, run, case.words))}
-    still = (weakness for each in found.values() for _, weakness in each.values())
+                known = before[mine].weakness if mine in before else None
+                found[what] = before | {mine: _Open(_seen(known, what, run, case.words), awaited)}
+    still = (each.weakness for those in found.values() for each in those.values())
     return tuple(sorted(still, key=lambda each: (each.last, each.run), reverse=True))
 
 
-def _left(before: _Open, passed: str) -> _Open:
-    """What is open once it passed there: it, if it may be of others that have not passed since as well."""
-    left = {one: (awaited - {passed}, each) for one, (awaited, each) in before.items() if one != passed}
-    return {one: (awaited, each) for one, (awaited, each) in left.items() if awaited}
+def _left(before: Mapping[str, _Open], passed: str) -> dict[str, _Open]:
+    """What is open once it passed there: what may be of others that have not passed since as well."""
+    others = {one: each for one, each in before.items() if one != passed and each.waits_for - {passed}}
+    return {one: replace(each, waits_for=each.waits_for - {passed}) for one, each in others.items()}
 
 
 def whereabouts(found: Sequence[Weakness], among: Iterable[Identity] = ()) -> list[str]:

@@ -60,7 +60,7 @@ def connect(
         CannotStart: there is no kubeconfig, or it cannot be used.
     """
     login = config.log_in(kubeconfig, context)
-    transport = Transport(login.configuration, clock, policy)
+    transport = Transport(login.configuration, clock, policy, login.acting)
     return KubernetesCluster(transport, name=login.name, namespace=login.namespace)
 
 
@@ -83,6 +83,16 @@ class KubernetesCluster:
     def address(self) -> str:
         """The API server's URL."""
         return self._transport.address
+
+    @property
+    def acting_as(self) -> str:
+        """The user whom the kubeconfig's login acts as; "" where it acts as itself."""
+        return self._transport.acting.name
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether the kubeconfig has the server's certificate not looked at."""
+        return self._transport.unchecked
 
     def __enter__(self) -> Self:
         return self

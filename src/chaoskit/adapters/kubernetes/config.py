@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,8 @@ import yaml
 from kubernetes import config as official
 from kubernetes.client.configuration import Configuration
 
+from chaoskit.adapters.kubernetes import logins
+from chaoskit.adapters.kubernetes.impersonation import NOBODY_ELSE, Impersonation, impersonation
 from chaoskit.errors import CannotStart
 
 IN_CLUSTER = "in-cluster"
@@ -21,11 +23,12 @@ _NO_CLUSTER = "start a simulated cluster: export KUBECONFIG=$(chaoskit sim up)"
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A cluster chosen: what a person calls it, the namespace that goes with it, and how to reach it."""
+    """A cluster chosen: its name to people, the namespace that goes with it, how to reach it, and as whom."""
 
     name: str
     namespace: str
     configuration: Configuration
+    acting: Impersonation = NOBODY_ELSE
 
 
 def log_in(
@@ -71,21 +74,22 @@ def _from_files(files: tuple[Path, ...], context: str | None) -> Login:
     try:
         documents = [yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in files]
         name, namespace = choose_context(documents, context, where)
-        configuration = _configuration()
-        official.load_kube_config(where, context=name, client_configuration=configuration)
+        user = _user_of(files, documents, name)
+        acting = impersonation(user, where)
     except yaml.YAMLError as error:
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         at = f" at line {mark.line + 1}" if mark else ""  # not the line itself: it may hold the token
         raise CannotStart(f"the kubeconfig {where} is no YAML{at}", hint="kubectl config view") from error
     except UnicodeDecodeError as error:
         raise CannotStart(f"the kubeconfig {where} is no text in UTF-8") from error
-    except (official.ConfigException, OSError, KeyError, TypeError, AttributeError) as error:
-        # The official loader indexes what it finds: a file of another shape ends in any of these.
+    except (OSError, KeyError, TypeError, AttributeError) as error:  # a file of another shape
         said = " ".join(str(error).split())
         raise CannotStart(
             f"the kubeconfig {where} cannot be used: {said}", hint="kubectl config view"
         ) from error
-    return Login(name, namespace, configuration)
+    configuration = _configuration()
+    logins.load(where, name, user, configuration)
+    return Login(name, namespace, configuration, acting)
 
 
 def choose_context(documents: Iterable[Mapping[str, Any]], wanted: str | None, where: str) -> tuple[str, str]:
@@ -97,16 +101,34 @@ def choose_context(documents: Iterable[Mapping[str, Any]], wanted: str | None, w
     documents = tuple(documents)
     current = (str(each["current-context"]) for each in documents if each.get("current-context"))
     name = wanted or next(current, "")
-    known = {
-        str(each["name"]): each.get("context") or {}
-        for document in reversed(documents)
-        for each in document.get("contexts") or ()
-    }
+    known = _entries(documents, "contexts", "context")
     if name not in known:
         said = f"has no context {name!r}" if name else "has no current context"
         choices = ", ".join(sorted(known)) or "it has none at all"
         raise CannotStart(f"the kubeconfig {where} {said}", hint=f"choose one with --context: {choices}")
     return name, str(known[name].get("namespace") or "default")
+
+
+def _user_of(
+    files: Sequence[Path], documents: Sequence[Mapping[str, Any]], context: str
+) -> Mapping[str, Any]:
+    """What is said of the context's user; a file of its token is meant as beside the kubeconfig."""
+    named = str(_entries(documents, "contexts", "context")[context].get("user"))
+    for path, document in zip(files, documents, strict=True):
+        user = _entries([document], "users", "user").get(named)
+        if user is not None:
+            beside = user.get("tokenFile")
+            return {**user, "tokenFile": str(path.absolute().parent / beside)} if beside else user
+    return {}
+
+
+def _entries(documents: Iterable[Mapping[str, Any]], kind: str, field: str) -> dict[str, Mapping[str, Any]]:
+    """What the files say of each name; the first that says something of one wins."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for document in documents:
+        for each in document.get(kind) or ():
+            found.setdefault(str(each["name"]), each.get(field) or {})
+    return found
 
 
 def _from_account(account: Path, environ: Mapping[str, str]) -> Login:

@@ -112,10 +112,17 @@ def was_never_sent(error: Exception) -> bool:
 
 
 def is_about_trust(error: Exception) -> bool:
-    """Whether one side does not trust the other's certificate: trying again will not change that."""
+    """Whether one side does not trust the other's certificate, or one in the kubeconfig cannot be used.
+
+    Trying again will not change that.
+    """
     return any(isinstance(each, ssl.SSLCertVerificationError) for each in _chain(error)) or (
-        isinstance(error, urllib3.exceptions.SSLError) and "alert" in str(error).lower()
+        isinstance(error, urllib3.exceptions.SSLError) and bool(_OF_CERTIFICATES.search(str(error)))
     )
+
+
+_OF_CERTIFICATES = re.compile(r"alert|\bPEM\b|\bX509\b|private key is encrypted|no_start_line", re.IGNORECASE)
+"""What OpenSSL says of certificates and keys that the other side refuses, or that it cannot read or join."""
 
 
 def _status(text: str) -> Mapping[str, Any]:
@@ -137,12 +144,18 @@ def _unavailable(failure: Failure, said: str) -> Unavailable:
     return kind(f"{said} (HTTP {failure.code})", service=SERVICE, address=failure.address, hint=hint)
 
 
+_IMPERSONATING = "users[].user.as of the kubeconfig: take it out, or have the right `impersonate` granted"
+
+
 def _forbidden(failure: Failure, said: str) -> CannotStart:
     if failure.code == 401:
         return CannotStart(
             f"cannot {failure.attempted}: {failure.address} does not accept these credentials",
             hint="log in to the cluster again; `kubectl auth can-i --list` shows whether it worked",
         )
+    if " cannot impersonate " in failure.message:
+        # Not Forbidden: nothing at all can be asked, not even what may be asked.
+        return CannotStart(said, hint=_IMPERSONATING)
     a_right_is_missing = " cannot " in failure.message  # not a quota, not an admission rule
     hint = "grant that right in a Role and bind it to the user, or use another context"
     return Forbidden(said, hint=hint if a_right_is_missing else "")
@@ -194,11 +207,11 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _what_happened(error: Exception) -> str:
+    if _is_about_a_proxy(error):
+        return f"cannot be reached through the proxy: {cause(error)}"
     match error:
         case urllib3.exceptions.NameResolutionError():
             return "has a name that does not resolve"
-        case urllib3.exceptions.ProxyError():
-            return f"cannot be reached through the proxy: {cause(error)}"
         case urllib3.exceptions.SSLError():
             return f"does not complete the TLS handshake: {error}"
         case urllib3.exceptions.NewConnectionError():
@@ -209,7 +222,17 @@ def _what_happened(error: Exception) -> str:
             return f"cut the connection: {cause(error)}"
 
 
+def _is_about_a_proxy(error: Exception) -> bool:
+    """Whether it is the proxy that did not let it through; the library of SOCKS need not be there."""
+    return any(
+        isinstance(each, urllib3.exceptions.ProxyError) or type(each).__module__ == "socks"
+        for each in _chain(error)
+    )
+
+
 def _where_to_look(error: Exception) -> str:
+    if _is_about_a_proxy(error):
+        return "check the proxy (proxy-url in the kubeconfig, or HTTPS_PROXY), and the server's address"
     if is_about_trust(error):
         return "check certificate-authority and the client certificate in the kubeconfig"
     return "check the server's address in the kubeconfig and that the cluster runs"

@@ -1,18 +1,24 @@
-"""A command in a container, over the websocket that the official client speaks."""
+"""A command in a container, over a websocket with Kubernetes' channels."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
+import urllib3.exceptions
 import websocket
-from kubernetes.stream.ws_client import ERROR_CHANNEL, STDERR_CHANNEL, STDOUT_CHANNEL, WSClient
 
-from chaoskit.adapters.kubernetes import errors
+from chaoskit.adapters.kubernetes import connections, errors
 from chaoskit.adapters.kubernetes.transport import Request, Transport
 from chaoskit.errors import CannotStart, TimedOut, Unavailable
 from chaoskit.ports.cluster import ExecResult
+
+_PROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
+_STDOUT, _STDERR, _STATUS = 1, 2, 3
+_DATA = {websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_BINARY}
 
 
 def query(command: Sequence[str], container: str) -> tuple[tuple[str, str], ...]:
@@ -28,22 +34,22 @@ def execute(transport: Transport, request: Request, timeout: float) -> ExecResul
         TimedOut: it still ran after `timeout` seconds; it may go on running in the container.
         CannotStart: the container has no such command.
     """
+    ends = time.monotonic() + timeout
     client = _connect(transport, request, timeout)
     try:
-        client.run_forever(timeout=timeout)
-        if client.is_open():
-            raise TimedOut(f"{request.attempted}: no end within {timeout:g} s")
-        return ExecResult(
-            stdout=client.read_channel(STDOUT_CHANNEL),
-            stderr=client.read_channel(STDERR_CHANNEL),
-            exit_code=exit_code(client.read_channel(ERROR_CHANNEL), request.attempted),
-        )
+        channels = _read(client, ends)
     except websocket.WebSocketTimeoutException as error:
         raise TimedOut(f"{request.attempted}: no end within {timeout:g} s") from error
     except (websocket.WebSocketException, OSError) as error:
         raise _cut(transport, request, error) from error
     finally:
-        client.sock.shutdown()  # its own close() leaves the socket open once the server has hung up
+        client.shutdown()  # type: ignore[no-untyped-call]  # a close would wait for the other side
+    said = {channel: told.decode("utf-8", "replace") for channel, told in channels.items()}
+    return ExecResult(
+        stdout=said.get(_STDOUT, ""),
+        stderr=said.get(_STDERR, ""),
+        exit_code=exit_code(said.get(_STATUS, ""), request.attempted),
+    )
 
 
 def exit_code(status: str, attempted: str) -> int:
@@ -65,20 +71,36 @@ def exit_code(status: str, attempted: str) -> int:
     raise CannotStart(f"cannot {attempted}: {told.get('message') or 'the server gives no reason'}")
 
 
-def _connect(transport: Transport, request: Request, timeout: float) -> WSClient:
-    # The client's own helper would make the URL into wss:// and encode the commands; so is it done here.
+def _connect(transport: Transport, request: Request, timeout: float) -> websocket.WebSocket:
     url = "ws" + transport.address.removeprefix("http") + request.path + "?" + urlencode(request.query)
-    headers = {"authorization": authorization} if (authorization := transport.authorization()) else {}
+    client = websocket.WebSocket(skip_utf8_validation=True)
     try:
-        client = WSClient(transport.configuration, url, headers, capture_all=False)
+        client.connect(  # type: ignore[no-untyped-call]
+            url,
+            socket=connections.connected(transport.configuration, timeout),
+            header=[f"{name}: {value}" for name, value in transport.caller()],
+            subprotocols=_PROTOCOLS,
+            redirect_limit=0,  # whoever is elsewhere would be shown the login
+        )
     except websocket.WebSocketBadStatusException as error:
         body = error.resp_body or b""
         failure = errors.read_failure(request.attempted, transport.address, error.status_code, body)
         raise errors.translate(failure) from error
-    except (websocket.WebSocketException, OSError) as error:
+    except (websocket.WebSocketException, urllib3.exceptions.HTTPError, OSError) as error:
         raise _cut(transport, request, error) from error
-    client.sock.settimeout(timeout)
     return client
+
+
+def _read(client: websocket.WebSocket, ends: float) -> Mapping[int, bytes]:
+    """What came in each channel until the server said that this was all."""
+    channels: defaultdict[int, bytes] = defaultdict(bytes)
+    while True:
+        client.settimeout(max(ends - time.monotonic(), 0.001))
+        kind, frame = client.recv_data_frame(control_frame=True)
+        if kind == websocket.ABNF.OPCODE_CLOSE:
+            return channels
+        if kind in _DATA and frame.data:
+            channels[frame.data[0]] += frame.data[1:]
 
 
 def _cut(transport: Transport, request: Request, error: Exception) -> Unavailable:

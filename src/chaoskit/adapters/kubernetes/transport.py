@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import inf
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
 import urllib3.exceptions
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.rest import RESTClientObject
 
-from chaoskit.adapters.kubernetes import errors, streams
+from chaoskit.adapters.kubernetes import errors, logins, proxies, streams
+from chaoskit.adapters.kubernetes.impersonation import NOBODY_ELSE, Impersonation
 from chaoskit.adapters.kubernetes.retry import Failed, Policy, Repeat, Trouble, attempt
 from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, Unavailable
@@ -53,13 +56,22 @@ class Transport:
     renewal). Requests go to the pool itself: the client would validate each answer into models.
     """
 
-    def __init__(self, configuration: Configuration, clock: Clock, policy: Policy | None = None) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        clock: Clock,
+        policy: Policy | None = None,
+        acting: Impersonation = NOBODY_ELSE,
+    ) -> None:
         configuration.connection_pool_maxsize = CONNECTIONS
         configuration.socket_options = _socket_options()
         self.configuration = configuration
+        self.acting = acting
         self.clock = clock
         self.policy = policy or Policy()
-        self._rest = RESTClientObject(configuration)
+        self._rest = RESTClientObject(proxies.settle(configuration))
+        if self.unchecked:
+            _warn_no_more_of(configuration.host)
         self._breaker = streams.Breaker()
         self._renewal = threading.Lock()
         self._authorization = ""
@@ -69,6 +81,11 @@ class Transport:
     def address(self) -> str:
         """The server's URL."""
         return str(self.configuration.host).rstrip("/")
+
+    @property
+    def unchecked(self) -> bool:
+        """Whether the kubeconfig has the server's certificate not looked at."""
+        return self.address.startswith("https") and not self.configuration.verify_ssl
 
     @property
     def closed(self) -> bool:
@@ -119,6 +136,11 @@ class Transport:
                 raise errors.translate(failure)
             yield self._lines(request, response, stop)
 
+    def caller(self) -> tuple[tuple[str, str], ...]:
+        """The headers of every request that say who asks, and as whom."""
+        authorization = self.authorization()
+        return ((("Authorization", authorization),) if authorization else ()) + self.acting.headers
+
     def authorization(self) -> str:
         """The header that logs in, renewed when it was about to expire; "" when certificates do.
 
@@ -128,8 +150,7 @@ class Transport:
         with self._renewal:  # a plugin that several threads start at once may ask the user twice
             now = self.clock.monotonic()
             if now >= self._renew_at:
-                setting = self.configuration.auth_settings().get("BearerToken")
-                self._authorization = self._header(str(setting["value"] or "") if setting else "")
+                self._authorization = self._header(logins.token(self.configuration))
                 self._renew_at = now + AUTHORIZATION
             return self._authorization
 
@@ -164,9 +185,9 @@ class Transport:
         raise Failed(trouble, errors.translate(failure))
 
     def _ask(self, request: Request, timeout: urllib3.Timeout, *, preload: bool) -> urllib3.BaseHTTPResponse:
-        headers = {"Accept": "application/json, */*", "User-Agent": "chaoskit"}
-        if authorization := self.authorization():
-            headers["Authorization"] = authorization
+        headers = urllib3.HTTPHeaderDict({"Accept": "application/json, */*", "User-Agent": "chaoskit"})
+        for name, value in self.caller():
+            headers.add(name, value.encode().decode("latin-1"))  # which is how it is sent
         if request.body is not None:
             headers["Content-Type"] = request.content_type
         answer: urllib3.BaseHTTPResponse = self._rest.pool_manager.request(
@@ -198,6 +219,13 @@ class Transport:
             yield
         except urllib3.exceptions.HTTPError as error:
             raise errors.translate_transport(request.attempted, self.address, error) from error
+
+
+def _warn_no_more_of(url: str) -> None:
+    """The pool would warn at each request to this host that its certificate is not checked."""
+    host = re.escape(urlsplit(url).hostname or "")
+    words = rf"Unverified HTTPS request is being made to host '\[?{host}\]?'"
+    warnings.filterwarnings("ignore", words, urllib3.exceptions.InsecureRequestWarning)
 
 
 def _socket_options() -> list[tuple[int, int, int]]:

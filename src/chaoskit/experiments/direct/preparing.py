@@ -52,7 +52,9 @@ def directly(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSourc
         found += _felt(fault, scene)
     needed = () if selection.missing else fault.needs(scene)
     felt = () if selection.missing else tuple(each.ref for each in fault.felt(scene))
-    needs = tuple(dict.fromkeys((*_own_needs(trial.namespace), *needed)))
+    sealed = any(entry.secret for each in changes for entry in each.entries)
+    own = (*_own_needs(trial.namespace), *(checks.sealing_needs(trial.namespace) if sealed else ()))
+    needs = tuple(dict.fromkeys((*own, *needed)))
     return Prepared(
         way="direct",
         selections={fault.kind: selection},

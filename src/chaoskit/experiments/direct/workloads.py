@@ -17,6 +17,8 @@ from chaoskit.experiments.direct.pods import going
 from chaoskit.experiments.direct.scene import Direct, Scene, access, field, on
 from chaoskit.experiments.faults import Parameter
 from chaoskit.ports.cluster import Access, Object, ObjectRef
+from chaoskit.redaction import scrubbed
+from chaoskit.secretforms import looks_secret
 from chaoskit.topology import Workload
 
 TEMPLATE = ("spec", "template")
@@ -78,9 +80,9 @@ SCALING = Direct(
 def _mutate(scene: Scene) -> Iterator[Change]:
     holder = _holder(scene)
     body = scene.cluster.get(holder)
-    key, secret = scene.parameters["key"], holder.kind == kube.SECRET
-    value = None if scene.true("remove") else scene.parameters["value"]
-    if value is not None and secret:
+    key, value = scene.parameters["key"], None if scene.true("remove") else scene.parameters["value"]
+    secret = _speaks_of_secrets(scene) or _holds_secrets(fields.value_at(body, ("data", key)), value)
+    if value is not None and holder.kind == kube.SECRET:
         value = base64.b64encode(value.encode()).decode()
     mutation = field(scene, body, holder, ("data", key), value, secret=secret)
     if not scene.true("restart"):
@@ -88,6 +90,16 @@ def _mutate(scene: Scene) -> Iterator[Change]:
         return
     for workload in scene.workloads:
         yield _with_restart(scene, mutation, workload)
+
+
+def _speaks_of_secrets(scene: Scene) -> bool:
+    """Whether the setting is one of a Secret, or is called as a secret is in whatever else it stands."""
+    return bool(scene.parameters["secret"]) or looks_secret(scene.parameters["key"])
+
+
+def _holds_secrets(*values: str | None) -> bool:
+    """Whether something in one of them is hidden wherever it is shown: an address's password, say."""
+    return any(scrubbed(value) != value for value in values if value)
 
 
 def _with_restart(scene: Scene, mutation: Change, workload: Workload) -> Change:
@@ -175,7 +187,7 @@ def _misled(scene: Scene, workload: Workload) -> int:
 
 def _may_mutate(scene: Scene) -> Iterator[Access]:
     yield from (replace(each, name=_holder(scene).name) for each in on(_holder(scene), "get patch"))
-    if scene.parameters["secret"]:
+    if _speaks_of_secrets(scene):
         yield from access("create get patch delete", "", "secrets", scene.namespace)
     if scene.true("restart"):
         yield from _may_patch(scene)

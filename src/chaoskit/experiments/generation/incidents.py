@@ -13,7 +13,7 @@ from chaoskit.experiments.generation.past import History
 from chaoskit.experiments.generation.proposals import INCIDENT, TRACE, Proposal, marked, proposal
 from chaoskit.experiments.generation.steady import Measured
 from chaoskit.outcome import Outcome
-from chaoskit.redaction import HIDDEN
+from chaoskit.secretforms import HIDDEN
 from chaoskit.topology import Topology
 
 

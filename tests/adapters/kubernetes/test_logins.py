@@ -1,0 +1,179 @@
+"""Logins that fail: what is told, without what is secret, and that a renewal that fails ends nothing."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.servers import free_port
+from tests.wire import Answer, Asked, scripted
+
+from chaoskit.adapters.kubernetes import config
+from chaoskit.adapters.kubernetes.transport import AUTHORIZATION, Transport
+from chaoskit.clock import ManualClock
+from chaoskit.errors import CannotStart
+
+
+def kubeconfig(folder: Path, **user: Any) -> Path:
+    document = {
+        "current-context": "one",
+        "clusters": [{"name": "one", "cluster": {"server": "https://one.example:6443"}}],
+        "users": [{"name": "one", "user": user}],
+        "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one"}}],
+    }
+    path = folder / "kubeconfig"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def refused(path: Path) -> CannotStart:
+    with pytest.raises(CannotStart) as raised:
+        config.log_in(path)
+    assert "s3cret" not in raised.value.message + raised.value.hint
+    return raised.value
+
+
+def oidc(issuer: str, **more: str) -> dict[str, Any]:
+    """A user whose token has expired long ago."""
+    parts = ({"alg": "none"}, {"exp": 1000, "sub": "ada"})
+    head, body = (base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in parts)
+    said = {
+        "idp-issuer-url": issuer,
+        "client-id": "c",
+        "client-secret": "s3cret-of-the-client",
+        "refresh-token": "s3cret-to-renew",
+        "id-token": f"{head}.{body}.s3cret",
+        **more,
+    }
+    return {"auth-provider": {"name": "oidc", "config": {k: v for k, v in said.items() if v}}}
+
+
+def test_a_provider_that_is_away_asks_to_log_in_again(tmp_path: Path) -> None:
+    error = refused(kubeconfig(tmp_path, **oidc(f"http://127.0.0.1:{free_port()}")))
+    assert error.message.endswith("cannot be used: oidc gives no new token (connection refused)")
+    assert "log in to the cluster again" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (Answer(body=b"<html>s3cret</html>"), "JSONDecodeError"),
+        (Answer(body={"token_endpoint": "http://127.0.0.1:9/s3cret"}), "InsecureTransportError"),
+        (Answer(body={}), "KeyError"),
+    ],
+    ids=["no JSON", "no TLS", "no endpoint"],
+)
+def test_a_provider_that_gives_no_token_does_so_too(tmp_path: Path, answer: Answer, why: str) -> None:
+    def provider(asked: Asked) -> Answer:
+        return answer
+
+    with scripted(provider) as wire:
+        error = refused(kubeconfig(tmp_path, **oidc(wire.url)))
+    assert error.message.endswith(f"oidc gives no new token ({why})")
+    assert "log in to the cluster again" in error.hint
+
+
+@pytest.mark.parametrize("name", ["gcp", "azure"])
+def test_a_provider_that_kubectl_has_given_up_sends_to_a_plugin(tmp_path: Path, name: str) -> None:
+    error = refused(kubeconfig(tmp_path, **{"auth-provider": {"name": name, "config": {}}}))
+    assert f"{name} gives no new token" in error.message
+    assert "exec" in error.hint
+
+
+def test_a_field_that_is_missing_is_named_without_all_the_others(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, **oidc("https://issuer.example", **{"id-token": ""}))
+    assert "Expected key id-token in" in refused(path).message
+
+
+def plugin(folder: Path, script: str, **more: str) -> dict[str, Any]:
+    path = folder / "plugin"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o700)
+    version = "client.authentication.k8s.io/v1"
+    return {"exec": {"apiVersion": version, "command": str(path), "interactiveMode": "Never", **more}}
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo 'the session is over' >&2; exit 3", "process returned 3. the session is over"),
+        ("echo no JSON", "failed to decode process output"),
+        ("echo '{}'", "malformed response. missing key"),
+    ],
+)
+def test_a_plugin_that_fails_is_told_at_once(tmp_path: Path, script: str, said: str) -> None:
+    error = refused(kubeconfig(tmp_path, **plugin(tmp_path, script)))
+    assert f"{tmp_path / 'plugin'} gives no login: {said}" in error.message
+    assert "log in to the cluster again" in error.hint
+
+
+def test_nobody_else_tells_it(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, **plugin(tmp_path, "exit 3"))
+    code = (
+        "import sys, pathlib; from chaoskit.adapters.kubernetes import config\n"
+        "try: config.log_in(pathlib.Path(sys.argv[1]))\n"
+        "except config.CannotStart: print('told')"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("told\n", "")
+
+
+def test_a_plugin_that_is_missing_says_how_to_get_it(tmp_path: Path) -> None:
+    user = plugin(tmp_path, "", command="kubelogin-absent", installHint="brew install kubelogin\n")
+    error = refused(kubeconfig(tmp_path, **user))
+    assert "kubelogin-absent gives no login" in error.message
+    assert error.hint == "brew install kubelogin"
+
+
+def test_a_renewal_that_fails_leaves_the_token_that_there_is(tmp_path: Path) -> None:
+    soon = (datetime.now(UTC) + timedelta(minutes=-1)).isoformat()
+    status = {"token": "first", "expirationTimestamp": soon}
+    told = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
+    script = (
+        f"echo x >> {tmp_path}/ran; [ $(wc -l < {tmp_path}/ran) = 1 ] || exit 1; echo '{json.dumps(told)}'"
+    )
+    login, clock = config.log_in(kubeconfig(tmp_path, **plugin(tmp_path, script))), ManualClock()
+    transport = Transport(login.configuration, clock)
+    for _ in range(3):
+        assert transport.authorization() == "Bearer first"
+        clock.turn(AUTHORIZATION)
+    assert (tmp_path / "ran").read_text().count("x") > 1
+
+
+def test_a_plugin_whose_logins_are_short_is_run_when_half_of_one_is_over(tmp_path: Path) -> None:
+    def ran(seconds: float) -> int:
+        """How often, in four seconds of requests, for logins that last so many."""
+        count = tmp_path / f"ran-{seconds:g}"
+        ends = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+        status = {"token": "t", "expirationTimestamp": ends}
+        told = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
+        user = plugin(tmp_path, f"echo x >> {count}; echo '{json.dumps(told)}'")
+        clock = ManualClock()
+        transport = Transport(config.log_in(kubeconfig(tmp_path, **user)).configuration, clock)
+        for _ in range(4):
+            assert transport.authorization() == "Bearer t"
+            clock.turn(AUTHORIZATION)
+        return count.read_text().count("x")
+
+    assert ran(240) == 1
+    assert ran(-1) == 5
+
+
+def test_a_token_in_a_file_is_the_one_that_stands_there_now(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("first\n")
+    login, clock = config.log_in(kubeconfig(tmp_path, tokenFile="token")), ManualClock()
+    transport = Transport(login.configuration, clock)
+    assert transport.authorization() == "Bearer first"
+    for found in ("second", ""):
+        (tmp_path / "token").write_text(found)
+        clock.turn(AUTHORIZATION)
+        assert transport.authorization() == "Bearer second"
+    (tmp_path / "token").unlink()
+    clock.turn(AUTHORIZATION)
+    assert transport.authorization() == "Bearer second"

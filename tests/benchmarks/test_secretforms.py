@@ -1,0 +1,27 @@
+"""A text is searched for secrets in a time that grows with its length, not with the square of it."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from chaoskit.secretforms import hide
+
+UNITS = (
+    "%41", "\\u0434", "12;34;", "[[1]]", "\\", "|a|b", "-u====", "://a:", "password", "api-key-", "--token ",
+    "mysql -x ", "name: token ", "a:b@", "'", '"password":', "authorization ", "-H token", "\n- token", " ",
+)  # fmt: skip
+FOUR_TIMES = 8
+"""How many times as long four times the text may take: sixteen would be its square."""
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_four_times_the_text_takes_about_four_times_as_long(unit: str) -> None:
+    def seconds(length: int) -> float:
+        text, began = (unit * length)[:length], time.process_time()
+        hide(text)
+        return time.process_time() - began
+
+    short = max(min(seconds(16_000) for _ in range(3)), 0.005)
+    assert min(seconds(64_000) for _ in range(3)) < FOUR_TIMES * short

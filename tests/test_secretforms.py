@@ -1,0 +1,154 @@
+"""Secrets are known by how they are written, in every way that people and programs have; words are left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from chaoskit.redaction import redacted, scrubbed
+from chaoskit.secretforms import answers, looks_secret
+
+CANARY = "k7Q2bmXkthaYW"
+
+WRITTEN = (
+    "--api-key=@",
+    '--api-key="@"',
+    "x --password @ -v",
+    '-token "a @" -v',
+    "curl -u admin:@ http://a",
+    "curl --user=admin:@",
+    'curl -H "X-Api-Key: @" http://a',
+    'curl -H "X-Vault-Token: @"',
+    "-H 'PRIVATE-TOKEN: @' -v",
+    "X-Api-Key: @",
+    "Cookie: session=@",
+    '-H "Cookie: a=1; b=@"',
+    r'-d "{\"password\": \"@\"}"',
+    '-d \'{"user": 1, "password": "@"}\'',
+    "-H X-Api-Key:@",
+    "-H 'X-Api-Key:@'",
+    "a: 1\npassword: @\nb: 2",
+    'db:\n  host: h\n  password: "@"\n',
+    "db:\n  password: '@'\n",
+    '[db]\npassword = "@"\n',
+    '{"name":"API_TOKEN","value":"@"}',
+    r'{"q": "{\"name\": \"API_TOKEN\", \"value\": \"@\"}"}',
+    "- name: DB_PASSWORD\n  value: @\n",
+    '["curl", "--password", "@"]',
+    '{"X-Api-Key": ["@"]}',
+    "curl -sku me:@ http://a",
+    'curl -u me:"@"',
+    "curl --proxy-user me:@",
+    "mysql -p'@'",
+    "kubectl exec db -- mysql -uroot -p@",
+    "redis-cli -a '@'",
+    "sshpass -p'@' ssh me",
+    "password: @\nb: 2",
+    "- a\n- token: @",
+    "[db]\npassword = @\nhost = x",
+    "mysql -h db -uroot -p@ -e 'select 1'",
+    "redis-cli -h db -a @ ping",
+    "sshpass -p @ ssh me",
+    "https://a.blob/x?sv=1&sig=@&se=2",
+    "https://a/x?X-Amz-Signature=@",
+    "MYSQL_PWD=@",
+    "DB_PASS=@",
+    "SSH_PASSPHRASE=@",
+    "AccountName=a;AccountKey=@;x=1",
+    "CHAOSKIT_MODEL_KEY=@",
+    "CHAOSKIT_PAGERDUTY_KEY=@",
+    "helm --set auth.password=@",
+    'prometheus is "me:@@host:9090", expected',
+)
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_a_secret_is_hidden_as_it_is_usually_written(written: str) -> None:
+    told = scrubbed(written.replace("@", CANARY, 1) if "@@" in written else written.replace("@", CANARY))
+    assert CANARY not in told
+    assert "(hidden)" in told
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "busybox:1.35@sha256:abcdef",
+        "docker run -p 8080:80 -u 1000 x",
+        "mkdir -p /x",
+        "chaoskit predict --token-file FILE",
+        "token of notifications is 'x'",
+        "token expired: log in",
+        "a note: secret: not found",
+        "secretName: creds\nsecretKeyRef: x\n",
+        "PWD=/home/me",
+        "verdict: Pass",
+        "passed: 3 of 4",
+        "me@example.com at 12:30",
+        "imagePullSecrets:\n- name: registry\n",
+        "token-service-scale-down: deployment/token-service is being deleted",
+        "not ready\ntoken-service: 2 of 3 pods",
+        "rules\nsecrets: get list",
+        "steady state\n  cookie-shop = 0.99 of 1",
+        "docker login --password-stdin registry.example.com",
+        "curl --cookie-jar production",
+        "redis-cli -u redis://cache.shop:6379",
+        "docker run -u 1000:1000 mysql",
+        "mysqld -port 3306 -P3306",
+        "scale mysql in shop -prod",
+    ],
+)
+def test_words_that_only_speak_of_secrets_are_left(words: str) -> None:
+    assert scrubbed(words) == words
+
+
+def test_what_follows_an_option_in_a_list_is_its_answer() -> None:
+    command = [
+        "curl",
+        "-u",
+        "me:k7 Q2",
+        "--password",
+        "two words",
+        "--token-file",
+        "path",
+        "-H",
+        "X-Token: k7",
+    ]
+    hidden = ["curl", "-u", "me:(hidden)", "--password", "(hidden)", "--token-file", "path", "-H"]
+    told = redacted({"command": command, "said": "two words"})
+    assert told == {"command": [*hidden, "X-Token: (hidden)"], "said": "(hidden)"}
+
+
+@pytest.mark.parametrize(
+    ("command", "secret"),
+    [
+        (["mysql", "-uroot", "-pk7Q2bm", "-e", "x"], "k7Q2bm"),
+        (["/usr/bin/redis-cli", "-a", "k7Q2bm"], "k7Q2bm"),
+        (["sshpass", "-p", "k7Q2bm", "ssh"], "k7Q2bm"),
+        (["curl", "-sku", "me:k7Q2bm"], "k7Q2bm"),
+        (["docker", "login", "--password-stdin", "registry.example.com"], ""),
+        (["curl", "--cookie-jar", "production"], ""),
+        (["redis-cli", "-u", "redis://cache.shop:6379"], ""),
+        (["docker", "run", "-u", "1000:1000", "-p", "8080:80"], ""),
+        (["mysqld", "-port", "3306"], ""),
+        ([1, "--password", None, {"a": 1}], ""),
+    ],
+)
+def test_what_a_word_of_a_command_says_depends_on_those_before(command: list[Any], secret: str) -> None:
+    assert "".join(answers(command)) == secret
+    said = "registry.example.com and 6379, production, 1000"
+    assert redacted({"command": command, "said": said})["said"] == said
+
+
+@pytest.mark.parametrize(
+    "name", ["Authorization", "X-Api-Key", "Cookie", "DB_PASS", "MYSQL_PWD", "model_key"]
+)
+def test_headers_and_variables_are_known_by_their_names(name: str) -> None:
+    assert looks_secret(name)
+    header = {"name": name, "value": CANARY}
+    assert redacted({"httpHeaders": [header]}) == {"httpHeaders": [{"name": name, "value": "(hidden)"}]}
+
+
+@pytest.mark.parametrize("name", ["PWD", "compass", "key", "partition", "secretName", "bypass_checks"])
+def test_other_names_are_no_secrets(name: str) -> None:
+    assert not looks_secret(name)
