@@ -267,3 +267,29 @@ def test_an_answer_of_files_asks_nothing_of_their_events(tmp_path: Path) -> None
     healthy = CommandLine(tmp_path)("patterns", "--failures", *files)
     assert (healthy.code, "! none of the 2 events names anybody" in healthy.err) == (0, True), healthy.err
     assert CommandLine(tmp_path)("train", *files).code == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "options", "said"),
+    [
+        ("", (), "2026-01-01 00:59 UTC, the newest; 2 of 2 pods have samples then"),
+        (
+            "2100-01-01T00:00:00Z,web-1,1\n",
+            (),
+            "2100-01-01 00:00 UTC, the newest; 1 of 2 pods has samples then",
+        ),
+        ("", ("--at", "2026-01-01T00:30"), "2026-01-01 00:30 UTC; 2 of 2 pods have samples then"),
+        ("2026-01-01T01:04:00Z,web-1,1\n", (), "01:04 UTC, the newest; 1 of 2 pods has samples then"),
+        ("2026-01-01T01:03:00Z,web-1,1\n", (), "01:03 UTC, the newest; 2 of 2 pods have samples then"),
+    ],
+)
+def test_an_answer_of_files_says_for_which_moment_and_who_is_there_then(
+    tmp_path: Path, more: str, options: tuple[str, ...], said: str
+) -> None:
+    minutes = "".join(f"2026-01-01T00:{m:02}:00Z,web-{n},1\n" for m in range(60) for n in (1, 2))
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n" + minutes + more)
+    (tmp_path / "m.yaml").write_text(MEASURED)
+    ended = CommandLine(tmp_path)("predict", "--data", tmp_path, "--mapping", tmp_path / "m.yaml", *options)
+    assert ended.code == 0, ended.err
+    (line,) = (line for line in ended.err.splitlines() if line.startswith("moment"))
+    assert line.endswith(said)

@@ -459,7 +459,8 @@ def test_an_event_of_another_time_names_whom_it_likes(tmp_path: Path) -> None:
     data = events(tmp_path, "web-1")
     later = "2026-02-01T00:00:00Z,2026-02-01T00:01:00Z,web-9,x\n"
     (tmp_path / "e.csv").write_text((tmp_path / "e.csv").read_text() + later)
-    assert read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS)).notes == data.notes == ()
+    (note,) = read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS)).notes
+    assert (data.notes, "outside of the data" in note, "nobody" in note) == ((), True, False)
 
 
 def test_events_all_of_which_name_nobody_are_refused(tmp_path: Path) -> None:
@@ -731,3 +732,143 @@ def test_another_separator_is_asked_about(tmp_path: Path, mark: str) -> None:
     with pytest.raises(errors.InvalidInput, match="has one column") as caught:
         read([tmp_path], mapping(tmp_path, SIGNALS))
     assert caught.value.hint.endswith(f"is the separator here {mark!r}?")
+
+
+LOCAL = [f"2026-01-01T0{m // 60}:{m % 60:02}:00" for m in range(120)]
+ONE_ZONE = ["a time with a zone, as the first of this file", "a time without zone, as the first of this file"]
+
+
+@pytest.mark.parametrize(("first", "then", "expected"), [("Z", "", ONE_ZONE[0]), ("", "+08:00", ONE_ZONE[1])])
+@pytest.mark.parametrize("form", ["long", "wide", "tidy"])
+def test_zones_that_are_mixed_within_one_file_are_an_error_at_the_first_line_of_another_sort(
+    tmp_path: Path, form: str, first: str, then: str, expected: str
+) -> None:
+    header, cells, more, identity = {
+        "long": ("pod,at,cpu", "a,{},1", SIGNALS, "{pod: pod}"),
+        "tidy": ("pod,at,what,value", "a,{},cpu,1", f"tidy: {{name: what}}\n{SIGNALS}", "{pod: pod}"),
+        "wide": (
+            "a cpu,at", "1,{}", f"wide: {{columns: '(?P<pod>.*) (?P<signal>.*)'}}\n{SIGNALS}", "{}",
+        ),
+    }[form]  # fmt: skip
+    lines = [cells.format(at + (first if m < 60 else then)) for m, at in enumerate(LOCAL)]
+    (tmp_path / "m.csv").write_text("\n".join([header, *lines]) + "\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, more, identity))
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.found) == ("at", repr(LOCAL[60] + then))
+    assert (problem.expected, problem.line, problem.column) == (expected, 62, 2)
+
+
+@pytest.mark.parametrize(
+    ("second", "field", "column"),
+    [("2026-01-01T02:30,2026-01-01T02:40", "start", 1), ("2026-01-01T00:30Z,2026-01-01T02:40", "end", 2)],
+)
+def test_events_that_two_people_wrote_in_their_own_times_are_an_error(
+    tmp_path: Path, second: str, field: str, column: int
+) -> None:
+    (tmp_path / "m.csv").write_text(HOUR)
+    lines = f"2026-01-01T00:10Z,2026-01-01T00:20Z,web-1,x\n{second},web-1,x\n{second},web-1,x\n"
+    (tmp_path / "e.csv").write_text("start,end,target,issue\n" + lines)
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS))
+    (problem,) = caught.value.problems
+    assert (problem.field, problem.line, problem.column) == (field, 3, column)
+    assert problem.expected == ONE_ZONE[0]
+
+
+def test_lines_that_the_mapping_leaves_out_may_be_of_another_zone(tmp_path: Path) -> None:
+    lines = "2026-01-01T00:10,prod,a,1\n2026-01-01T00:11Z,test,a,1\n1767225600,test,a,1\n"
+    (tmp_path / "m.csv").write_text("at,env,pod,cpu\n" + lines)
+    assert read([tmp_path], mapping(tmp_path, f"where: {{env: prod}}\n{SIGNALS}")).notes == ()
+    found = read([tmp_path], mapping(tmp_path, f"where: {{env: test}}\n{SIGNALS}"))
+    assert found.samples == 2
+
+
+@pytest.mark.parametrize("cell", ["20260101000100", "20261231235959", "202601010001", "20260101000100.0"])
+def test_digits_that_write_a_date_and_a_time_are_no_unix_time(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "m.csv").write_text(f"pod,at,cpu\na,{cell},1\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS))
+    (problem,) = caught.value.problems
+    assert (problem.found, problem.line, problem.column) == (repr(cell), 2, 2)
+
+
+@pytest.mark.parametrize(
+    "cell", ["20260101", "1767225600", "1767225600000", "20261331000000", "202602300001"]
+)
+def test_digits_that_write_no_date_and_time_are_one(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "m.csv").write_text(f"pod,at,cpu\na,{cell},1\n")
+    assert read([tmp_path], mapping(tmp_path, SIGNALS)).samples == 1
+
+
+@pytest.mark.parametrize(
+    ("times", "notes"),
+    [
+        (["2099-12-31T23:59Z"], []),
+        (["2099-12-31T23:59Z", "2100-01-01T00:00Z"], ["2099-12-31 23:59 to 2100-01-01 00:00"]),
+        (["1989-12-31T00:00Z"], ["1989-12-31 00:00 to 1989-12-31 00:00"]),
+        (["0", "1767225600"], ["1970-01-01 00:00 to 2026-01-01 00:00"]),
+        ([str(each) for each in range(0, 6000, 60)], []),
+        (["20261331000000"], ["2612-01-22 03:30 to 2612-01-22 03:30"]),
+    ],
+)
+def test_times_when_nobody_measured_are_told(tmp_path: Path, times: list[str], notes: list[str]) -> None:
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n" + "".join(f"{at},a,1\n" for at in times))
+    dated = [each for each in read([tmp_path], mapping(tmp_path, SIGNALS)).notes if "its times run" in each]
+    assert dated == [f"its times run from {each} UTC: is that when all of it was measured?" for each in notes]
+
+
+@pytest.mark.parametrize(("first", "step"), [(46023.5, 1 / 1440), (0, 60000)])
+def test_days_and_milliseconds_that_count_from_a_start_of_their_own_are_told(
+    tmp_path: Path, first: float, step: float
+) -> None:
+    lines = "".join(f"{first + step * m},a,1\n" for m in range(60))
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n" + lines)
+    (note,) = read([tmp_path], mapping(tmp_path, SIGNALS)).notes
+    assert (
+        f"mostly {float(f'{step:.3g}'):g} s apart, and step is 60 s; small numbers count as seconds" in note
+    )
+
+
+def test_names_in_bytes_are_text(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    names = pyarrow.array([b"web-1", "wéb".encode(), b"\xff", None], pyarrow.binary())
+    table = pyarrow.table(
+        {"at": [60, 60, 60, 60], "pod": names.fill_null(b"\xfe"), "app": names, "cpu": [1.0] * 4}
+    )
+    parquet.write_table(table, tmp_path / "m.parquet")
+    who = "{pod: pod, workload: app}"
+    (block,) = read([tmp_path], mapping(tmp_path, SIGNALS, who, files="[m.parquet]")).blocks
+    assert {row.pod for row in block.rows} == {"web-1", "wéb", r"\xff", r"\xfe"}
+    assert {row.workload for row in block.rows if "web" in row.pod} == {"deployment/web-1"}
+
+
+@pytest.mark.parametrize(
+    ("hours", "told"),
+    [
+        ((), []),
+        ((3,), ["1 of 3 events lies outside of the data and counts for nothing"]),
+        ((5, 3), ["2 of 4 events lie outside of the data and count for nothing"]),
+    ],
+)
+def test_events_outside_of_the_data_are_counted(
+    tmp_path: Path, hours: tuple[int, ...], told: list[str]
+) -> None:
+    (tmp_path / "m.csv").write_text(HOUR)
+    lines = [f"2026-01-01T0{h}:{m}:00Z,2026-01-01T0{h}:{m + 5}:00Z,web-1,x\n" for h, m in ((0, 10), (0, 30))]
+    lines += [f"2026-01-01T0{h}:10:00Z,2026-01-01T0{h}:15:00Z,web-1,x\n" for h in hours]
+    (tmp_path / "e.csv").write_text("start,end,target,issue\n" + "".join(lines))
+    notes = read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS)).notes
+    assert list(notes) == [f"{each}: the first is at 2026-01-01 03:10 UTC" for each in told]
+
+
+def test_events_of_other_runs_lie_outside_of_the_data(tmp_path: Path) -> None:
+    """As those of another day's run do, whose metrics were left at home."""
+    (tmp_path / "m.csv").write_text("at,run,pod,cpu\n" + HOUR.partition("\n")[2].replace("Z,", "Z,one,"))
+    stretch = "2026-01-01T00:10:00Z,2026-01-01T00:20:00Z,web-1,x"
+    (tmp_path / "e.csv").write_text(f"start,end,target,issue,run\n{stretch},one\n{stretch},two\n")
+    more = f"{SIGNALS}events: {{file: e.csv, columns: {{run: run}}}}\n"
+    (note,) = read([tmp_path], mapping(tmp_path, more, "{pod: pod, run: run}")).notes
+    assert note.startswith("1 of 2 events lies outside of the data")

@@ -21,6 +21,7 @@ from chaoskit.outcome import Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from contextlib import ExitStack
+    from datetime import datetime
 
     from chaoskit.events import Listener
     from chaoskit.flows.foreseeing import Lookout, Outlook
@@ -224,11 +225,19 @@ def _from_files(
         session.say(f"! {note}")
     now = moment(at, "--at") if at else dataset.blocks[-1].end
     window = dataset.until(now)
+    session.say(_answered_for(now, *prediction.heard_of(dataset, now), newest=not at))
     health = prediction.health_of(chosen[1], window, now) if chosen else prediction.Health()
     found = learning.answer(window, chosen, now=now)
     several = len({each.namespace for each in found}) > 1
     silent = prediction.silent(prediction.heard(window), now)
     return Outlook(now, found, manner(chosen), health, silent, everywhere=several)
+
+
+def _answered_for(now: datetime, there: int, pods: int, *, newest: bool) -> str:
+    """``moment   2026-01-01 14:59 UTC, the newest; 3 of 4 pods have samples then``: what files answer for."""
+    which = ", the newest" if newest else ""
+    have = "has" if there == 1 else "have"
+    return f"moment   {now:%Y-%m-%d %H:%M} UTC{which}; {there} of {pods} pods {have} samples then"
 
 
 def _watch(

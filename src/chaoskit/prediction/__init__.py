@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.rules import by_rules as by_rules
     from chaoskit.prediction.silence import Silent as Silent
     from chaoskit.prediction.silence import heard as heard
+    from chaoskit.prediction.silence import heard_of as heard_of
     from chaoskit.prediction.silence import silent as silent
     from chaoskit.prediction.tables import lacking_events as lacking_events
     from chaoskit.prediction.tables import read as read
@@ -100,7 +101,7 @@ _HOME = {
     ),
     "report": ("Report",),
     "rules": ("by_rules",),
-    "silence": ("Silent", "heard", "silent"),
+    "silence": ("Silent", "heard", "heard_of", "silent"),
     "tables": ("lacking_events", "read"),
     "training": ("Model",),
 }

@@ -10,7 +10,7 @@ from chaoskit import errors
 from chaoskit.prediction import mapping as mappings
 from chaoskit.prediction import sheets
 from chaoskit.prediction.sheets import Cells
-from chaoskit.prediction.values import A_TIME, Clocks, moment, zoned
+from chaoskit.prediction.values import A_TIME, Clock, Clocks, Mixed, moment
 from chaoskit.records import LabelRecord, new_id
 
 ALL = "*"
@@ -38,6 +38,7 @@ def _censored(each: mappings.Censored) -> LabelRecord:
 def _read(path: Path, events: mappings.Events, clocks: Clocks) -> list[LabelRecord]:
     found: list[LabelRecord] = []
     problems: list[errors.Problem] = []
+    clock = Clock()
     with sheets.opened(path) as sheet:
         sheet.require([*events.columns.wanted, *events.where, *events.censored])
         for line, cells in sheet.rows:
@@ -45,13 +46,16 @@ def _read(path: Path, events: mappings.Events, clocks: Clocks) -> list[LabelReco
                 if uneven := sheet.uneven(line, cells):
                     problems.append(uneven)
                 elif events.censored and _fits(cells, sheet.place, events.censored):
-                    found += _labels(path, cells, sheet.place, events, hit_unknown=True)
+                    found += _labels(path, cells, sheet.place, events, clock, hit_unknown=True)
                 elif _fits(cells, sheet.place, events.where):
-                    found += _labels(path, cells, sheet.place, events)
-                if found and path not in clocks:
-                    clocks[path] = zoned(cells[sheet.place[events.columns.start]])
+                    found += _labels(path, cells, sheet.place, events, clock)
+            except Mixed:
+                problems.append(mixed_up(sheet, line, cells, _times(events.columns), clock))
+                break
             except (ValueError, TypeError) as error:
                 problems.append(_wrong(sheet, line, cells, events.columns, error))
+    if clock.zoned is not None:
+        clocks[path] = clock.zoned
     if problems:
         raise errors.InvalidInput(f"{path} has events that cannot be read", problems=problems)
     return found
@@ -61,7 +65,7 @@ def _wrong(
     sheet: sheets.Sheet, line: int, cells: Cells, names: mappings.EventColumns, error: Exception
 ) -> errors.Problem:
     """What is wrong with this line, at its first time that cannot be read; else with the event itself."""
-    for name in filter(None, (names.start, names.end, names.steady)):
+    for name in _times(names):
         at = sheet.place[name]
         try:
             moment(cells[at])
@@ -70,12 +74,36 @@ def _wrong(
     return errors.Problem(str(sheet.path), "event", str(error), "an event", line)
 
 
+def mixed_up(
+    sheet: sheets.Sheet, line: int, cells: Cells, names: Sequence[str], clock: Clock
+) -> errors.Problem:
+    """What is wrong with a line one of whose times, in these columns, is `Mixed` for this clock."""
+    for name in names:
+        at = sheet.place[name]
+        try:
+            clock(cells[at])
+        except Mixed:
+            return errors.Problem(str(sheet.path), name, repr(cells[at]), clock.sort, line, at + 1)
+    raise AssertionError(f"{sheet.path}:{line} was of one zone after all")
+
+
+def _times(names: mappings.EventColumns) -> list[str]:
+    """The columns that hold times."""
+    return [name for name in (names.start, names.end, names.steady) if name]
+
+
 def _fits(cells: Cells, place: dict[str, int], wanted: Mapping[str, str]) -> bool:
     return all(str(cells[place[key]]) == value for key, value in wanted.items())
 
 
 def _labels(
-    path: Path, cells: Cells, place: dict[str, int], events: mappings.Events, *, hit_unknown: bool = False
+    path: Path,
+    cells: Cells,
+    place: dict[str, int],
+    events: mappings.Events,
+    clock: Clock,
+    *,
+    hit_unknown: bool = False,
 ) -> Iterator[LabelRecord]:
     """The label of each target of one line, and what its run's other time does not say."""
     names = events.columns
@@ -83,7 +111,7 @@ def _labels(
     def text(column: str) -> str:
         return str(cells[place[column]]) if column else ""
 
-    start, end = (datetime.fromtimestamp(moment(cells[place[key]]), UTC) for key in (names.start, names.end))
+    start, end = (datetime.fromtimestamp(clock(cells[place[key]]), UTC) for key in (names.start, names.end))
     if end < start:
         raise ValueError(f"an end ({end:%H:%M:%S}) before its start ({start:%H:%M:%S})")
     word, run = text(names.issue), text(names.run)
@@ -103,5 +131,5 @@ def _labels(
     if events.meaning == "ramp":
         yield label(ALL, "unknown", start, end + EVER)
         if names.steady:
-            steady = datetime.fromtimestamp(moment(cells[place[names.steady]]), UTC)
+            steady = datetime.fromtimestamp(clock(cells[place[names.steady]]), UTC)
             yield label(ALL, "unknown", start - EVER, steady - timedelta(seconds=1))

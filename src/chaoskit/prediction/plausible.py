@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chaoskit import errors
 from chaoskit.ports.metrics import Signal
@@ -25,6 +26,17 @@ SHOWN = 4
 
 MOST = 2.0
 """So high a ratio may be measured, as of a use beside a limit that was lowered; one in percent is higher."""
+
+
+SELDOM = 1.5
+"""From so many steps between two samples on, there are fewer than the grid has moments for."""
+
+
+EARLIEST, LATEST = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (1990, 2100))
+"""In Unix seconds: before and after this nobody measured anything."""
+
+COUNTED = timedelta(days=365).total_seconds()
+"""Smaller Unix times may count from when something was started."""
 
 
 def once(labels: Iterable[LabelRecord]) -> tuple[tuple[LabelRecord, ...], list[str]]:
@@ -52,10 +64,39 @@ def zones(clocks: Mapping[Path, bool]) -> list[str]:
     return [f"times without a zone count as UTC: those in {without}; in {others} they have one"]
 
 
+def dated(first: float, last: float) -> list[str]:
+    """In words, that the data begins or ends when nobody measured it; `first` and `last` in Unix seconds.
+
+    Short of a year after 1970 times may well count from a start of their own.
+    """
+    if last < COUNTED or (first >= EARLIEST and last < LATEST):
+        return []
+    start, end = (f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M}" for at in (first, last))
+    return [f"its times run from {start} to {end} UTC: is that when all of it was measured?"]
+
+
+def paced(distances: NDArray[np.float64], step: int, lost: int, last: float) -> list[str]:
+    """In words, that samples come much more seldom than every `step` seconds, or that some were `lost`.
+
+    `distances` (seconds) are those between samples of one pod and signal; lost are those that share a moment
+    with a newer one. The `last` is at that time, in Unix seconds.
+    """
+    mostly = float(np.median(distances)) if len(distances) else float(step)
+    counted = "; small numbers count as seconds" if last < COUNTED else ""
+    apart = f"samples of a pod are mostly {float(f'{mostly:.3g}'):g} s apart, and step is {step} s{counted}"
+    if lost:
+        shares = "1 sample shares" if lost == 1 else f"{lost} samples share"
+        return [f"{shares} a moment with a newer one, which counts: {apart}"]
+    empty = 1 - step / mostly
+    return [f"{apart}: {empty:.0%} of the moments have no sample"] if mostly >= SELDOM * step else []
+
+
 def check_events(
     labels: Iterable[LabelRecord], blocks: Sequence[Block], target: Target, *, unlabelled: bool = False
 ) -> list[str]:
-    """In words, which events name nobody who is in the data then; of them nothing is learned.
+    """In words, how many events lie outside of the data, and which name nobody who is there then.
+
+    Of both nothing is learned.
 
     Who fell silent before an event is named by it as long as the target labels or censors what led up to it.
 
@@ -71,6 +112,21 @@ def check_events(
         if not unlabelled:
             raise useless
         return [f"{useless.message}; what the history itself does not tell counts as healthy"]
+    return [*_outsiders(told, blocks), *_nobodys(lost)]
+
+
+def _outsiders(told: Sequence[LabelRecord], blocks: Sequence[Block]) -> list[str]:
+    """How many of those that are told lie outside of the data, and when the first of them does."""
+    starts = [each.start for each in told if not any(_inside(each, block) for block in blocks)]
+    if not starts:
+        return []
+    lie = "lie outside of the data and count" if len(starts) > 1 else "lies outside of the data and counts"
+    first = f"{min(starts):%Y-%m-%d %H:%M} UTC"
+    return [f"{len(starts)} of {_events(len(told))} {lie} for nothing: the first is at {first}"]
+
+
+def _nobodys(lost: Sequence[LabelRecord]) -> list[str]:
+    """How many of those within the data's time name nobody, and whom they do."""
     names = _some([each.target or "(no name)" for each in lost])
     name = "name" if len(lost) > 1 else "names"
     return [f"{_events(len(lost))} {name} nobody in the data then: {names}"] * bool(lost)

@@ -156,7 +156,7 @@ def _parquet(path: Path) -> Sheet:
 
 
 def _listed(pa: Any, column: Any) -> list[Any]:
-    """The column's cells; of times the microseconds, finer ones Python's have no room for."""
+    """The column's cells; of times the microseconds, finer ones Python's have no room for; bytes as text."""
     kind = column.type
     coarser: dict[Any, Callable[[], Any]] = {
         pa.types.is_timestamp: lambda: pa.timestamp("us", kind.tz),
@@ -165,4 +165,9 @@ def _listed(pa: Any, column: Any) -> list[Any]:
     }
     made = next((make for fits, make in coarser.items() if fits(kind) and kind.unit == "ns"), None)
     cells: list[Any] = (column.cast(made(), safe=False) if made else column).to_pylist()
-    return cells
+    return [_decoded(cell) if isinstance(cell, bytes) else cell for cell in cells]
+
+
+def _decoded(cell: bytes) -> str:
+    """The text in UTF-8; what is none as escapes, so that no two are taken for one."""
+    return cell.decode("utf-8", "backslashreplace")

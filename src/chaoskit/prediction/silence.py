@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import numpy as np
@@ -49,3 +49,11 @@ def silent(heard: Heard, now: datetime) -> tuple[Silent, ...]:
     return tuple(
         Silent(*who, round(age.total_seconds() / 60, 1)) for who, age in sorted(ages.items()) if age >= STALE
     )
+
+
+def heard_of(dataset: Dataset, now: datetime) -> tuple[int, int]:
+    """How many pods have a sample of the five minutes until then, and how many there are at any time."""
+    block = dataset.until(now).blocks[-1]
+    first = max(0, (now - STALE - block.start) // timedelta(seconds=block.step) + 1)
+    lately = present(block.values[..., first:]).any(axis=1)
+    return int(lately.sum()), len({row for each in dataset.blocks for row in each.rows})

@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from chaoskit import errors
+from chaoskit.prediction import grid, sheets
 from chaoskit.prediction import mapping as mappings
-from chaoskit.prediction import sheets
 from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, Values, single
-from chaoskit.prediction.labelfiles import read_labels
+from chaoskit.prediction.labelfiles import mixed_up, read_labels
 from chaoskit.prediction.labels import Target
-from chaoskit.prediction.plausible import check_events, extremes, once, unmeasured, zones
+from chaoskit.prediction.plausible import check_events, dated, extremes, once, paced, unmeasured, zones
 from chaoskit.prediction.sheets import Cells, Sheet
-from chaoskit.prediction.values import A_TIME, Clocks, moment, number, pod_name, text, zoned
+from chaoskit.prediction.values import A_TIME, Clock, Clocks, Mixed, moment, number, pod_name, text
 
 MAX_PROBLEMS = 20
 
@@ -41,7 +41,9 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool =
     """The files as a dataset, with the labels of the events file where the mapping names one, and its own.
 
     `paths` are files, or folders in which the mapping's own files lie. Lines may come in any order, blocks
-    are in that of time; of two values for the same pod, moment and signal the later line counts. Raises
+    are in that of time; a sample stands at the moment of the grid that is nearest to it, or next to that,
+    where another of its pod is nearer. Of two values for the same pod, time and signal the later line counts,
+    of two for one moment the newer, which is told. Raises
     `InvalidInput` naming file, line and column. Events that say nothing of the data are refused, too; where
     nothing is learned from them, as the data may be `unlabelled`, a note tells of it.
     """
@@ -49,8 +51,12 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool =
     lines = [line for path in files(paths, mapping.files) for line in _lines(path, mapping, clocks)]
     if not lines:
         raise errors.InvalidInput(f"no line of data in {', '.join(str(path) for path in paths)}")
-    found = [block for run in _runs(lines) for block in _blocks(run, mapping)]
-    blocks = tuple(sorted(found, key=lambda block: (block.start, block.run)))
+    runs = _runs(lines)
+    found = [each for run in runs for each in _blocks(run, mapping)]
+    blocks = tuple(sorted((block for block, _ in found), key=lambda block: (block.start, block.run)))
+    lost = sum(count for _, count in found)
+    first, last = min(run.times[0] for run in runs), max(run.times[-1] for run in runs)
+    distances = np.concatenate([grid.spacings(run.row, run.times, run.told) for run in runs])
     written = files(paths, [mapping.events.file], required=False) if mapping.events else []
     labels, doubled = once(read_labels(written, mapping, clocks))
     target = Target(mapping.target.mode, timedelta(minutes=mapping.target.horizon_minutes))
@@ -58,6 +64,8 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool =
     columns = {name: [f"column {each}" for each in of.columns] for name, of in mapping.signals.items()}
     notes = (
         *zones(clocks),
+        *dated(first, last),
+        *paced(distances, mapping.step, lost, last),
         *doubled,
         *check_events(labels, blocks, target, unlabelled=unlabelled),
         *extremes(signals, blocks),
@@ -105,8 +113,9 @@ def _fitting(folder: Path, name: str) -> list[Path]:
 def _lines(path: Path, mapping: mappings.Mapping, clocks: Clocks) -> Iterator[_Line]:
     """The lines of this file that the mapping asks for; `clocks` then has the file's."""
     problems: list[errors.Problem] = []
+    clock = Clock()
     with sheets.opened(path) as sheet:
-        parse = _parser(sheet, mapping)
+        parse = _parser(sheet, mapping, clock)
         kept = [(sheet.place[name], value) for name, value in mapping.where.items() if name in sheet.place]
         for line, cells in sheet.rows:
             try:
@@ -114,12 +123,15 @@ def _lines(path: Path, mapping: mappings.Mapping, clocks: Clocks) -> Iterator[_L
                     problems.append(uneven)
                 elif all(str(cells[index]) == value for index, value in kept):
                     yield from parse(cells)
-                    if path not in clocks:
-                        clocks[path] = zoned(cells[sheet.place[mapping.timestamp]])
+            except Mixed:
+                problems.append(mixed_up(sheet, line, cells, (mapping.timestamp,), clock))
+                break
             except (ValueError, TypeError):
                 problems.append(_wrong(sheet, line, cells, mapping))
             if len(problems) >= MAX_PROBLEMS:
                 break
+    if clock.zoned is not None:
+        clocks[path] = clock.zoned
     if isinstance(parse, _Tidy) and not problems:
         yield from parse.lines()
     if problems:
@@ -130,17 +142,17 @@ Parser = Callable[[Cells], Iterable[_Line]]
 Reader = Callable[[Cells], str]
 
 
-def _parser(sheet: Sheet, mapping: mappings.Mapping) -> Parser | _Tidy:
+def _parser(sheet: Sheet, mapping: mappings.Mapping, clock: Clock) -> Parser | _Tidy:
     if mapping.tidy:
-        return _Tidy(sheet, mapping, mapping.tidy)
-    return _wide(sheet, mapping) if mapping.wide else _long(sheet, mapping)
+        return _Tidy(sheet, mapping, mapping.tidy, clock)
+    return _wide(sheet, mapping, clock) if mapping.wide else _long(sheet, mapping, clock)
 
 
 Whose = tuple[str, Row, float]
 """The run, pod and moment of a line."""
 
 
-def _whose(sheet: Sheet, mapping: mappings.Mapping, *measured: str) -> Callable[[Cells], Whose]:
+def _whose(sheet: Sheet, mapping: mappings.Mapping, clock: Clock, *measured: str) -> Callable[[Cells], Whose]:
     """How it is read whose line it is and when; the columns for it, and `measured`, are there."""
     who = mapping.identity
     named = [each for each in (who.pod, who.workload, who.namespace, who.run) if each and each[0] != "="]
@@ -152,14 +164,16 @@ def _whose(sheet: Sheet, mapping: mappings.Mapping, *measured: str) -> Callable[
     def whose(cells: Cells) -> Whose:
         called = pod(cells)
         row = Row(namespace(cells), _workload(who, workload(cells) or called), called)
-        return run(cells), row, moment(cells[at])
+        return run(cells), row, clock(cells[at])
 
     return whose
 
 
-def _long(sheet: Sheet, mapping: mappings.Mapping) -> Parser:
+def _long(sheet: Sheet, mapping: mappings.Mapping, clock: Clock) -> Parser:
     """One pod and moment per line."""
-    whose = _whose(sheet, mapping, *(name for each in mapping.signals.values() for name in each.columns))
+    whose = _whose(
+        sheet, mapping, clock, *(name for each in mapping.signals.values() for name in each.columns)
+    )
     signals = [_value(column, sheet.place) for column in mapping.signals.values()]
 
     def parse(cells: Cells) -> Iterable[_Line]:
@@ -171,9 +185,9 @@ def _long(sheet: Sheet, mapping: mappings.Mapping) -> Parser:
 class _Tidy:
     """One value per line; a pod's values of one moment are put together when all lines were read."""
 
-    def __init__(self, sheet: Sheet, mapping: mappings.Mapping, columns: mappings.Tidy) -> None:
+    def __init__(self, sheet: Sheet, mapping: mappings.Mapping, columns: mappings.Tidy, clock: Clock) -> None:
         self._path = sheet.path
-        self._whose = _whose(sheet, mapping, columns.name, columns.value)
+        self._whose = _whose(sheet, mapping, clock, columns.name, columns.value)
         self._name, self._value = sheet.place[columns.name], sheet.place[columns.value]
         known = dict.fromkeys(name for each in mapping.signals.values() for name in each.columns)
         self._place = {name: index for index, name in enumerate(known)}
@@ -202,7 +216,7 @@ class _Tidy:
             yield _Line(*whose, tuple(signal(cells) for signal in self._signals))
 
 
-def _wide(sheet: Sheet, mapping: mappings.Mapping) -> Parser:
+def _wide(sheet: Sheet, mapping: mappings.Mapping, clock: Clock) -> Parser:
     """All pods of one moment per line: a column for each pod and signal."""
     who = mapping.identity
     sheet.require([mapping.timestamp, *([who.run] if who.run and who.run[0] != "=" else []), *mapping.where])
@@ -211,7 +225,7 @@ def _wide(sheet: Sheet, mapping: mappings.Mapping) -> Parser:
     at = sheet.place[mapping.timestamp]
 
     def parse(cells: Cells) -> Iterable[_Line]:
-        when, of = moment(cells[at]), run(cells)
+        when, of = clock(cells[at]), run(cells)
         for (space, workload, pod), signals in pods.items():
             row = Row(space or namespace(cells), _workload(who, workload or pod), pod)
             yield _Line(of, row, when, tuple(signal(cells) for signal in signals))
@@ -301,39 +315,60 @@ def _wrong(sheet: Sheet, line: int, cells: Cells, mapping: mappings.Mapping) -> 
 # -- from values to blocks -----------------------------------------------------------------------------
 
 
-def _runs(lines: Iterable[_Line]) -> list[list[_Line]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """The lines of one run in order of time, as arrays: whose (the index of its row), when, how much."""
+
+    name: str
+    rows: tuple[Row, ...]
+    row: grid.Ints
+    times: grid.Floats
+    told: grid.Floats
+
+    def cut(self, first: int, last: int) -> _Run:
+        """Its lines from `first` to `last`, the last one excluded, with the rows that are there."""
+        there, row = np.unique(self.row[first:last], return_inverse=True)
+        rows = tuple(self.rows[index] for index in there.tolist())
+        return _Run(self.name, rows, row, self.times[first:last], self.told[first:last])
+
+
+def _runs(lines: Iterable[_Line]) -> list[_Run]:
     runs: dict[str, list[_Line]] = {}
     for line in lines:
         runs.setdefault(line.run, []).append(line)
-    return [sorted(run, key=lambda line: line.at) for run in runs.values()]
+    return [_run(name, sorted(run, key=lambda line: line.at)) for name, run in runs.items()]
 
 
-def _blocks(lines: Sequence[_Line], mapping: mappings.Mapping) -> Iterator[Block]:
-    """One run in order of time, begun anew after each long break."""
-    times = np.array([line.at for line in lines])
-    breaks = np.flatnonzero(np.diff(times) > MAX_GAP.total_seconds()) + 1
-    for first, last in zip([0, *breaks], [*breaks, len(lines)], strict=True):
-        yield _block(lines[first:last], times[first:last], mapping)
-
-
-def _block(
-    lines: Sequence[_Line], times: np.ndarray[tuple[int], np.dtype[np.float64]], mapping: mappings.Mapping
-) -> Block:
-    step = mapping.step
+def _run(name: str, lines: Sequence[_Line]) -> _Run:
     rows = tuple(sorted({line.row for line in lines}))
     place = {row: index for index, row in enumerate(rows)}
-    moments = np.rint((times - times[0]) / step).astype(int)
-    values = np.full((len(rows), int(moments[-1]) + 1, len(lines[0].values)), np.nan)
-    row, told = np.array([place[line.row] for line in lines]), np.array([line.values for line in lines])
+    row, times = np.array([place[line.row] for line in lines]), np.array([line.at for line in lines])
+    return _Run(name, rows, row, times, np.array([line.values for line in lines]))
+
+
+def _blocks(run: _Run, mapping: mappings.Mapping) -> Iterator[tuple[Block, int]]:
+    """One run, begun anew after each long break; with each how many of its samples a newer one shadows."""
+    breaks = np.flatnonzero(np.diff(run.times) > MAX_GAP.total_seconds()) + 1
+    for first, last in zip([0, *breaks], [*breaks, len(run.times)], strict=True):
+        yield _block(run.cut(first, last), mapping)
+
+
+def _block(run: _Run, mapping: mappings.Mapping) -> tuple[Block, int]:
+    step, told = mapping.step, run.told
+    steps, moments = grid.nearest(run.times, run.times[0], step)
+    values = np.full((len(run.rows), int(moments[-1]) + 1, told.shape[1]), np.nan)
+    lost = np.zeros(len(moments), dtype=np.bool_)
     for index in range(told.shape[1]):
-        known = ~np.isnan(told[:, index])
-        values[row[known], moments[known], index] = told[known, index]
+        known = np.flatnonzero(~np.isnan(told[:, index]))
+        at, shadowed = grid.apart(run.row[known], steps[known], moments[known])
+        values[run.row[known], at, index] = told[known, index]
+        lost[known] |= shadowed
     for index, column in enumerate(mapping.signals.values()):
         if column.rate:
             values[:, :, index] = per_second(values[:, :, index], step)
-    start = datetime.fromtimestamp(float(times[0]), UTC)
+    start = datetime.fromtimestamp(float(run.times[0]), UTC)
     by_signal = np.ascontiguousarray(values.transpose(0, 2, 1))
-    return Block(lines[0].run, rows, start, step, single(by_signal))
+    return Block(run.name, run.rows, start, step, single(by_signal)), int(lost.sum())
 
 
 def per_second(counter: np.ndarray[Any, np.dtype[np.float64]], step: int) -> Values:

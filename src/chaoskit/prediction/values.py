@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,32 @@ A_TIME = "a time (ISO 8601 or Unix seconds)"
 """What a cell should have held of which `moment` makes nothing."""
 
 Clocks = dict[Path, bool]
-"""Per file, whether its first moment is `zoned`."""
+"""Per file, whether its moments are `zoned`."""
+
+
+class Mixed(ValueError):
+    """A moment with a zone among those without, or without one among those with: hours may lie between."""
+
+
+class Clock:
+    """Reads the moments of one file, of which all have a zone or none has."""
+
+    def __init__(self) -> None:
+        self.zoned: bool | None = None
+        """Whether they have; None until there is one."""
+
+    def __call__(self, cell: Any) -> float:
+        """Unix seconds, as `moment`; `Mixed` where the first had a zone and this has none, or the reverse."""
+        at, zoned = _told(cell)
+        if self.zoned not in {None, zoned}:
+            raise Mixed(cell)
+        self.zoned = zoned
+        return at
+
+    @property
+    def sort(self) -> str:
+        """What one that is `Mixed` among them should have been."""
+        return f"a time {'with a' if self.zoned else 'without'} zone, as the first of this file"
 
 
 def number(cell: Any) -> float:
@@ -44,29 +70,36 @@ def pod_name(cell: Any) -> str:
 def moment(cell: Any) -> float:
     """Unix seconds of an ISO 8601 time (UTC where it names no zone) or of a Unix time.
 
-    A Unix time may be in seconds, milli-, micro- or nanoseconds: its size tells which.
+    A Unix time may be in seconds, milli-, micro- or nanoseconds: its size tells which. A number that writes a
+    date and a time in 12 or 14 digits is none.
     """
+    return _told(cell)[0]
+
+
+def _told(cell: Any) -> tuple[float, bool]:
+    """The moment, and whether it says by itself when that is: by a zone, or as a Unix time."""
     if isinstance(cell, datetime):
-        return _aware(cell).timestamp()
+        return _aware(cell).timestamp(), cell.tzinfo is not None
     try:
         found = float(cell)
     except ValueError:
-        return _aware(datetime.fromisoformat(cell)).timestamp()
+        return _told(datetime.fromisoformat(cell))
+    if _writes_a_date(found):
+        raise ValueError(cell)
     for unit in (1.0, 1e3, 1e6, 1e9):
         if 0 <= found / unit < LATEST:
-            return found / unit
+            return found / unit, True
     raise ValueError(cell)
 
 
-def zoned(cell: Any) -> bool:
-    """Whether a moment says when it is by itself: an ISO 8601 time with a zone, or a Unix time."""
-    if isinstance(cell, datetime):
-        return cell.tzinfo is not None
-    try:
-        float(cell)
-    except ValueError:
-        return datetime.fromisoformat(cell).tzinfo is not None
-    return True
+def _writes_a_date(number: float) -> bool:
+    """Whether it is a date of our time with its time in its digits (20260101000100), and no count of them."""
+    for form, after in (("%Y%m%d%H%M", 1e8), ("%Y%m%d%H%M%S", 1e10)):
+        if 1990 * after <= number < 2100 * after:
+            with suppress(ValueError):
+                datetime.strptime(f"{int(number)}", form)  # noqa: DTZ007 - that it is one is all
+                return True
+    return False
 
 
 def _aware(at: datetime) -> datetime:

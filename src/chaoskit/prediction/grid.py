@@ -1,0 +1,69 @@
+"""Where samples stand on a grid: those of a row each at a moment of its own, whatever their phase."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+FINER = 0.5
+"""Samples so many steps apart at most are finer than the grid: some of them must share a moment."""
+
+
+def nearest(times: Floats, start: float, step: float) -> tuple[Floats, Ints]:
+    """The times in steps since `start`, and the nearest moment of each; of two as near, the earlier.
+
+    Halves go one way, so that a row half a step beside the first has each sample at another moment.
+    """
+    steps = np.round((times - start) / step, 6)
+    return steps, np.ceil(steps - 0.5).astype(np.int64)
+
+
+def apart(rows: Ints, steps: Floats, moments: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    """The moment of each sample, and which are lost: a newer one of their row stands at theirs.
+
+    `steps` ascend. Where two of a row meet though they are no finer than the grid, as those do that are taken
+    half a step beside it, now a little before and now a little after, the older goes back to an empty moment
+    before, and those between make room: none is moved by a whole step.
+    """
+    order = np.argsort(rows, kind="stable")
+    row, at, found = rows[order], steps[order], moments[order]
+    same, later = row[1:] == row[:-1], np.diff(at)
+    for last in np.flatnonzero(same & (np.diff(found) == 0) & (later > FINER)).tolist():
+        if (first := _room(row, at, found, last)) is not None:
+            found[first : last + 1] -= 1
+    shared, lost = same & (np.diff(found) == 0) & (later > 0), np.zeros(len(rows), dtype=np.bool_)
+    placed = np.empty_like(found)
+    placed[order], lost[order[:-1]] = found, shared
+    return placed, lost
+
+
+def _room(row: Ints, at: Floats, found: Ints, last: int) -> int | None:
+    """From which sample on until `last` all can go back by a moment; None where they cannot."""
+    for first in range(last, -1, -1):
+        if at[first] >= found[first]:
+            return None
+        before = found[first - 1] if first and row[first - 1] == row[first] else -1
+        if before < found[first] - 1:
+            return first
+        if before == found[first]:
+            return None
+    return None
+
+
+def spacings(rows: Ints, times: Floats, values: NDArray[Any]) -> Floats:
+    """How long after the one before each value [sample, signal] was measured, of the same row and signal.
+
+    In seconds; `times` ascend. Of one time there is no such distance.
+    """
+    found = []
+    for column in values.T:
+        known = np.flatnonzero(~np.isnan(column))
+        order = known[np.argsort(rows[known], kind="stable")]
+        distances = np.diff(times[order])[rows[order][1:] == rows[order][:-1]]
+        found.append(distances[distances > 0])
+    return np.concatenate(found) if found else np.empty(0)
