@@ -35,7 +35,7 @@ def read(path: Path, *, sound: Sound = _any) -> dict[str, Any]:
         raise errors.InvalidInput(f"{path} is not a JSON object")
     if not sound(found):
         raise errors.InvalidInput(
-            f"{path} is damaged: it holds what chaoskit does not write there",
+            f"{path} is damaged: it holds what is never written there",
             hint="put a copy of before in its place, or move it away",
         )
     return found
