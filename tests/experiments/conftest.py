@@ -77,9 +77,9 @@ class World:
         return [body["metadata"]["name"] for body in found]
 
     def at_work(self, namespace: str) -> list[str]:
-        """Names of Litmus' pods that still run there."""
+        """Names of Litmus' pods that still run there; a kubelet tells of the phase when containers have ended."""
         pods = self.cluster.list(kube.POD, namespace, labels="chaosUID").items
-        return [p["metadata"]["name"] for p in pods if kube.phase(p) in {"Pending", "Running"}]
+        return [pod["metadata"]["name"] for pod in pods if _works(pod)]
 
     def disturbed(self, namespace: str) -> dict[str, list[str]]:
         """What is wrong inside pods of the namespace that are there now, by their names."""
@@ -92,6 +92,13 @@ class World:
 
     def engine(self, namespace: str, name: str = "web-chaos") -> Object:
         return self.cluster.get(ObjectRef(kube.CHAOS_ENGINE, namespace, name))
+
+
+def _works(pod: Object) -> bool:
+    states = [each["state"] for each in kube.container_statuses(pod)]
+    return kube.phase(pod) in {"Pending", "Running"} and not (
+        states and all("terminated" in s for s in states)
+    )
 
 
 class Until:
