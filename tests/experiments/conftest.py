@@ -77,7 +77,7 @@ class World:
         return [body["metadata"]["name"] for body in found]
 
     def at_work(self, namespace: str) -> list[str]:
-        """Names of Litmus' pods that still run there; a kubelet tells of the phase when containers have ended."""
+        """Names of Litmus' pods that still run there; the phase says so later than containers."""
         pods = self.cluster.list(kube.POD, namespace, labels="chaosUID").items
         return [pod["metadata"]["name"] for pod in pods if _works(pod)]
 
