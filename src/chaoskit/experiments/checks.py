@@ -341,11 +341,6 @@ def ledger_needs(home: str) -> Iterator[Access]:
     return _all("create get list patch delete", "coordination.k8s.io", "leases", home)
 
 
-def sealing_needs(home: str) -> Iterator[Access]:
-    """What the Secret is made of that holds values of the ledger which nobody is to read in its Lease."""
-    return _all("create get patch delete", "", "secrets", home)
-
-
 def run_likes(trial: Trial, selections: Mapping[str, Selection]) -> Iterator[tuple[str, tuple[Access, ...]]]:
     """What a run through Litmus can do without, and what is lost then."""
     home, places = trial.namespace, _places(trial, selections)

@@ -35,9 +35,9 @@ def load(where: str, context: str, user: Mapping[str, Any], configuration: Confi
         try:
             loader = _loader(where, context)
             loader.load_and_set(configuration)
-            proxies.choose(configuration, own=bool(getattr(loader, "proxy", None)))
         except Exception as error:  # it indexes what it finds, and calls whom the user names
             raise _told(where, user, error) from error
+    proxies.choose(configuration, own=bool(getattr(loader, "proxy", None)))
     if words:
         raise _of_plugin(where, _mapping(user.get("exec")), words[0])
     if user.get("auth-provider") and not (configuration.api_key or configuration.cert_file):
@@ -61,7 +61,7 @@ def token(configuration: Configuration) -> str:
     with _heard():
         try:
             setting = configuration.auth_settings().get("BearerToken")
-        except Exception:  # noqa: BLE001 - as above
+        except Exception:  # noqa: BLE001 - whom the user names was called: its login of before may still do
             known = configuration.api_key
             return str(known.get("BearerToken") or known.get("authorization") or "")
     return str(setting["value"] or "") if setting else ""

@@ -50,7 +50,7 @@ class Proxy:
         if not parts.hostname:
             raise CannotStart("no cluster: the way leads through a proxy without a host", hint=_HINT)
         user, password = unquote(parts.username or ""), unquote(parts.password or "")
-        return cls(scheme, parts.hostname or "", port, user, password, parts.geturl())
+        return cls(scheme, parts.hostname, port, user, password, parts.geturl())
 
     @property
     def headers(self) -> dict[str, str]:

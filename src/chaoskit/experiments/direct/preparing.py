@@ -12,7 +12,7 @@ from chaoskit.errors import CannotStart, ChaoskitError, InvalidInput, Refused
 from chaoskit.experiments import checks, onnodes, targets
 from chaoskit.experiments.checks import Check
 from chaoskit.experiments.direct.faults import DIRECT, EVERY
-from chaoskit.experiments.direct.scene import Direct, Scene
+from chaoskit.experiments.direct.scene import Direct, Scene, sealing
 from chaoskit.experiments.faults import Parameter
 from chaoskit.experiments.preparing import Prepared, looked_at
 from chaoskit.experiments.selection import Selection, share
@@ -53,7 +53,7 @@ def directly(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSourc
     needed = () if selection.missing else fault.needs(scene)
     felt = () if selection.missing else tuple(each.ref for each in fault.felt(scene))
     sealed = any(entry.secret for each in changes for entry in each.entries)
-    own = (*_own_needs(trial.namespace), *(checks.sealing_needs(trial.namespace) if sealed else ()))
+    own = (*_own_needs(trial.namespace), *(sealing(trial.namespace) if sealed else ()))
     needs = tuple(dict.fromkeys((*own, *needed)))
     return Prepared(
         way="direct",

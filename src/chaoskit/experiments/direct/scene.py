@@ -134,6 +134,11 @@ def access(verbs: str, group: str, resource: str, namespace: str, subresource: s
     return (Access(verb, group, resource, namespace, subresource) for verb in verbs.split())
 
 
+def sealing(namespace: str) -> Iterator[Access]:
+    """What the Secret is made of that holds values of the ledger which nobody is to read in its Lease."""
+    return access("create get patch delete", "", "secrets", namespace)
+
+
 def on(ref: ObjectRef, verbs: str) -> Iterator[Access]:
     """What verbs on this kind of object in its namespace."""
     return access(verbs, ref.kind.group, ref.kind.plural, ref.namespace)

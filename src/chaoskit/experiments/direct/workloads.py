@@ -14,7 +14,7 @@ from chaoskit.acts.changes import Change
 from chaoskit.acts.fields import REPLICAS
 from chaoskit.errors import ChaoskitError, Conflict
 from chaoskit.experiments.direct.pods import going
-from chaoskit.experiments.direct.scene import Direct, Scene, access, field, on
+from chaoskit.experiments.direct.scene import Direct, Scene, access, field, on, sealing
 from chaoskit.experiments.faults import Parameter
 from chaoskit.ports.cluster import Access, Object, ObjectRef
 from chaoskit.redaction import scrubbed
@@ -188,7 +188,7 @@ def _misled(scene: Scene, workload: Workload) -> int:
 def _may_mutate(scene: Scene) -> Iterator[Access]:
     yield from (replace(each, name=_holder(scene).name) for each in on(_holder(scene), "get patch"))
     if _speaks_of_secrets(scene):
-        yield from access("create get patch delete", "", "secrets", scene.namespace)
+        yield from sealing(scene.namespace)
     if scene.true("restart"):
         yield from _may_patch(scene)
         yield from access("list", "apps", "replicasets", scene.namespace)
