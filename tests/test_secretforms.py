@@ -152,3 +152,17 @@ def test_headers_and_variables_are_known_by_their_names(name: str) -> None:
 @pytest.mark.parametrize("name", ["PWD", "compass", "key", "partition", "secretName", "bypass_checks"])
 def test_other_names_are_no_secrets(name: str) -> None:
     assert not looks_secret(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("passwd", "passphrase", "db-pass", "db_pass", "mysql_pwd", "secret", "token", "credential"),
+        *("authorization", "cookie", "access-key", "account_key", "apikey", "encryption-key", "license_key"),
+        *("masterkey", "model-key", "pagerduty_key", "private-key", "routing_key", "shared-key"),
+        *("signingkey", "ssh-key"),
+    ],
+)
+def test_a_text_is_searched_for_every_such_name_in_capitals_too(name: str) -> None:
+    assert CANARY not in scrubbed(f"said {name}={CANARY}")
+    assert CANARY not in scrubbed(f"said {name.upper()}={CANARY}")

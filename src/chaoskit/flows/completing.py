@@ -44,7 +44,7 @@ def placed(record: RunRecord, trial: Trial) -> RunRecord:
     """The record with its document's place, without secrets: what is left of who dies before it is whole."""
     secrets = trial.secrets
     if secrets:  # a server may quote what it rejects
-        record = RunRecord.of(redacted(record.document(), secrets, (*record.names, *trial.names)))
+        record = RunRecord.of(redacted(record.plain(), secrets, (*record.names, *trial.names)))
     return replace(record, path=relative(trial.path), line=trial.line)
 
 
