@@ -83,8 +83,12 @@ class Socks(Way):
         stream.read(1)
         login = [stream.read(stream.read(1)[0]).decode() for _ in range(2)]
         stream.write(b"\x01\x00")
-        kind = stream.read(4)[3]
-        host = stream.read(stream.read(1)[0]).decode() if kind == 3 else socket.inet_ntoa(stream.read(4))
+        named = stream.read(4)[3] == 3
+        host = (
+            stream.read(stream.read(1)[0]).decode()
+            if named
+            else f"[{socket.inet_ntop(socket.AF_INET6, stream.read(16))}]"
+        )
         self.asked.append((f"{host}:{int.from_bytes(stream.read(2))}", ":".join(login)))
         stream.write(b"\x05\x00\x00\x01" + bytes(6))
 
@@ -114,13 +118,15 @@ def secured(folder: Path) -> Iterator[tuple[int, str]]:
 
 @pytest.mark.parametrize(("kind", "scheme"), [(Way, "http"), (Socks, "socks5"), (Socks, "socks5h")])
 @pytest.mark.parametrize("named", ["in the kubeconfig", "by the environment"])
+@pytest.mark.parametrize("server", ["kube.internal:6443", "[fd00::1]:6443"])
 def test_requests_and_commands_go_through_the_proxy_which_finds_the_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Way], scheme: str, named: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Way], scheme: str, named: str, server: str
 ) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
     with secured(tmp_path) as (port, authority), closing(kind(port)) as way:
-        cluster = {"server": "https://kube.internal:6443", "certificate-authority": authority}
+        trust = {"certificate-authority": authority, "tls-server-name": "kube.internal"}
+        cluster = {"server": f"https://{server}", **trust}
         address = f"{scheme}://ada:pw@127.0.0.1:{way.port}"
         if named == "in the kubeconfig":
             cluster["proxy-url"] = address
@@ -130,7 +136,7 @@ def test_requests_and_commands_go_through_the_proxy_which_finds_the_server(
             assert found.get(REF) == POD
             with pytest.raises(Forbidden, match="ada cannot create pods/exec"):
                 found.exec(REF, ["true"])
-    assert way.asked == [("kube.internal:6443", "ada:pw")] * 2
+    assert way.asked == [(server, "ada:pw")] * 2
 
 
 def test_who_is_named_in_no_proxy_is_reached_straight(
@@ -147,12 +153,11 @@ def test_who_is_named_in_no_proxy_is_reached_straight(
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
 def test_a_proxy_that_is_away_is_what_is_told(tmp_path: Path, scheme: str) -> None:
     proxied = {"server": "https://kube.internal", "proxy-url": f"{scheme}://127.0.0.1:{free_port()}"}
-    with (
-        connected(tmp_path, proxied) as found,
-        pytest.raises(Unavailable, match="through the proxy: connection refused") as raised,
-    ):
-        found.get(REF)
-    assert "proxy-url" in raised.value.hint
+    with connected(tmp_path, proxied) as found:
+        for ask in (lambda: found.get(REF), lambda: found.exec(REF, ["true"])):
+            with pytest.raises(Unavailable, match="through the proxy: connection refused") as raised:
+                ask()
+            assert "proxy-url" in raised.value.hint
 
 
 @pytest.mark.parametrize(
