@@ -864,6 +864,52 @@ def test_events_outside_of_the_data_are_counted(
     assert list(notes) == [f"{each}: the first is at 2026-01-01 03:10 UTC" for each in told]
 
 
+FORESEEN = "target: {mode: forecast, horizonMinutes: 30}\n"
+
+
+@pytest.mark.parametrize(
+    ("at", "issue", "counts"),
+    [("01:22", "memory-leak", True), ("01:22", "pod-crash", False), ("01:32", "memory-leak", False)],
+)
+def test_of_what_happened_after_the_data_is_told_what_labels_make_of_it(
+    tmp_path: Path, at: str, issue: str, counts: bool
+) -> None:
+    (tmp_path / "m.csv").write_text(HOUR)
+    within = "2026-01-01T00:10:00Z,2026-01-01T00:12:00Z,web-2,pod-crash\n"
+    after = f"2026-01-01T{at}:00Z,2026-01-01T01:40:00Z,web-1,{issue}\n"
+    healthy = []
+    for lines in (within, within + after):
+        (tmp_path / "e.csv").write_text("start,end,target,issue\n" + lines)
+        data = read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS + FORESEEN))
+        healthy.append(int((label(data, Target()).truths[0].y[0] == 0).sum()))
+    assert (healthy[1] < healthy[0]) is counts
+    assert [note.partition(":")[0] for note in data.notes] == [
+        "1 of 2 events lies outside of the data and counts for nothing"
+    ] * (not counts)
+
+
+def test_an_event_after_the_data_is_not_of_another_zone_when_something_led_up_to_it(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(HOUR)
+    after = "2026-01-01T01:22:00Z,2026-01-01T01:40:00Z,web-1,memory-leak\n"
+    (tmp_path / "e.csv").write_text("start,end,target,issue\n" + after)
+    assert read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS + FORESEEN)).notes == ()
+
+
+def test_a_ramp_outside_of_the_data_that_makes_all_of_it_unknown_does_not_count_for_nothing(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "m.csv").write_text(HOUR)
+    before = "2025-12-31T19:00:00Z,2025-12-31T19:30:00Z,web-1,memory-leak\n"
+    (tmp_path / "e.csv").write_text(
+        "start,end,target,issue\n" + before + "2026-01-01T00:10:00Z,2026-01-01T00:20:00Z,web-1,memory-leak\n"
+    )
+    more = f"{SIGNALS}events: {{file: e.csv, meaning: ramp}}\n"
+    data = read([tmp_path], mapping(tmp_path, more))
+    assert not (label(data, Target()).truths[0].y == 0).any()
+    (note,) = data.notes
+    assert note.startswith("1 of 2 events lies outside of the data and makes moments within it unknown: ")
+
+
 def test_events_of_other_runs_lie_outside_of_the_data(tmp_path: Path) -> None:
     """As those of another day's run do, whose metrics were left at home."""
     (tmp_path / "m.csv").write_text("at,run,pod,cpu\n" + HOUR.partition("\n")[2].replace("Z,", "Z,one,"))

@@ -326,6 +326,15 @@ def means_anybody(block: Block, record: LabelRecord, target: Target) -> bool:
     return _there(block, event, target.reach_of(event)) or _there(block, edge, STALE)
 
 
+def reaches(block: Block, record: LabelRecord, target: Target) -> bool:
+    """Whether it lies so shortly after the block that of a row's last samples more than usual are censored.
+
+    Those of the last horizon are so anyway: this is for what can be foreseen two of them ahead.
+    """
+    event = _event(0, block, record)
+    return event is not None and _there(block, event, target.lead_of(event))
+
+
 def _there(block: Block, event: Event, before: timedelta) -> bool:
     """Whether one of its rows has a sample while it lasts or so long before it, or was not yet gone then."""
     lately = _steps(max(before, STALE), block)
