@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.predictor import history as history
     from chaoskit.prediction.predictor import predict as predict
     from chaoskit.prediction.registry import Listed as Listed
+    from chaoskit.prediction.registry import against as against
     from chaoskit.prediction.registry import bare as bare
     from chaoskit.prediction.registry import calibrated_name as calibrated_name
     from chaoskit.prediction.registry import check_answers as check_answers
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
     from chaoskit.prediction.registry import promoted as promoted
     from chaoskit.prediction.registry import retire as retire
     from chaoskit.prediction.registry import rollback as rollback
-    from chaoskit.prediction.registry import swapped as swapped
     from chaoskit.prediction.report import Report as Report
     from chaoskit.prediction.rules import by_rules as by_rules
     from chaoskit.prediction.silence import Silent as Silent
@@ -87,6 +87,7 @@ _HOME = {
         "Listed",
         "bare",
         "calibrated_name",
+        "against",
         "check_answers",
         "check_name",
         "fallback",
@@ -97,7 +98,6 @@ _HOME = {
         "promoted",
         "retire",
         "rollback",
-        "swapped",
     ),
     "report": ("Report",),
     "rules": ("by_rules",),

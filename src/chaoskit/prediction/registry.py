@@ -31,8 +31,9 @@ LONGEST, HUNG = 200, 30
 """Bytes of what models are called after, and of the numbers that are hung on; a file system has 255 for both
 and for what is written beside meanwhile."""
 
+GONE, CARDLESS = "its file is gone", "its card is gone"
 SWAPPED = "its file is not the one that was promoted"
-ALTERED = "its card was changed since it was written"
+ALTERED = "is not the one that was written with its file"
 
 RULES = "to let rules answer: chaoskit models retire"
 
@@ -41,9 +42,9 @@ RULES = "to let rules answer: chaoskit models retire"
 class Listed:
     """One model folder as it lies there, unread: its name, place and card, and whether it answers.
 
-    `verdict` is what was found out about it here, None when nothing was. It is `swapped` when it was promoted
-    and its file is another one now: then it does not answer. Its card or page is `altered` when it is none of
-    those that were written with the file, as far as these are known.
+    `verdict` is what was found out about it here, None when nothing was. Something is `against` the answers
+    of a promoted one when its file or card is gone, or the file another one now: then it does not answer. Its
+    card or page is `altered` when it is none of those that were written with the file, as far as known.
     """
 
     name: str
@@ -51,13 +52,13 @@ class Listed:
     card: Mapping[str, Any]
     promoted: bool
     verdict: Mapping[str, Any] | None = None
-    swapped: bool = False
+    against: str = ""
     altered: bool = False
 
     @property
     def standing(self) -> str:
         """``beats every baseline``, or what speaks against its promotion, or against its answers."""
-        said = (SWAPPED if self.swapped else "", self._judged, ALTERED if self.altered else "")
+        said = (self.against, self._judged, f"its card {ALTERED}" if self.altered else "")
         return "; ".join(filter(None, said))
 
     @property
@@ -120,21 +121,30 @@ def _verdict(known: Mapping[str, Any], folder: Path) -> Mapping[str, Any] | None
     return found
 
 
-def _is_other(root: Path, promotion: Mapping[str, Any]) -> bool:
-    """Whether another file lies where the one was that was promoted; of promotions of before nobody knows."""
-    had, has = promotion.get("digest", ""), digest_of(root / str(promotion["name"]))
-    return bool(had and has) and had != has
+def _against(root: Path, promotion: Mapping[str, Any]) -> str:
+    """That its file or card is gone, or another file lies there, as far as the promotion knows its own."""
+    name, had = str(promotion["name"]), promotion.get("digest", "")
+    if not name:
+        return ""
+    has = digest_of(root / name)
+    if has and had in {"", has}:
+        return _cardless(root / name)
+    return SWAPPED if has else GONE
+
+
+def _cardless(folder: Path) -> str:
+    return "" if (folder / CARD).is_file() else CARDLESS
 
 
 def names(root: Path) -> tuple[Listed, ...]:
-    """All model folders under `root`, oldest first; none is unpickled."""
-    current, other, known = promoted(root), swapped(root), ledgers.known(root)
+    """All model folders under `root`, also without a card, oldest first; none is unpickled."""
+    current, amiss, known = promoted(root), against(root), ledgers.known(root)
     found = []
-    for path in root.glob(f"*/{CARD}"):
-        folder = path.parent
+    for folder in {path.parent for name in (CARD, PORTABLE, DATA) for path in root.glob(f"*/{name}")}:
         answers, verdict = folder.name == current, _verdict(known, folder)
-        listed = Listed(folder.name, folder, objects.read(path), answers and not other, verdict)
-        found.append(replace(listed, swapped=answers and other, altered=_is_altered(known, folder)))
+        speaks = amiss if answers else _cardless(folder)
+        listed = Listed(folder.name, folder, objects.read(folder / CARD), answers and not speaks, verdict)
+        found.append(replace(listed, against=speaks, altered=_is_altered(known, folder)))
     return tuple(sorted(found, key=lambda listed: (str(listed.card.get("trained_at", "")), listed.name)))
 
 
@@ -186,28 +196,29 @@ def promoted(root: Path) -> str:
     return str(history[-1]["name"]) if history else ""
 
 
-def swapped(root: Path) -> bool:
-    """Whether a model is promoted, and its file is another one now."""
+def against(root: Path) -> str:
+    """What of the promoted model is gone, or that its file is another one now; "" where it answers."""
     history = ledgers.history(root)
-    return bool(history) and _is_other(root, history[-1])
+    return _against(root, history[-1]) if history else ""
 
 
 def check_answers(root: Path) -> None:
-    """The model that is promoted may answer: its file is the very one that was promoted.
+    """The model that is promoted may answer: its file is the very one that was promoted, and has its card.
 
     Raises:
-        Refused: it is another one.
+        Refused: it is another one, or either is gone.
     """
-    if swapped(root):
-        raise _other(promoted(root))
+    if words := against(root):
+        raise _unfit(promoted(root), words)
 
 
-def _other(name: str) -> errors.Refused:
+def _unfit(name: str, words: str) -> errors.Refused:
+    again = f"if it is to answer: chaoskit models promote {name}" if words == SWAPPED else "put it back"
     return errors.Refused(
-        f"{name} was promoted, but {SWAPPED}",
+        f"{name} was promoted, but {words}",
         guard="promotion",
         limit="the very file that was promoted, by its digest",
-        hint=f"if it is to answer: chaoskit models promote {name}; {RULES}",
+        hint=f"{again}; {RULES}",
     )
 
 
@@ -255,7 +266,7 @@ def fallback(root: Path) -> str:
     history = _before(ledgers.history(root))
     name = str(history[-1]["name"]) if history else ""
     verdict = _verdict(ledgers.known(root), root / name) if name else None
-    return name if verdict and verdict["promotable"] and not _is_other(root, history[-1]) else ""
+    return name if verdict and verdict["promotable"] and not _against(root, history[-1]) else ""
 
 
 def rollback(root: Path) -> str:
@@ -269,8 +280,8 @@ def rollback(root: Path) -> str:
         if not history:
             raise errors.NotFound("no other model was promoted before this one", hint=RULES)
         name = str(history[-1]["name"])
-        if _is_other(root, history[-1]):
-            raise _other(name)
+        if words := _against(root, history[-1]):
+            raise _unfit(name, words)
         if name:
             _check(root / name, _verdict(known, root / name))
     return name
