@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.predictor import predict as predict
     from chaoskit.prediction.registry import Listed as Listed
     from chaoskit.prediction.registry import against as against
+    from chaoskit.prediction.registry import answering as answering
     from chaoskit.prediction.registry import bare as bare
     from chaoskit.prediction.registry import calibrated_name as calibrated_name
     from chaoskit.prediction.registry import check_answers as check_answers
@@ -88,6 +89,7 @@ _HOME = {
         "bare",
         "calibrated_name",
         "against",
+        "answering",
         "check_answers",
         "check_name",
         "fallback",

@@ -123,7 +123,7 @@ def _verdict(known: Mapping[str, Any], folder: Path) -> Mapping[str, Any] | None
 
 def _against(root: Path, promotion: Mapping[str, Any]) -> str:
     """That its file or card is gone, or another file lies there, as far as the promotion knows its own."""
-    name, had = str(promotion["name"]), promotion.get("digest", "")
+    name, had = _who(promotion)
     if not name:
         return ""
     has = digest_of(root / name)
@@ -192,14 +192,26 @@ def next_name(root: Path, base: str) -> str:
 
 def promoted(root: Path) -> str:
     """The name of the model that answers, "" where rules do."""
+    return answering(root)[0]
+
+
+def answering(root: Path) -> tuple[str, str]:
+    """The name and digest of the model that answers, both "" where rules do: the same as long as it is."""
+    return _who(_promotion(root))
+
+
+def _promotion(root: Path) -> Mapping[str, Any]:
     history = ledgers.history(root)
-    return str(history[-1]["name"]) if history else ""
+    return history[-1] if history else {"name": ""}
+
+
+def _who(promotion: Mapping[str, Any]) -> tuple[str, str]:
+    return str(promotion["name"]), str(promotion.get("digest", ""))
 
 
 def against(root: Path) -> str:
     """What of the promoted model is gone, or that its file is another one now; "" where it answers."""
-    history = ledgers.history(root)
-    return _against(root, history[-1]) if history else ""
+    return _against(root, _promotion(root))
 
 
 def check_answers(root: Path) -> None:
@@ -233,7 +245,7 @@ def promote(root: Path, name: str) -> bool:
         raise errors.UnknownName(f"no model {name} in {root}", hint="chaoskit models list")
     _check(root / name, _verdict(ledgers.known(root), root / name))
     with ledgers.history_changed(root) as history:
-        if history and (history[-1]["name"], history[-1].get("digest")) == (name, digest):
+        if history and _who(history[-1]) == (name, digest):
             return False
         history.append({"name": name, "digest": digest, "at": datetime.now(UTC).isoformat()})
     return True
