@@ -287,10 +287,12 @@ def test_promoting_what_is_not_there_is_an_unknown_name(tmp_path: Path) -> None:
         registry.promote(tmp_path, "shop-9")
 
 
-def test_a_broken_registry_is_an_error(kept: Path, tmp_path: Path) -> None:
-    (tmp_path / "state" / "models.json").write_text("[")
-    with pytest.raises(errors.InvalidInput, match=r"models\.json"):
+@pytest.mark.parametrize("text", ["[", "[]", '{"history": [', '{"": 5}'])
+def test_a_broken_registry_is_an_error(kept: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "state" / "models.json").write_text(text)
+    with pytest.raises(errors.InvalidInput, match=r"models\.json") as caught:
         artifact.load(kept, state=tmp_path / "state")
+    assert caught.value.hint == "put a copy of before in its place, or move it away"
 
 
 @pytest.fixture

@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.report import Report as Report
     from chaoskit.prediction.rules import by_rules as by_rules
     from chaoskit.prediction.silence import Silent as Silent
+    from chaoskit.prediction.silence import beside as beside
     from chaoskit.prediction.silence import heard as heard
     from chaoskit.prediction.silence import heard_of as heard_of
     from chaoskit.prediction.silence import silent as silent
@@ -86,10 +87,10 @@ _HOME = {
     "predictor": ("history", "predict"),
     "registry": (
         "Listed",
-        "bare",
-        "calibrated_name",
         "against",
         "answering",
+        "bare",
+        "calibrated_name",
         "check_answers",
         "check_name",
         "fallback",
@@ -103,7 +104,7 @@ _HOME = {
     ),
     "report": ("Report",),
     "rules": ("by_rules",),
-    "silence": ("Silent", "heard", "heard_of", "silent"),
+    "silence": ("Silent", "beside", "heard", "heard_of", "silent"),
     "tables": ("lacking_events", "read"),
     "training": ("Model",),
 }

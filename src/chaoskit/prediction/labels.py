@@ -401,12 +401,12 @@ def _truth(
         hit = scored[rows, span] | (hurt & (np.arange(span.start, span.stop) >= event.first))
         y[rows, span] = np.where(hit, 1, y[rows, span])
         number[rows, span] = np.where(hit, offset + index, number[rows, span])
-    y[(y == 0) & _goingended(block.values, lead)] = -1
+    y[(y == 0) & _open_ended(block.values, lead)] = -1
     y[(y == 0) & ~scored] = -1
     return Truth(y, number)
 
 
-def _goingended(values: Values, lead: int) -> NDArray[np.bool_]:
+def _open_ended(values: Values, lead: int) -> NDArray[np.bool_]:
     """Where less than a horizon is known of what came next: the end of the data, or of the pod."""
     there = present(values)
     later = np.zeros_like(there)

@@ -196,7 +196,7 @@ def _inside(each: LabelRecord, block: Block) -> bool:
 
 
 def _elsewhen(told: Sequence[LabelRecord], blocks: Sequence[Block]) -> errors.InvalidInput:
-    first, start, end = min(each.start for each in told), blocks[0].start, blocks[-1].end
+    first, start, end = min(each.start for each in told), blocks[0].start, max(block.end for block in blocks)
     many = f"none of the {len(told)} events lies within the data: the first is at"
     which = many if len(told) > 1 else "the one event does not lie within the data: it is at"
     return errors.InvalidInput(
