@@ -864,6 +864,43 @@ def test_events_outside_of_the_data_are_counted(
     assert list(notes) == [f"{each}: the first is at 2026-01-01 03:10 UTC" for each in told]
 
 
+@pytest.mark.parametrize("end", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-05:00"])
+@pytest.mark.parametrize("more", ["", ", meaning: ramp", ", meaning: chaos", ", censored: {issue: y}"])
+def test_what_is_written_to_end_in_the_year_9999_goes_on(tmp_path: Path, more: str, end: str) -> None:
+    (tmp_path / "m.csv").write_text(HOUR)
+    lines = f"2026-01-01T00:10:00Z,2026-01-01T00:12:00Z,web-2,x\n2026-01-01T00:20:00Z,{end},web-1,y\n"
+    (tmp_path / "e.csv").write_text("start,end,target,issue\n" + lines)
+    data = read([tmp_path], mapping(tmp_path, f"{SIGNALS}events: {{file: e.csv{more}}}\n"))
+    (truth,) = label(data, Target()).truths
+    assert not (truth.y[0, 20:] == 0).any()
+    assert data.notes == ()
+
+
+def test_a_censored_stretch_without_an_end_goes_on(tmp_path: Path) -> None:
+    stretch = "{target: web-1, start: 2026-01-01T00:20:00Z, end: '9999-12-31T23:59:59-05:00', why: x}"
+    (tmp_path / "m.csv").write_text(HOUR)
+    data = read([tmp_path], mapping(tmp_path, f"{SIGNALS}censored: [{stretch}]\n"))
+    assert not (label(data, Target()).truths[0].y[0, 20:] == 0).any()
+
+
+@pytest.mark.parametrize(
+    "time", ["0001-01-01T00:00:00+01:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-05:00"]
+)
+def test_a_time_that_stands_for_none_is_an_error_at_its_line(tmp_path: Path, time: str) -> None:
+    (tmp_path / "m.csv").write_text(HOUR + f"{time},web-1,1\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS))
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.found) == (122, repr(time))
+    (tmp_path / "m.csv").write_text(HOUR)
+    line = f"{time},2026-01-01T00:10:00Z,web-1,x\n"
+    (tmp_path / "e.csv").write_text("start,end,target,issue\n" + line)
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS))
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.field, problem.found) == (2, "start", repr(time))
+
+
 FORESEEN = "target: {mode: forecast, horizonMinutes: 30}\n"
 
 
