@@ -471,6 +471,15 @@ def test_events_all_of_which_name_nobody_are_refused(tmp_path: Path) -> None:
     assert "web-1, web-2" in caught.value.hint
 
 
+def test_of_files_without_any_sample_that_is_told_and_nothing_of_their_events(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(HOUR.replace(",1\n", ",nan\n"))
+    (tmp_path / "e.csv").write_text(
+        "start,end,target,issue\n2026-01-01T00:10:00Z,2026-01-01T00:15:00Z,web-1,x\n"
+    )
+    (note,) = read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS)).notes
+    assert note.startswith("cpu_usage has no sample in the data")
+
+
 def stretches(
     folder: Path, *lines: str, more: str = "", unlabelled: bool = False, old: str = "00"
 ) -> Dataset:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chaoskit import errors
 from chaoskit.ports.metrics import Signal
-from chaoskit.prediction.dataset import Block
+from chaoskit.prediction.dataset import Block, present
 from chaoskit.prediction.labels import Target, means_anybody, reaches
 from chaoskit.records import LabelRecord
 from chaoskit.signals import BY_NAME
@@ -109,7 +109,8 @@ def check_events(
     every = list(labels)
     told = [each for each in every if each.meaning != "unknown"]
     inside = [each for each in told if any(_counts(each, block, target) for block in blocks)]
-    lost = [each for each in inside if not _means(each, blocks, target)]
+    measured = any(present(block.values).any() for block in blocks)  # else it is not for its events
+    lost = [each for each in inside if measured and not _means(each, blocks, target)]
     if useless := _useless(told, inside, lost, blocks):
         if not unlabelled:
             raise useless
