@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -83,11 +83,11 @@ def remember(state: Path, folder: Path, digests: Mapping[str, str], *, cards: Se
 
 def is_altered(state: Path, folder: Path) -> bool:
     """Whether the card or page in this folder is none that was written with the model, as far as known."""
-    return _is_altered(ledgers.known(state), folder)
+    return _is_altered(ledgers.known(state).get(digest_of(folder), {}), folder)
 
 
-def _is_altered(known: Mapping[str, Any], folder: Path) -> bool:
-    cards = known.get(digest_of(folder), {}).get("cards", [])
+def _is_altered(entry: Mapping[str, Any], folder: Path) -> bool:
+    cards = entry.get("cards", [])
     there = [path for path in (folder / CARD, folder / PAGE) if path.is_file()]
     return bool(cards) and not {hashlib.sha256(path.read_bytes()).hexdigest() for path in there} <= {*cards}
 
@@ -141,10 +141,11 @@ def names(root: Path) -> tuple[Listed, ...]:
     current, amiss, known = promoted(root), against(root), ledgers.known(root)
     found = []
     for folder in {path.parent for name in (CARD, PORTABLE, DATA) for path in root.glob(f"*/{name}")}:
-        answers, verdict = folder.name == current, _verdict(known, folder)
+        answers, entry = folder.name == current, known.get(digest_of(folder), {})
         speaks = amiss if answers else _cardless(folder)
-        listed = Listed(folder.name, folder, objects.read(folder / CARD), answers and not speaks, verdict)
-        found.append(replace(listed, against=speaks, altered=_is_altered(known, folder)))
+        card, altered = objects.read(folder / CARD), _is_altered(entry, folder)
+        promoted_ = answers and not speaks
+        found.append(Listed(folder.name, folder, card, promoted_, entry.get("verdict"), speaks, altered))
     return tuple(sorted(found, key=lambda listed: (str(listed.card.get("trained_at", "")), listed.name)))
 
 
