@@ -60,6 +60,20 @@ WRITTEN = (
     "CHAOSKIT_PAGERDUTY_KEY=@",
     "helm --set auth.password=@",
     'prometheus is "me:@@host:9090", expected',
+    "--secret-key @",
+    "mc ls --access-key AKIA --secret-key @",
+    "-H 'X-Secret-Key: @'",
+    "a: b\nsecret-key: '@'\n",
+    "[s3]\nsecret-key = @",
+    "--client-secret-value @",
+    "--password-hash @",
+    "curl --password \\\n  @",
+    "password: @",
+    "smtp.password: @",
+    "aws_secret_access_key = @",
+    '"login-token: @"',
+    "Server=db;User Id=sa;Pwd=@;",
+    "run: |\n  mysql -uroot \\\n    -p@ -e 'select 1'",
 )
 
 
@@ -96,6 +110,35 @@ def test_a_secret_is_hidden_as_it_is_usually_written(written: str) -> None:
         "docker run -u 1000:1000 mysql",
         "mysqld -port 3306 -P3306",
         "scale mysql in shop -prod",
+        "login-token: valid",
+        '"auth-token: keeps answering"',
+        "auth-token: deployment is back",
+        'token_errors{token_kind="access"}',
+        "token-service=0.99, tokenizer=0.93",
+        "max_tokens=4096 tokens=300 token_count=5",
+        "POSTGRES_PASSWORD_FILE=/run/secrets/pg1",
+        "TOKEN_URL=http://auth/x TOKEN_TTL=3600 COOKIE_DOMAIN=shop.example",
+        "--password-file=/run/secrets/x1 --api-key-header=X-Key",
+        "--set auth.existingSecret=creds-1 imagePullSecrets=[regcred]",
+        "exported_token_service_latency=0.3",
+        "up{secret_store='a'}",
+        "name: token-latency, value: 0.93",
+        "OLDPWD=/home/me",
+        "pass=3 fail=2",
+        "passed=3 bypass=1",
+        "a\npass: 3\nfail: 2",
+        "passwordless=true",
+        'secret: "shop-db1" not found',
+        "npm_config_registry=https://r/ npm_lifecycle_event2=x",
+        "expected -----BEGIN PRIVATE KEY----- at the beginning",
+        "-----BEGIN CERTIFICATE-----\nMIIEowIBAAKCAQEA\n-----END CERTIFICATE-----",
+        "GET /status?code=500&key=memory_usage",
+        "docker run -p 8080:80 --name mongo -p 27017:27017 mongo",
+        "kubectl patch deploy mongo -p '{\"spec\": {}}'",
+        "chaoskit login -p me; mkdir -p /data/db1",
+        "https://hooks.example/services/T000/B000",
+        "{user: a, token: none",
+        '"usage: x <token> <password>", "it"',
     ],
 )
 def test_words_that_only_speak_of_secrets_are_left(words: str) -> None:
@@ -126,6 +169,9 @@ def test_what_follows_an_option_in_a_list_is_its_answer() -> None:
         (["/usr/bin/redis-cli", "-a", "k7Q2bm"], "k7Q2bm"),
         (["sshpass", "-p", "k7Q2bm", "ssh"], "k7Q2bm"),
         (["curl", "-sku", "me:k7Q2bm"], "k7Q2bm"),
+        (["mc", "--secret-key", "k7Q2bm"], "k7Q2bm"),
+        (["docker", "run", "--name", "mongo", "-p", "production"], ""),
+        (["x", "--token-ttl", "production", "--api-key=x", "production"], ""),
         (["docker", "login", "--password-stdin", "registry.example.com"], ""),
         (["curl", "--cookie-jar", "production"], ""),
         (["redis-cli", "-u", "redis://cache.shop:6379"], ""),
@@ -141,7 +187,27 @@ def test_what_a_word_of_a_command_says_depends_on_those_before(command: list[Any
 
 
 @pytest.mark.parametrize(
-    "name", ["Authorization", "X-Api-Key", "Cookie", "DB_PASS", "MYSQL_PWD", "model_key"]
+    "name",
+    [
+        *(
+            "Authorization",
+            "X-Api-Key",
+            "Cookie",
+            "DB_PASS",
+            "MYSQL_PWD",
+            "model_key",
+            "pwd",
+        ),
+        *(
+            "secret-key",
+            "SMTPPass",
+            "password-prod",
+            "token.txt",
+            "DB_PASSWORD_2",
+            "credentials",
+            "app/db-token",
+        ),
+    ],
 )
 def test_headers_and_variables_are_known_by_their_names(name: str) -> None:
     assert looks_secret(name)
@@ -149,7 +215,15 @@ def test_headers_and_variables_are_known_by_their_names(name: str) -> None:
     assert redacted({"httpHeaders": [header]}) == {"httpHeaders": [{"name": name, "value": "(hidden)"}]}
 
 
-@pytest.mark.parametrize("name", ["PWD", "compass", "key", "partition", "secretName", "bypass_checks"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("PWD", "OLDPWD", "compass", "key", "partition", "secretName", "bypass_checks", "token-service"),
+        *("tokenFile", "TOKEN_URL", "token_latency_seconds", "tokens_per_second", "passwords_checked"),
+        *("cookie_errors", "TOKEN_STORE", "POSTGRES_PASSWORD_FILE", "max_tokens", "imagePullSecrets"),
+        *("existingSecret", "secretKeyRef", "with-credentials", "pass-through", "secretary", "tokenizer"),
+    ],
+)
 def test_other_names_are_no_secrets(name: str) -> None:
     assert not looks_secret(name)
 
