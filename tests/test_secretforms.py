@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -72,9 +74,61 @@ WRITTEN = (
     "smtp.password: @",
     "aws_secret_access_key = @",
     '"login-token: @"',
+    "db: {user: a, password: @}",
+    "{pwd: @}",
+    "<password>@</password>",
+    '{"pass": "@"}',
+    "smtp.pass=@",
+    "a: b\ndb.pass: @",
     "Server=db;User Id=sa;Pwd=@;",
+    *(f"-H '{name}: @'" for name in ("X-Auth-Key", "Ocp-Apim-Subscription-Key", "x-functions-key")),
+    "DD-APPLICATION-KEY: @",
+    "JWT_KEY=@",
+    "DD_APP_KEY=@",
+    "REDISCLI_AUTH=@",
+    "mongosh -u root -p @ admin",
+    "mongodump --username root -p '@'",
+    "docker login -u me -p @ registry",
+    "podman login -p @ registry",
+    "helm registry login host -u me -p @",
+    "oc login -u me -p @",
+    "az login --service-principal -u app -p @",
+    "rabbitmqadmin -u guest -p @",
+    "cqlsh -u x -p @",
+    "sqlcmd -S db -U sa -P @",
+    "ldapsearch -x -D cn=admin -w @ -b dc=x",
+    "valkey-cli -a @ ping",
     "run: |\n  mysql -uroot \\\n    -p@ -e 'select 1'",
+    "https://hooks.slack.com/services/T000/B000/@",
+    "https://discord.com/api/webhooks/123/@",
+    "https://api.telegram.org/bot123:@/sendMessage",
+    "https://shop.example/api/f?code=@",
+    "curl 'https://maps.example/x?a=1&key=@'",
+    "invalid token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.@",
+    "vault login hvs.@",
+    "npm config set //r/:_authToken npm_@",
+    *(f"said {each}@" for each in ("ghp_", "github_pat_", "glpat-", "xoxb-1-2-", "sk_live_", "dckr_pat_")),
 )
+
+KEYS = (
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIEow@AKCA\n@==\n-----END RSA PRIVATE KEY-----\n",
+    "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIEow@AKCA\n@…",
+    "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: A\n\n@\n-----END EC PRIVATE KEY-----",
+    "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nMIIEow@AKCA\n-----END PGP PRIVATE KEY BLOCK-----",
+)
+
+
+@pytest.mark.parametrize("written", KEYS)
+@pytest.mark.parametrize("encode", [str, json.dumps, repr, lambda key: key.replace("\n", "\n    ")])
+def test_a_private_key_is_hidden_to_its_end_however_it_is_written(
+    written: str, encode: Callable[[str], str]
+) -> None:
+    key = encode(written.replace("@", CANARY))
+    told = scrubbed(f"expected {key} instead of wrong")
+    assert CANARY not in told
+    assert told.startswith("expected ")
+    if "END" in written:
+        assert told.endswith(" instead of wrong")
 
 
 @pytest.mark.parametrize("written", WRITTEN)
@@ -169,6 +223,11 @@ def test_what_follows_an_option_in_a_list_is_its_answer() -> None:
         (["/usr/bin/redis-cli", "-a", "k7Q2bm"], "k7Q2bm"),
         (["sshpass", "-p", "k7Q2bm", "ssh"], "k7Q2bm"),
         (["curl", "-sku", "me:k7Q2bm"], "k7Q2bm"),
+        (["mongosh", "-u", "root", "-p", "k7Q2bm"], "k7Q2bm"),
+        (["docker", "login", "-u", "me", "-p", "k7Q2bm", "registry"], "k7Q2bm"),
+        (["sqlcmd", "-S", "db", "-P", "k7Q2bm"], "k7Q2bm"),
+        (["ldapsearch", "-w", "k7Q2bm"], "k7Q2bm"),
+        (["/usr/bin/valkey-cli", "-a", "k7Q2bm"], "k7Q2bm"),
         (["mc", "--secret-key", "k7Q2bm"], "k7Q2bm"),
         (["docker", "run", "--name", "mongo", "-p", "production"], ""),
         (["x", "--token-ttl", "production", "--api-key=x", "production"], ""),
@@ -196,7 +255,9 @@ def test_what_a_word_of_a_command_says_depends_on_those_before(command: list[Any
             "DB_PASS",
             "MYSQL_PWD",
             "model_key",
+            "pass",
             "pwd",
+            "smtp.pass",
         ),
         *(
             "secret-key",

@@ -1,7 +1,8 @@
 """How secrets are written: what is called one, and where in a text its value stands.
 
-By their names (``DB_PASSWORD``), and by the places that people and programs give them: addresses, headers,
-options of commands, YAML and JSON within texts. What is found here knows nothing of any value.
+By their names (``DB_PASSWORD``), by the places that people and programs give them (addresses, headers,
+options of commands, YAML, JSON and XML within texts), and by what they say of themselves (``-----BEGIN
+PRIVATE KEY-----``). What is found here knows nothing of any value.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import Any
 HIDDEN = "(hidden)"
 
 _CALLED = re.compile(
-    r"(?:passw|passphrase|[_-]pass(?![a-z])|pwd(?![a-z])|secret(?!ar)|token(?!i[sz])"
-    r"|credential|authorization|cookie|(?:access|account|api|encryption"
-    r"|license|master|model|pagerduty|private|routing|secret|shared|signing|ssh)[_-]?key)"
+    r"(?:passw|passphrase|requirepass|(?<![a-z])pass(?![a-z])|pwd(?![a-z])|secret(?!ar)|token(?!i[sz])"
+    r"|credential|authorization|cookie|rediscli_auth|(?:access|account|api|app|application|auth|encryption"
+    r"|functions|jwt|license|master|model|pagerduty|private|routing|secret|shared|signing|ssh"
+    r"|subscription)[_-]?key)"
     r"\w*(?:[-.](?:admin|b64|base|base64|data|dev|env|hash|json|key|new|old|plain|prod|production|properties"
     r"|root|staging|string|test|text|txt|value|ya?ml|\d+))*$"
 )
@@ -57,6 +59,20 @@ _TELLING = r"(?=[^\s\"']{0,64}?\d)(?=[^\s\"']{0,64}?[a-z])"
 _REST = r"(?:\\\r?\n|[^\n|;&]){0,200}?"
 """What of the same command stands between, in more lines than one too."""
 
+_OF_THEMSELVES = (
+    # a private key as text, to its end or as far as it goes
+    (
+        r"(-----BEGIN [A-Z ]{0,32}PRIVATE KEY[A-Z ]{0,8}-----)"
+        r"(?=(?:\\+[nr]|[^\w+/]){0,80}(?:[a-z0-9+/]{12}|Proc-Type))(?:[^\"'-]|-(?!----))+"
+    ),
+    # a JWT, and what begins as nothing else does
+    r"((?<![\w-]))(?-i:eyJ)[\w-]{8,4096}+\.(?-i:eyJ)[\w-]{4,4096}+\.[\w-]{0,4096}",
+    (
+        r"((?<![\w-]))(?-i:gh[opsur]_|github_pat_|glpat-|xox[abeprs]-|hv[bsr]\.|dckr_pat_|[rs]k_live_)"
+        r"(?=[\w-]{0,64}?\d)[\w.-]{12,512}"
+    ),
+    r"((?<![\w-])(?-i:npm_))(?=[a-z]{0,64}\d)[a-z0-9]{12,64}",
+)
 _IN_ADDRESSES = (
     # user and password, the slash of an unescaped password included; no port and path before an @
     (
@@ -67,6 +83,14 @@ _IN_ADDRESSES = (
     r"((?<![\w@/.-]))[^\s/:@\"'(),=]{1,64}:[^\s@/\"':]{1,256}(?=@(?!sha\d+:)[\w\[])",
     # what signs it
     rf"([?&](?:sig|signature|x-amz-signature|x-goog-signature)=){_WORD}+",
+    # a key that is called as other things are, too
+    rf"([?&](?:code|key)=){_TELLING}(?=[^\s\"']{{0,64}}?(?-i:[A-Z]))[\w%.~/+=-]{{12,}}",
+    # whoever knows the path may post
+    (
+        rf"(\b(?:hooks\.slack\.com/\w{{1,16}}|discord(?:app)?\.com/api/webhooks|webhook\.office\.com/\w{{1,16}})/)"
+        rf"{_WORD}+"
+    ),
+    r"(\bapi\.telegram\.org/(?:file/)?bot)[^\s/\"']+",
 )
 _LOGS_IN = (
     # what logs in, up to the end of the line or the quotes
@@ -74,16 +98,21 @@ _LOGS_IN = (
     r"(\bbearer\s{1,8})[^\s\"',;]{4,}",
 )
 _BARE = rf"(?:\\++(?![\"'])|{_WORD})+"
+_A_COUNT = r"(?:(?<=pass=)|(?<=pass: ))\d{1,3}(?![\w.])"
+"""``pass=3 fail=2``."""
 _BY_NAME = (
     # a header; lines of YAML and TOML among others, where "password: wrong" alone are words
     (rf"(?:-H\s?|--header[ =])[\"']?{_NAME}:[ \t]*", r"[^\"'\n]+"),
     (r"(?:^|(?<=[\"']))((?-i:[A-Z]\w*-[A-Z])[\w-]++):[ \t]+", r"[^\"'\n]+"),
-    (rf"(?:(?<=\n)|^(?=[^\n]*\n))[ \t]*(?:- )?{_NAME}[ \t]*[:=][ \t]+", r"(?!\s)[^\"'\n]+"),
+    (rf"(?:(?<=\n)|^(?=[^\n]*\n))[ \t]*(?:- )?{_NAME}[ \t]*[:=][ \t]+", rf"(?!\s|{_A_COUNT})[^\"'\n]+"),
     # password=x, ?token=x up to where a word ends; --api-key="x y", {token=~"x"}, {token!="x"}
-    (rf"{_A_NAME}(?:=~?+|!=|!~)", rf"{_BARE}"),
+    (rf"{_A_NAME}(?:=~?+|!=|!~)", rf"(?!{_A_COUNT}){_BARE}"),
     # "password": "x", "password": ["x"], "password": 123, ["--password", "x"]
     (rf"{_A_NAME}\\*[\"']\s{{0,80}}:\s{{0,80}}\[?\s{{0,80}}", r"\d[\d.]*"),
     (r"[\"'](--?[\w.-]++)\\*[\"']\s{0,80},\s{0,80}", r"(?!)"),
+    # {password: x} and <password>x</password>
+    (rf"(?<=[{{,])\s{{0,8}}{_NAME}:\s{{1,8}}", r"[^\"'\n,{}]{1,512}+(?=[^{}\n]{0,200}\})"),
+    (rf"<(?:\w{{1,32}}:)?{_NAME}(?:\s[^<>\n]{{0,200}})?>(?=[^<\n]++</)", r"[^<\n]++"),
     # {"name": "API_TOKEN", "value": "x"}, in YAML in two lines
     (
         (
@@ -101,9 +130,14 @@ _ALONE = (
 """A line that is all of a text, or of what is in quotes: a header, a setting, or only words."""
 _LOGIN = r"(?:-[A-Za-z]{0,8}u|--(?:proxy-)?user)"
 _CLIENT = r"(?:mysql|mariadb)(?!d\b)[\w-]{0,16}"
-_PROGRAMS = {"-a": "redis-cli", "-p": "sshpass"}
+_PROGRAMS = {
+    "-a": r"(?:redis|valkey)-cli",
+    "-p": r"(?:sshpass|mongo(?:sh|dump|restore|export|import)?|rabbitmqadmin|cqlsh"
+    r"|(?:docker|podman|oc|az|az\s+acr|helm\s+registry)\s+login)",
+    "-P": r"(?:sqlcmd|bcp)",
+    "-w": r"ldap(?:add|compare|delete|modify|modrdn|passwd|search|whoami)",
+}
 """By the option that is a password of theirs, those for which it is one."""
-
 _IN_COMMANDS = (
     (rf"(?<!\S){_LOGIN}[ \t=]?[\"']?(?!\d+:)[^\s:\"'/]{{1,64}}:(?!//)", rf"{_WORD}+"),
     (
@@ -114,7 +148,7 @@ _IN_COMMANDS = (
         (
             (
                 rf"(?<![\w.-]){programs}\s(?:{_REST}\s)?(?-i:{option})"
-                r"(?:[ \t]{1,8}|(?<=-a)|(?<=sshpass\s-p))(?!\\*[\"']?[{\[])"
+                r"(?:[ \t]{1,8}|(?-i:(?<=-[aPw]))|(?<=sshpass\s-p))(?!\\*[\"']?[{\[])"
             ),
             rf"(?!-|\d+:\d){_WORD}+",
         )
@@ -132,14 +166,14 @@ def _compiled(*patterns: str) -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(each, re.IGNORECASE) for each in patterns)
 
 
-_PATTERNS = _compiled(*_IN_ADDRESSES, *_LOGS_IN)
+_PATTERNS = _compiled(*_OF_THEMSELVES, *_IN_ADDRESSES, *_LOGS_IN)
 _PLACES = (
     *(_compiled(head, _value(bare)) for head, bare in (*_BY_NAME, *_IN_COMMANDS)),
     _compiled(*_ALONE),
 )
 _MAYBE = re.compile(
-    r"[@?&]|-(?<!\S-)|bearer|pass(?:w|ph)|[_-]pass|pwd|secret|token|credent|author"
-    r"|cookie|key"
+    r"[@?&]|-(?<!\S-)|bearer|pass(?:w|ph)|pass(?<![a-z]pass)(?![a-z])|requirepass|pwd|secret|token|credent|author"
+    r"|cookie|key|rediscli_auth|eyj|gh[opsur]_|pat[_-]|xox|hv[bsr]\.|npm_|k_live_|hooks\.|/webhook|telegram"
 )
 """What any of them needs, casefolded: most texts have none of it, and to know that is quick."""
 _OPTION = re.compile(r"--?[\w.-]+")
