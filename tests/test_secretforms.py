@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import chaoskit
 from chaoskit.redaction import redacted, scrubbed
 from chaoskit.secretforms import answers, looks_secret
 
@@ -183,6 +187,7 @@ def test_a_secret_is_hidden_as_it_is_usually_written(written: str) -> None:
         "a\npass: 3\nfail: 2",
         "passwordless=true",
         'secret: "shop-db1" not found',
+        "a bearer token of 16 characters, 'bearer authentication'",
         "npm_config_registry=https://r/ npm_lifecycle_event2=x",
         "expected -----BEGIN PRIVATE KEY----- at the beginning",
         "-----BEGIN CERTIFICATE-----\nMIIEowIBAAKCAQEA\n-----END CERTIFICATE-----",
@@ -193,6 +198,9 @@ def test_a_secret_is_hidden_as_it_is_usually_written(written: str) -> None:
         "https://hooks.example/services/T000/B000",
         "{user: a, token: none",
         '"usage: x <token> <password>", "it"',
+        "set --var db_password=VALUE",
+        "mongodb://USER:PASSWORD@HOST:PORT/DATABASE?replicaSet=NAME",
+        "Authorization: Bearer TOKEN",
     ],
 )
 def test_words_that_only_speak_of_secrets_are_left(words: str) -> None:
@@ -301,3 +309,21 @@ def test_other_names_are_no_secrets(name: str) -> None:
 def test_a_text_is_searched_for_every_such_name_in_capitals_too(name: str) -> None:
     assert CANARY not in scrubbed(f"said {name}={CANARY}")
     assert CANARY not in scrubbed(f"said {name.upper()}={CANARY}")
+
+
+def test_chaoskits_own_words_are_told_where_they_say_what_to_put_there() -> None:
+    found = [
+        text
+        for path in Path(chaoskit.__path__[0]).rglob("*.py")
+        for each in ast.walk(ast.parse(path.read_text()))
+        if isinstance(each, ast.Constant | ast.JoinedStr)
+        and re.search(r"\b(PASSWORD|TOKEN|VALUE)\b", text := _said(each))
+    ]
+    assert any("--var db_password=VALUE" in text for text in found)
+    assert [text for text in found if scrubbed(text) != text] == []
+
+
+def _said(written: ast.Constant | ast.JoinedStr) -> str:
+    """What stands there, with names that call secret what is beside them."""
+    parts = written.values if isinstance(written, ast.JoinedStr) else [written]
+    return "".join(str(each.value) if isinstance(each, ast.Constant) else "db_password" for each in parts)

@@ -54,6 +54,8 @@ _NAME = r"([\w.-]++)"
 _A_NAME = rf"(?<![\w.-]){_NAME}"
 _WORD = r"[^\s\"'&,;\\]"
 """What a word in a command or an address goes on with."""
+_PLACEHOLDER = r"(?-i:(?:USER:)?(?:PASSWORD|TOKEN|VALUE)(?![\w-]))"
+"""What chaoskit itself writes where a secret is to be put."""
 _TELLING = r"(?=[^\s\"']{0,64}?\d)(?=[^\s\"']{0,64}?[a-z])"
 """A word of letters and digits: where words may stand as well, only such a one is a secret."""
 _REST = r"(?:\\\r?\n|[^\n|;&]){0,200}?"
@@ -76,7 +78,7 @@ _OF_THEMSELVES = (
 _IN_ADDRESSES = (
     # user and password, the slash of an unescaped password included; no port and path before an @
     (
-        r"((?<=://))"
+        rf"((?<=://))(?!{_PLACEHOLDER}@)"
         r"(?:[^\s/\"'@:]{0,256}:(?!\d{1,5}[/?#])[^\s\"'@]{0,4096}|[^\s/\"'@]{1,4096})(?=@)"
     ),
     # where the scheme was forgotten; an image's tag before its digest is none
@@ -94,10 +96,10 @@ _IN_ADDRESSES = (
 )
 _LOGS_IN = (
     # what logs in, up to the end of the line or the quotes
-    r"(\b(?:authorization|cookie)[\"']?\s{0,8}[:=]\s{0,8}+[\"']?+)[^\"'\n]+",
-    r"(\bbearer\s{1,8})[^\s\"',;]{4,}",
+    rf"(\b(?:authorization|cookie)[\"']?\s{{0,8}}[:=]\s{{0,8}}+[\"']?+)(?!Bearer {_PLACEHOLDER})[^\"'\n]+",
+    rf"(\bbearer\s{{1,8}})(?!{_PLACEHOLDER}|(?:auth|tokens?|authentication|certificate)(?![\w.=/+~-]))[^\s\"',;]{{4,}}",
 )
-_BARE = rf"(?:\\++(?![\"'])|{_WORD})+"
+_BARE = rf"(?!{_PLACEHOLDER})(?:\\++(?![\"'])|{_WORD})+"
 _A_COUNT = r"(?:(?<=pass=)|(?<=pass: ))\d{1,3}(?![\w.])"
 """``pass=3 fail=2``."""
 _BY_NAME = (
