@@ -46,17 +46,28 @@ def _crashed(status: Mapping[str, Any], pod: Object, now: datetime) -> str:
     state, last = status.get("state") or {}, status.get("lastState") or {}
     ended = state.get("terminated") or last.get("terminated") or {}
     ran, runs = _seconds(ended, "startedAt", "finishedAt"), _began(state)
-    if ran is None or ran >= STEADY or not _by_itself(ended):
-        return ""
-    if runs is not None and _is_long_ago(runs, now):
+    how = _by_itself(ended, status["name"], pod)
+    if not how or ran is None or ran >= STEADY or (runs is not None and _is_long_ago(runs, now)):
         return ""
     times = int(status.get("restartCount") or 0) + ("terminated" in state)
-    return f"pod {pod['metadata']['name']} crashed {'again ' if times > 1 else ''}{ran:.0f} s after it began"
+    return f"pod {pod['metadata']['name']} {how} {'again ' if times > 1 else ''}{ran:.0f} s after it began"
 
 
-def _by_itself(ended: Mapping[str, Any]) -> bool:
+def _by_itself(ended: Mapping[str, Any], name: str, pod: Object) -> str:
+    """How the container ended that nobody ended and that was to go on; "" when it was not so."""
     code = int(ended.get("exitCode") or 0)
-    return code != 0 and (code not in SENT or ended.get("reason") == "OOMKilled")
+    if code == 0:
+        return "ended" if _is_to_go_on(name, pod) else ""
+    return "crashed" if code not in SENT or ended.get("reason") == "OOMKilled" else ""
+
+
+def _is_to_go_on(name: str, pod: Object) -> bool:
+    """Whether the kubelet starts the container again when it ends well; of init containers only sidecars."""
+    spec = pod["spec"]
+    for each in spec.get("initContainers") or ():
+        if each["name"] == name:
+            return bool(each.get("restartPolicy") == "Always")
+    return (spec.get("restartPolicy") or "Always") == "Always"
 
 
 def _began(state: Mapping[str, Any]) -> datetime | None:

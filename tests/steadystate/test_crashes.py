@@ -125,15 +125,21 @@ def pod(
     last: Object | None = None,
     restarts: int = 1,
     init: bool = False,
+    policy: str = "",
 ) -> Object:
+    """Its one container, an init container if `init`; `policy` is when it is started again, if it says so."""
     state = state or running(1)
     status = {"name": "app", "state": state, "lastState": last or {}, "restartCount": restarts}
     ready = "True" if "running" in state else "False"
+    says = {"restartPolicy": policy} if policy else {}
+    spec: Object = {"containers": [{"name": "app"}], **says}
+    if init:
+        spec = {"containers": [{"name": "main"}], "initContainers": [{"name": "app", **says}]}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "namespace": "shop", "labels": {"app": "cart"}},
-        "spec": {"containers": [{"name": "app"}]},
+        "spec": spec,
         "status": {
             "phase": "Running",
             "conditions": [{"type": "Ready", "status": ready}],
@@ -143,6 +149,7 @@ def pod(
 
 
 CRASHED = ended(3, 1, ago=2)
+DONE = ended(0, 1, ago=2, reason="Completed")
 IN_TURN = pod(last=CRASHED, restarts=4)
 
 
@@ -156,6 +163,9 @@ IN_TURN = pod(last=CRASHED, restarts=4)
         (pod(state={"waiting": {}}, last=CRASHED, restarts=4), "pod cart-1 crashed again 1 s after it began"),
         (pod(last=ended(137, 4, ago=2, reason="OOMKilled")), "pod cart-1 crashed 4 s after it began"),
         (pod(last=ended(134, 4, ago=2)), "pod cart-1 crashed 4 s after it began"),
+        (pod(last=DONE, restarts=4), "pod cart-1 ended again 1 s after it began"),
+        (pod(last=DONE, policy="Always"), "pod cart-1 ended 1 s after it began"),
+        (pod(last=DONE, policy="Always", init=True), "pod cart-1 ended 1 s after it began"),
     ],
 )
 def test_what_crashed_of_late_may_do_so_again(body: Object, words: str) -> None:
@@ -169,13 +179,25 @@ def test_what_crashed_of_late_may_do_so_again(body: Object, words: str) -> None:
         pod(last=ended(137, 3600, ago=2)),
         pod(last=ended(137, 9, ago=2), restarts=3),
         pod(last=ended(143, 9, ago=2), restarts=3),
-        pod(last=ended(0, 1, ago=2), restarts=3),
+        pod(last=DONE, restarts=3, policy="OnFailure"),
+        pod(state=DONE, restarts=3, init=True),
         pod(last=ended(3, 10, ago=2), restarts=3),
         pod(last=ended(3, 1, ago=12), state=running(10), restarts=3),
         {**IN_TURN, "metadata": {**IN_TURN["metadata"], "deletionTimestamp": "2026-11-23T05:59:59Z"}},
         pod(last={"terminated": {"exitCode": 3}}),
     ],
-    ids=["never", "killed", "killed often", "told to end", "done", "after long", "over", "leaves", "untold"],
+    ids=[
+        "never",
+        "killed",
+        "often",
+        "told to end",
+        "done",
+        "prepared",
+        "after long",
+        "over",
+        "leaves",
+        "untold",
+    ],
 )
 def test_what_was_ended_by_others_or_runs_for_long_is_back_at_once(body: Object) -> None:
     assert crashes.unsteady(body, NOW) == ""
