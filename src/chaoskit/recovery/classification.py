@@ -12,7 +12,7 @@ from chaoskit.records import WORDS
 from chaoskit.recovery.issues import CLASS_OF, CLASSES, PAST, PRECEDENCE, Issue, believed, called
 from chaoskit.recovery.roots import rooted
 from chaoskit.recovery.symptoms import Symptom
-from chaoskit.redaction import nameless, scrubbed
+from chaoskit.redaction import nameless, scrubbed, without
 from chaoskit.topology import Topology
 
 
@@ -49,9 +49,16 @@ def classify(
 
 
 def _discreet(symptom: Symptom, secrets: Collection[str]) -> Symptom:
-    """The symptom, its words without these secrets but for what its target is called."""
+    """The symptom, its words without these secrets but for what its target is called.
+
+    They may end in the middle of one: what a probe says is cut.
+    """
     names = (symptom.kind, str(symptom.target), symptom.target.namespace, *symptom.pods, *WORDS)
-    return replace(symptom, evidence=scrubbed(symptom.evidence, nameless(secrets, names)))
+    whole = without(f"{symptom.evidence}{_CUT}", nameless(secrets, names))
+    return replace(symptom, evidence=scrubbed(whole.removesuffix(_CUT)))
+
+
+_CUT = "…"
 
 
 def _issue(symptoms: list[Symptom], votes: Sequence[Vote], now: datetime) -> Issue:
