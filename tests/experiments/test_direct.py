@@ -535,6 +535,9 @@ def test_neither_the_old_nor_the_new_value_leaves_its_secret(
     assert world.ours(namespace) == []
 
 
+PRIVATE_KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\nCANARY==\n-----END RSA PRIVATE KEY-----\n"
+
+
 @pytest.mark.parametrize(
     ("namespace", "key", "before", "change"),
     [
@@ -542,6 +545,10 @@ def test_neither_the_old_nor_the_new_value_leaves_its_secret(
         ("direct-named-new", "API_TOKEN", "CANARY-0ld", {"value": "CANARY-n3w"}),
         ("direct-address", "dsn", "db://me:CANARY-0ld@h", {"value": "db://me:CANARY-n3w@h"}),
         ("direct-file", "conf", "password=CANARY-0ld\nx: 1", {"value": "x: 2"}),
+        ("direct-key", "server.key", PRIVATE_KEY, {"value": "wrong"}),
+        ("direct-jwt", "session", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.CANARY-0ld", {"value": "wrong"}),
+        ("direct-smtp", "smtp.pass", "CANARY-0ld", {"value": "CANARY-n3w"}),
+        ("direct-one-line", "auth.yaml", "password: CANARY-0ld", {"remove": True}),
     ],
 )
 def test_a_setting_that_holds_a_secret_is_told_nowhere_though_it_stands_in_a_config_map(
