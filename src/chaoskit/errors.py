@@ -57,7 +57,12 @@ class Problem:
 
 
 class ChaoskitError(Exception):
-    """The base of all; `hint` is the next step, as a sentence or a command to paste."""
+    """The base of all; `hint` is the next step, as a sentence or a command to paste.
+
+    Unless it is `harmless`, what was asked for may be done all the same, by now or a moment later.
+    """
+
+    harmless = True
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -112,10 +117,7 @@ class CannotStart(ChaoskitError):
 
 
 class Unavailable(CannotStart):
-    """`service` at `address` cannot be reached, or answered with something else than an answer.
-
-    Unless it is `harmless`, what was asked for may be done all the same, by now or a moment later.
-    """
+    """`service` at `address` cannot be reached, or answered with something else than an answer."""
 
     def __init__(
         self, message: str, *, service: str, address: str = "", hint: str = "", harmless: bool = False

@@ -486,12 +486,18 @@ def test_an_undo_outlasts_a_server_that_does_not_answer_for_a_while() -> None:
     assert cluster.get(CART)["spec"]["replicas"] == 3
 
 
+def after_a_lost_answer(error: ChaoskitError) -> ChaoskitError:
+    error.harmless = False
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "doubted"),
     [
         (Unavailable("etcdserver: request timed out", service="kubernetes"), True),
         (Unavailable("does not accept connections", service="kubernetes", harmless=True), False),
         (Forbidden("may not create"), False),
+        (after_a_lost_answer(Forbidden("may not create")), True),
     ],
 )
 def test_an_act_whose_answer_was_lost_is_in_doubt_and_the_cluster_says_so(

@@ -47,7 +47,7 @@ from chaoskit.acts.replacing import Hands
 from chaoskit.acts.sealed import Sealed
 from chaoskit.acts.telling import Telling
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, TakenOver, Unavailable
+from chaoskit.errors import ChaoskitError, TakenOver
 from chaoskit.events import Listener, Mark, Step, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, ObjectRef
@@ -204,7 +204,7 @@ class Ledger:
         """
         try:
             yield
-        except Unavailable as error:
+        except ChaoskitError as error:
             if not error.harmless:
                 self._doubt({(each.kind, each.target, each.path) for each in entries})
             raise
