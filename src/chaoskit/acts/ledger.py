@@ -46,6 +46,7 @@ from chaoskit.acts.lease import Gone, HeldLease
 from chaoskit.acts.replacing import Hands
 from chaoskit.acts.sealed import Sealed
 from chaoskit.acts.telling import Telling
+from chaoskit.acts.trail import ENGINE
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, TakenOver
 from chaoskit.events import Listener, Mark, Step, ignore
@@ -244,6 +245,9 @@ class Ledger:
     def undo(self, listen: Listener = ignore) -> Undo:
         """Every entry was undone, newest first, or stands in `left` with the reason; safe to repeat.
 
+        What is in doubt and not there yet comes last: nothing that stands is left in force while it is
+        waited for, but what is older and about the same object, whose value it may still replace.
+
         Raises:
             TakenOver: another process holds the account, and undoes what is left.
         """
@@ -261,7 +265,8 @@ class Ledger:
 
         until = self._clock.monotonic() + OUTAGE
         hands = Hands(fresh(self._cluster), self._clock, self._keep_alive, note)
-        for entry in reversed(self.account.entries):
+
+        def take_back(entry: Entry) -> None:
             self._refuse_when_taken()
             if entry.doubted:
                 tell("note", f"{entry.target}: {undo.IN_DOUBT}")
@@ -274,6 +279,15 @@ class Ledger:
                 note(found.words)
             else:
                 tell("done", found.words)
+
+        late = list[Entry]()
+        for entry in reversed(self.account.entries):
+            if any(_same(entry, each) for each in late) or self._may_come(entry, hands):
+                late.append(entry)
+            else:
+                take_back(entry)
+        for entry in late:
+            take_back(entry)
         return Undo("not confirmed" if left else "confirmed", tuple(left), tuple(notes))
 
     def _refuse_when_taken(self) -> None:
@@ -286,6 +300,17 @@ class Ledger:
             raise
         except ChaoskitError:
             return  # the undo itself will find out
+
+    def _may_come(self, entry: Entry, hands: Hands) -> bool:
+        """Whether what is in doubt is not there yet, and older entries can be undone meanwhile.
+
+        Those that are older than an engine are for the time after its end.
+        """
+        try:
+            waits = entry.doubted and entry.kind != ENGINE
+            return waits and not undo.stands(hands.cluster, self._sealed.whole(entry))
+        except (ChaoskitError, KeyError, TypeError, ValueError):
+            return True  # the undo itself will find out
 
     def _undone(self, entry: Entry, hands: Hands, until: float) -> Undone:
         """What became of one entry: a Secret that is gone keeps no other entry from its undo."""
@@ -370,6 +395,10 @@ class Ledger:
             notes[ACTIONS] = ",".join(actions)
         self._lease.save({"metadata": {"annotations": notes}}, self.tell if action else None)
         self.account = dataclasses.replace(self.account, entries=entries, actions=actions)
+
+
+def _same(one: Entry, other: Entry) -> bool:
+    return dataclasses.replace(one.target, uid="") == dataclasses.replace(other.target, uid="")
 
 
 def _targets(targets: Sequence[ObjectRef], aimed: int) -> Mapping[str, str]:
