@@ -25,7 +25,8 @@ Exit codes and HTTP statuses are in `outcome`, never here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 ALARM = 14
@@ -68,6 +69,16 @@ class ChaoskitError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+@contextmanager
+def after(*, harmless: bool) -> Iterator[None]:
+    """Inside, what fails is harmless only if what was done before it is as well."""
+    try:
+        yield
+    except ChaoskitError as error:
+        error.harmless = error.harmless and harmless
+        raise
 
 
 class InvalidInput(ChaoskitError):

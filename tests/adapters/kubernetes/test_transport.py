@@ -169,7 +169,8 @@ UNSTORED = Answer(500, failure(500) | {"message": 'failed calling webhook "polic
         ([LOST, Answer(403, failure(403))], False),
         ([SHED, Answer(403, failure(403))], True),
         ([LOST, Answer(404, failure(404))], True),
-        ([LOST, Answer(409, failure(409))], True),
+        ([LOST, Answer(409, failure(409))], False),
+        ([SHED, Answer(409, failure(409))], True),
     ],
 )
 def test_a_write_is_harmless_only_if_every_attempt_was(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, Conflict, NotFound
+from chaoskit.errors import ChaoskitError, NotFound
 
 T = TypeVar("T")
 
@@ -98,9 +98,8 @@ def attempt(
 def _after(error: ChaoskitError, *, harmless: bool) -> ChaoskitError:
     """The error, after attempts that were `harmless`, or one at least may be done yet.
 
-    Where the object is gone or another one by now, that one was done before, or will not be: what is sent
-    again names the object or its version.
+    Where the object is gone it will not be any more. A conflict may be with itself.
     """
-    if not (harmless or isinstance(error, NotFound | Conflict)):
+    if not (harmless or isinstance(error, NotFound)):
         error.harmless = False
     return error
