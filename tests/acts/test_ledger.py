@@ -601,6 +601,38 @@ def test_what_is_older_than_an_engine_in_doubt_is_put_back_after_its_end() -> No
     assert cluster.get(CART)["spec"]["replicas"] == 3
 
 
+def died(cluster: FakeCluster, clock: ManualClock, *entries: Entry) -> Ledger:
+    """What whoever takes over has of a run that died a moment after it wrote this."""
+    opened(cluster, clock).write(*entries)
+    return Ledger.take_over(cluster, clock, account_of(cluster.get(LEASE)))
+
+
+def test_an_engine_whose_maker_died_before_it_was_stored_does_not_run_unattended() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    found = died(cluster, clock, replace(TRAIL, engine=replace(TRAIL.engine, uid="")).entry())
+    clock.call_at(45.0, partial(storing, cluster, chaos_engine("", finalizers=())))
+    assert found.undo().state == "confirmed"
+    assert 45 <= clock.monotonic() < 50
+    assert cluster.list(kube.CHAOS_ENGINE).items == ()
+
+
+def test_a_change_whose_maker_died_before_it_was_stored_is_taken_back_and_not_what_stands_beside() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=0), deployment("web")), ManualClock()
+    found = died(cluster, clock, SCALED, replace(PERHAPS, doubted=False))
+    clock.call_at(45.0, partial(scaling, cluster, WEB, 0))
+    times = written(cluster, clock)
+    assert found.undo().state == "confirmed"
+    assert times[CART] == 0
+    assert 45 <= times[WEB] < 46
+    assert [cluster.get(each)["spec"]["replicas"] for each in (CART, WEB)] == [3, 3]
+
+
+def test_what_a_dead_run_had_an_answer_to_is_not_waited_for() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=3)), ManualClock()
+    assert died(cluster, clock, SCALED, TRAIL.entry()).undo().state == "confirmed"
+    assert clock.monotonic() == 0
+
+
 def test_a_server_that_stays_away_is_told_in_what_is_left() -> None:
     cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
     ledger = opened(cluster, clock)

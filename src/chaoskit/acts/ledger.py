@@ -141,7 +141,7 @@ class Ledger:
 
     @classmethod
     def take_over(cls, cluster: Cluster, clock: Clock, account: Account) -> Ledger:
-        """The account of a dead run is held by this process.
+        """The account of a dead run is held by this process; what nobody heard an answer to is in doubt.
 
         Raises:
             Conflict: it changed since it was read: its run lives, or another took it over.
@@ -151,7 +151,9 @@ class Ledger:
         meta = {"resourceVersion": account.version}
         stored = cluster.patch(account.ref, {"metadata": meta, "spec": spec})
         version = stored["metadata"].get("resourceVersion", "")
-        return cls(cluster, clock, dataclasses.replace(account, holder=holder, version=version))
+        entries = _unheard(account.entries)
+        account = dataclasses.replace(account, holder=holder, version=version, entries=entries)
+        return cls(cluster, clock, account)
 
     def activate(
         self, targets: Sequence[ObjectRef], *, aimed: int = 0, evidence: str = "", keep_for: float = 0
@@ -268,8 +270,6 @@ class Ledger:
 
         def take_back(entry: Entry) -> None:
             self._refuse_when_taken()
-            if entry.doubted:
-                tell("note", f"{entry.target}: {undo.IN_DOUBT}")
             found = self._undone(entry, hands, until)
             reason = found.words if found.fate == "left" else self._settled(entry)
             if reason:
@@ -282,9 +282,11 @@ class Ledger:
 
         late = list[Entry]()
         for entry in reversed(self.account.entries):
-            if any(_same(entry, each) for each in late) or self._may_come(entry, hands):
+            if comes := self._may_come(entry, hands):
+                tell("note", f"{entry.target}: {undo.IN_DOUBT}")
+            if entry.kind != ENGINE and (comes or any(_same(entry, each) for each in late)):
                 late.append(entry)
-            else:
+            else:  # what is older than an engine is for the time after its end
                 take_back(entry)
         for entry in late:
             take_back(entry)
@@ -302,13 +304,9 @@ class Ledger:
             return  # the undo itself will find out
 
     def _may_come(self, entry: Entry, hands: Hands) -> bool:
-        """Whether what is in doubt is not there yet, and older entries can be undone meanwhile.
-
-        Those that are older than an engine are for the time after its end.
-        """
+        """Whether it is in doubt and not there yet, as far as the server answers."""
         try:
-            waits = entry.doubted and entry.kind != ENGINE
-            return waits and not undo.stands(hands.cluster, self._sealed.whole(entry))
+            return entry.doubted and not undo.stands(hands.cluster, self._sealed.whole(entry))
         except (ChaoskitError, KeyError, TypeError, ValueError):
             return True  # the undo itself will find out
 
@@ -395,6 +393,16 @@ class Ledger:
             notes[ACTIONS] = ",".join(actions)
         self._lease.save({"metadata": {"annotations": notes}}, self.tell if action else None)
         self.account = dataclasses.replace(self.account, entries=entries, actions=actions)
+
+
+def _unheard(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """The entries of a dead process: in doubt are those to which it may have had no answer.
+
+    It had one to all that is older than an engine, and to an engine whose uid it wrote.
+    """
+    heard = (at + bool(each.target.uid) for at, each in enumerate(entries) if each.kind == ENGINE)
+    first = max(heard, default=0)
+    return (*entries[:first], *(dataclasses.replace(each, doubted=True) for each in entries[first:]))
 
 
 def _same(one: Entry, other: Entry) -> bool:
