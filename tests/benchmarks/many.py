@@ -1,7 +1,7 @@
 """A hundred runs at once in a process of its own, which says what they cost: its time and memory are theirs.
 
-``python many.py KUBECONFIG HOME`` writes seconds, of the wall and of the CPU, megabytes, how many requests
-went over the wire, what a bare one costs here and now, and the reasons of those that did not pass.
+``python many.py KUBECONFIG HOME LASTING`` writes seconds, of the wall and of the CPU, megabytes, how many
+requests went over the wire, what a bare one costs here and now, and the reasons of those that did not pass.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ MANY = 100
 PLACE = "many"
 
 
-def trial(number: int, kind: str, **parameters: Any) -> Trial:
-    """A direct fault of one second on one of the hundred workloads."""
+def trial(number: int, kind: str, lasting: str = "1s", **parameters: Any) -> Trial:
+    """A direct fault on one of the hundred workloads."""
     spec = {
         "fault": {"kind": kind, "parameters": parameters},
         "targets": {"workloads": [f"deployment/w{number}"]},
         "engine": "direct",
-        "duration": "1s",
+        "duration": lasting,
         "blastRadius": {"maxPercent": 100},
     }
     meta = {"name": f"e{number}", "namespace": PLACE}
@@ -75,10 +75,10 @@ def megabytes() -> float:
     return int(found) / 1024
 
 
-def hundred(world: World) -> dict[str, Any]:
-    """What a hundred runs cost that change a setting which nobody reads again."""
+def hundred(world: World, lasting: str) -> dict[str, Any]:
+    """What a hundred runs cost that change, for so long, a setting which nobody reads again."""
     changes = {"key": "level", "value": "2", "restart": False}
-    trials = [trial(n, "config-mutation", configMap=f"w{n}", **changes) for n in range(MANY)]
+    trials = [trial(n, "config-mutation", lasting, configMap=f"w{n}", **changes) for n in range(MANY)]
     bare = bare_request(world)
     requests = counting()
     began, used = time.perf_counter(), time.process_time()
@@ -96,4 +96,4 @@ def hundred(world: World) -> dict[str, Any]:
 if __name__ == "__main__":
     with chaoskit.connect(kubeconfig=sys.argv[1], namespace=PLACE, home=Path(sys.argv[2])) as connected:
         rested(connected)
-        sys.stdout.write(json.dumps(hundred(connected)))
+        sys.stdout.write(json.dumps(hundred(connected, sys.argv[3])))

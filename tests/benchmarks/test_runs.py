@@ -73,10 +73,16 @@ def test_a_whole_run_of_one_second(benchmark: Any, world: World) -> None:
         assert benchmark.stats.stats.median < 5.0
 
 
-def test_a_hundred_runs_at_once(benchmark: Any, kubeconfig: Path, world: World, tmp_path: Path) -> None:
-    """Memory, requests and their worth are judged always, seconds where nothing else runs beside it."""
+@pytest.mark.parametrize(("lasting", "most"), [("0.1s", 3.0), ("1s", 4.0)])
+def test_a_hundred_runs_at_once(
+    benchmark: Any, kubeconfig: Path, world: World, tmp_path: Path, lasting: str, most: float
+) -> None:
+    """Nearly no-ops, and of one second each: memory, requests and their worth are judged always.
+
+    Seconds are where nothing else runs beside it.
+    """
     script = Path(many.__file__)
-    command = [sys.executable, str(script), str(kubeconfig), str(tmp_path)]
+    command = [sys.executable, str(script), str(kubeconfig), str(tmp_path), lasting]
     measured: list[dict[str, Any]] = []
 
     def run() -> None:
@@ -93,7 +99,7 @@ def test_a_hundred_runs_at_once(benchmark: Any, kubeconfig: Path, world: World, 
     assert found["requests"] < EACH * MANY
     assert worth < REQUESTS
     if benchmark.enabled:
-        assert found["seconds"] < 3.0
+        assert found["seconds"] < most
 
 
 REQUESTS = 25_000
