@@ -499,10 +499,11 @@ def after_a_lost_answer(error: ChaoskitError) -> ChaoskitError:
         (Unavailable("does not accept connections", service="kubernetes", harmless=True), False),
         (Forbidden("may not create"), False),
         (after_a_lost_answer(Forbidden("may not create")), True),
+        (KeyboardInterrupt(), True),
     ],
 )
 def test_an_act_whose_answer_was_lost_is_in_doubt_and_the_cluster_says_so(
-    error: ChaoskitError, *, doubted: bool
+    error: BaseException, *, doubted: bool
 ) -> None:
     cluster, clock = FakeCluster(), ManualClock()
     ledger = opened(cluster, clock)
