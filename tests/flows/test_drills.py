@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from tests.experiments.directly import trial
 from tests.recovery import made
 from tests.servers import pace
 
 import chaoskit
 from chaoskit import kube
 from chaoskit.acts import breaker
+from chaoskit.acts.accounts import accounts
 from chaoskit.clock import Stop
-from chaoskit.errors import CannotStart, Interrupted, InvalidInput
+from chaoskit.errors import CannotStart, Interrupted, InvalidInput, Unavailable
 from chaoskit.events import ignore
+from chaoskit.experiments import neighbours
 from chaoskit.flows.drills import matrix
 from chaoskit.flows.drills.course import drill, specs
 from chaoskit.flows.drills.injections import FAULTS, PLAYED, STORIES, Native, Played, Truth
@@ -25,7 +30,7 @@ from chaoskit.flows.drills.night import Night
 from chaoskit.flows.drills.scoring import MATRIX_GATES, SINGLE_GATES, Drilled, Gates, Times, report
 from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.ports.notifier import Notice
 from chaoskit.records import RecoveryRecord
 from chaoskit.recovery import told
@@ -270,6 +275,39 @@ def test_what_a_person_must_mend_is_told_and_taken_back(world: World) -> None:
     assert _left(world) == []
 
 
+class Late:
+    """The cluster, but its answer to the first change of a deployment is a failure, and it is done later."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.doing = threading.Thread()
+
+    def patch(self, ref: ObjectRef, patch: Any, *, dry_run: bool = False, **more: Any) -> Object:
+        if ref.kind != kube.DEPLOYMENT or dry_run or self.doing.ident is not None:
+            return self._world.cluster.patch(ref, patch, dry_run=dry_run, **more)
+
+        def late() -> None:
+            self._world.clock.sleep(3.0)
+            self._world.cluster.patch(ref, patch, **more)
+
+        self.doing = threading.Thread(target=late)
+        self.doing.start()
+        raise Unavailable("etcdserver: request timed out", service="Kubernetes")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world.cluster, name)
+
+
+def test_what_a_drill_had_no_answer_to_is_taken_back_when_it_comes(world: World) -> None:
+    before, late = specs(world.cluster, "shop"), Late(world)
+    native = replace(_native(world, "gone", "orders"), cluster=cast("Cluster", late))
+    with pytest.raises(Unavailable), native.injected():
+        pass
+    late.doing.join()
+    assert specs(world.cluster, "shop") == before
+    assert _left(world) == []
+
+
 def test_what_people_would_be_told_again_and_again_is_wrong(world: World) -> None:
     night = Night(world, "shop", ignore)
     lost, other = (Notice(title, "", key=title) for title in ("node lost", "disk full"))
@@ -312,3 +350,12 @@ def test_a_story_needs_a_simulated_cluster(world: World) -> None:
         Played(PLAYED["killed"], "cart", _Real()).injected(),  # type: ignore[arg-type]
     ):
         pass
+
+
+def test_who_finds_a_weakness_where_a_drill_broke_something_is_told_of_the_drill(world: World) -> None:
+    began = world.clock.now()
+    with _native(world, "no-node", "orders").injected():
+        known = accounts(world.cluster, "shop")
+    looks = trial("shop", "pod-delete", steadyState=[{"kubernetes": {"workload": "orders"}}])
+    (words,) = neighbours.at_work(looks, known, began, world.clock.now())
+    assert words.endswith("(no-node) worked on deployment/orders in shop")

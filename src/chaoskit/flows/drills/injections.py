@@ -187,8 +187,9 @@ class Native:
         )  # fmt: skip
         with Heart(self.cluster, self.clock) as heart, heart.attending(ledger):
             try:
-                ledger.write(*change.entries)
-                change.do()
+                ledger.write(*change.entries, action=self.name)
+                with ledger.doubting(*change.entries):
+                    change.do()
                 yield
             finally:
                 self._end(ledger)
