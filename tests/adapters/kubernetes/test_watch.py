@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chaoskit.adapters.kubernetes.errors import Expired
+from chaoskit.adapters.kubernetes.errors import Expired, Unserved
 from chaoskit.adapters.kubernetes.retry import Policy
 from chaoskit.adapters.kubernetes.watch import Follower, Known
 from chaoskit.clock import Clock, ManualClock
@@ -184,6 +184,17 @@ def test_a_kind_that_the_server_lacks_is_waited_for() -> None:
 def test_a_kind_that_is_removed_takes_its_objects_along() -> None:
     script = Script([Listing((pod("a", 1),), "9"), Listing((), "")], [NotFound("404 page not found")])
     assert script.told() == ["ADDED a 1", "SYNCED", "DELETED a 1"]
+
+
+def test_who_answers_for_the_server_is_no_word_on_what_is_there() -> None:
+    away = Unserved("404 page not found", service="x")
+    script = Script([Listing((pod("a", 1),), "9")], [away, away, [event("MODIFIED", pod("a", 10))]])
+    assert script.told() == ["ADDED a 1", "SYNCED", "LOST", "SYNCED", "MODIFIED a 10"]
+
+
+def test_a_watch_that_was_lost_resumes_though_the_kind_was_removed_meanwhile() -> None:
+    script = Script([Listing((pod("a", 1),), "9"), Listing((), "")], [CUT, NotFound("404 page not found")])
+    assert script.told() == ["ADDED a 1", "SYNCED", "LOST", "DELETED a 1", "SYNCED"]
 
 
 def test_a_server_that_ends_each_watch_at_once_is_not_asked_in_a_tight_loop() -> None:

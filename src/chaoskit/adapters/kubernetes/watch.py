@@ -127,7 +127,7 @@ class Follower:
         listing = self._source.list()
         yield from self._known.replace(listing.items)
         self._version = listing.resource_version
-        if self._version or not self._synced:
+        if self._version or self._lost or not self._synced:
             yield from self._there()
         if not self._version:
             self._waiting.clock.sleep(ABSENT_AGAIN, self._stop)
