@@ -13,9 +13,9 @@ from typing import Any
 import urllib3.exceptions
 from kubernetes import config as official
 from kubernetes.client.configuration import Configuration
-from kubernetes.config import kube_config
 
 from chaoskit.adapters.kubernetes import proxies
+from chaoskit.adapters.kubernetes.loaders import Loader, loader
 from chaoskit.errors import CannotStart, cause
 
 _AGAIN = "log in to the cluster again, as for kubectl: `kubectl auth can-i --list` shows whether it worked"
@@ -33,11 +33,11 @@ def load(where: str, context: str, user: Mapping[str, Any], configuration: Confi
     """
     with _heard() as words:
         try:
-            loader = _loader(where, context)
-            loader.load_and_set(configuration)
+            found = loader(where, context)
+            found.load_and_set(configuration)  # type: ignore[no-untyped-call]
         except Exception as error:  # it indexes what it finds, and calls whom the user names
             raise _told(where, user, error) from error
-    proxies.choose(configuration, own=bool(getattr(loader, "proxy", None)))
+    proxies.choose(configuration, own=bool(getattr(found, "proxy", None)))
     if words:
         raise _of_plugin(where, _mapping(user.get("exec")), words[0])
     if user.get("auth-provider") and not (configuration.api_key or configuration.cert_file):
@@ -46,7 +46,7 @@ def load(where: str, context: str, user: Mapping[str, Any], configuration: Confi
     if user.get("tokenFile") and not user.get("auth-provider"):
         renewed.refresh_api_key_hook = partial(_read_again, Path(user["tokenFile"]))
     elif renewed.refresh_api_key_hook:
-        renewed.refresh_api_key_hook = _Renewal(loader, renewed.refresh_api_key_hook)
+        renewed.refresh_api_key_hook = _Renewal(found, renewed.refresh_api_key_hook)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -67,18 +67,6 @@ def token(configuration: Configuration) -> str:
     return str(setting["value"] or "") if setting else ""
 
 
-def _loader(where: str, context: str) -> kube_config.KubeConfigLoader:
-    """As the official client makes it, which does not hand it out; the file keeps a token that is new."""
-    files = kube_config.KubeConfigMerger(where)
-    return kube_config.KubeConfigLoader(
-        files.config,
-        active_context=context,
-        config_base_path=None,
-        config_persister=files.save_changes,
-        temp_file_path=None,
-    )
-
-
 def _read_again(path: Path, configuration: Configuration) -> None:
     """What the file holds logs in: others put a new token there before the one before is over."""
     with suppress(OSError, UnicodeDecodeError):
@@ -93,7 +81,7 @@ class _Renewal:
     would be run each time, and may take seconds, or ask the user.
     """
 
-    def __init__(self, loader: kube_config.KubeConfigLoader, renew: Callable[[Configuration], None]) -> None:
+    def __init__(self, loader: Loader, renew: Callable[[Configuration], None]) -> None:
         self._loader = loader
         self._renew = renew
         self._due = self._half()
