@@ -203,6 +203,19 @@ def test_a_server_that_ends_each_watch_at_once_is_not_asked_in_a_tight_loop() ->
     assert script.clock.monotonic() > 1
 
 
+@pytest.mark.parametrize("how", ["event", "status"])
+def test_a_server_that_forgets_each_version_is_not_asked_in_a_tight_loop(how: str) -> None:
+    def gone() -> Follow | Exception:
+        return [event("ERROR", GONE)] if how == "event" else Expired("410", service="x")
+
+    once = Script([Listing((), "9"), Listing((), "10")], [gone(), [event("ADDED", pod("a", 11))]])
+    assert once.told() == ["SYNCED", "SYNCED", "ADDED a 11"]
+    assert once.clock.monotonic() == 0  # what is seldom costs nothing
+    often = Script([Listing((), "9")] * 6, [gone() for _ in range(5)])
+    often.told()
+    assert often.clock.monotonic() > 1
+
+
 @pytest.mark.parametrize("end", [lambda s: s.stop.set(), lambda s: setattr(s, "closed", True)])
 def test_a_watch_that_was_stopped_before_tells_nothing(end: Callable[[Script], None]) -> None:
     script = Script([Listing((pod("a", 1),), "9")], [])
