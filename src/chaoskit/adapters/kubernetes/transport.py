@@ -76,6 +76,7 @@ class Transport:
         if self.unchecked:
             _warn_no_more_of(configuration.proxy or configuration.host)
         self._breaker = streams.Breaker()
+        self._breaker.reach(self._rest.pool_manager)
         self._renewal = threading.Lock()
         self._authorization = ""
         self._renew_at = -inf
@@ -127,23 +128,24 @@ class Transport:
             ) from error
 
     def send(self, request: Request, stop: threading.Event | None = None) -> bytes:
-        """The answer's body, after as many attempts as policy and safety allow."""
-        return attempt(
-            lambda: self._once(request),
-            repeat=request.repeat,
-            policy=self.policy,
-            clock=self.clock,
-            stop=stop,
-        )
+        """The answer's body, after as many attempts as policy and safety allow; `stop` ends waits for it."""
+        with self._breaker.heeding(stop):
+            return attempt(
+                lambda: self._once(request),
+                repeat=request.repeat,
+                policy=self.policy,
+                clock=self.clock,
+                stop=stop,
+            )
 
     @contextmanager
     def stream(self, request: Request, stop: threading.Event, seconds: float) -> Iterator[Iterator[bytes]]:
         """Inside, the answer's lines as they come, until the server or `stop` ends it; one attempt.
 
-        `seconds` bounds the wait for the next line. Raises `Unavailable` when the answer is cut,
-        also while it is read; not when `stop` cut it.
+        `seconds` bounds the wait for the answer and for the next line. Raises `Unavailable` when it is
+        cut, also while it is read (not when `stop` cut it then), and when `stop` ends it before it begins.
         """
-        with self._translated(request):
+        with self._breaker.heeding(stop), self._translated(request):
             response = self._ask(request, urllib3.Timeout(connect=5.0, read=seconds), preload=False)
         with self._breaker.watch_over(response, stop):
             if response.status >= 400:
@@ -191,7 +193,9 @@ class Transport:
         except urllib3.exceptions.HTTPError as error:
             translated = errors.translate_transport(request.attempted, self.address, error)
             translated.__cause__ = error
-            trouble = Trouble(unsent=errors.was_never_sent(error), hopeless=errors.is_about_trust(error))
+            trouble = Trouble(
+                unsent=errors.was_never_sent(error), hopeless=self.closed or errors.is_about_trust(error)
+            )
             raise Failed(trouble, translated) from error
         if response.status < 400:
             return response.data
