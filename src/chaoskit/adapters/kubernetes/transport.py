@@ -74,7 +74,8 @@ class Transport:
         self.policy = policy or Policy()
         self._rest = RESTClientObject(proxies.settle(configuration))
         if self.unchecked:
-            _warn_no_more_of(configuration.proxy or configuration.host)
+            for each in filter(None, (configuration.proxy, configuration.host)):
+                _warn_no_more_of(each)
         self._breaker = streams.Breaker()
         self._breaker.reach(self._rest.pool_manager)
         self._renewal = threading.Lock()
@@ -257,7 +258,7 @@ def _readings(shown: str) -> Iterator[str]:
 
 
 def _warn_no_more_of(url: str) -> None:
-    """The pool, which names its proxy if it has one, would warn at each request that nothing is checked."""
+    """The pool would warn at each request that nothing is checked: of the server, or of a proxy of HTTP."""
     host = re.escape(urlsplit(url).hostname or "")
     words = rf"Unverified HTTPS request is being made to host '\[?{host}\]?'"
     warnings.filterwarnings("ignore", words, urllib3.exceptions.InsecureRequestWarning)
