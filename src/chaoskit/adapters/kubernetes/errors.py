@@ -49,6 +49,8 @@ class Failure:
     reason: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
     retry_after: float | None = None
+    unrenewed: str = ""
+    """Why what logged in there is no new login though it was time for one."""
 
     @property
     def causes(self) -> tuple[Mapping[str, Any], ...]:
@@ -174,8 +176,9 @@ _IMPERSONATING = "users[].user.as of the kubeconfig: take it out, or have the ri
 
 def _forbidden(failure: Failure, said: str) -> CannotStart:
     if failure.code == 401:
+        why = f"; they could not be renewed: {failure.unrenewed}" if failure.unrenewed else ""
         return CannotStart(
-            f"cannot {failure.attempted}: {failure.address} does not accept these credentials",
+            f"cannot {failure.attempted}: {failure.address} does not accept these credentials{why}",
             hint="log in to the cluster again; `kubectl auth can-i --list` shows whether it worked",
         )
     if " cannot impersonate " in failure.message:

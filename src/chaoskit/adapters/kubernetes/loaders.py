@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import ssl
-from collections.abc import Mapping
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import urllib3.exceptions
 from kubernetes.config import kube_config
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+from chaoskit.errors import cause
 
 AUTHORITY = "idp-certificate-authority"
 _TOKENS = ("id-token", "refresh-token")
@@ -70,3 +75,37 @@ def ends_at(token: str) -> datetime | None:
         said = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
         return datetime.fromtimestamp(said["exp"], UTC)
     return None
+
+
+def why(error: Exception) -> str:
+    """Why a provider gave no login: not in the words of those who logged in, which may hold the tokens."""
+    return cause(error) if isinstance(error, urllib3.exceptions.HTTPError) else type(error).__name__
+
+
+def in_one_line(said: str) -> str:
+    """What the official client logged of a plugin."""
+    # On a terminal it has the client's stderr, which is then looked for here.
+    return "it failed" if "NoneType" in said else " ".join(said.removeprefix("exec: ").split())
+
+
+class _Ear(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """The official client logs what a plugin does wrong, and goes on without a login."""
+        if record.module == "kube_config" and record.thread == self._thread:
+            self.words.append(record.getMessage())
+
+
+@contextmanager
+def heard() -> Iterator[list[str]]:
+    """What it logs in the block goes here; without any handler, it would make one that writes to stderr."""
+    ear, root = _Ear(), logging.getLogger()
+    root.addHandler(ear)
+    try:
+        yield ear.words
+    finally:
+        root.removeHandler(ear)

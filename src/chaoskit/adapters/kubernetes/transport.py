@@ -8,9 +8,9 @@ import re
 import socket
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -20,7 +20,7 @@ import urllib3.exceptions
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.rest import RESTClientObject
 
-from chaoskit.adapters.kubernetes import errors, logins, proxies, streams
+from chaoskit.adapters.kubernetes import errors, proxies, renewals, streams
 from chaoskit.adapters.kubernetes.impersonation import NOBODY_ELSE, Impersonation
 from chaoskit.adapters.kubernetes.retry import Failed, Policy, Repeat, Trouble, attempt
 from chaoskit.clock import Clock
@@ -80,6 +80,7 @@ class Transport:
         self._breaker.reach(self._rest.pool_manager)
         self._renewal = threading.Lock()
         self._authorization = ""
+        self._unrenewed = ""
         self._renew_at = -inf
 
     @property
@@ -151,7 +152,7 @@ class Transport:
         with self._breaker.watch_over(response, stop):
             if response.status >= 400:
                 with self._translated(request):
-                    failure = self._failure(request, response, response.read())
+                    failure = self.failure(request, response.status, response.read(), response.headers)
                 raise errors.translate(failure)
             yield self._lines(request, response, stop)
 
@@ -169,7 +170,8 @@ class Transport:
         with self._renewal:  # a plugin that several threads start at once may ask the user twice
             now = self.clock.monotonic()
             if now >= self._renew_at:
-                self._authorization = self._header(logins.token(self.configuration))
+                found, self._unrenewed = renewals.token(self.configuration)
+                self._authorization = self._header(found)
                 self._renew_at = now + AUTHORIZATION
             return self._authorization
 
@@ -200,7 +202,7 @@ class Transport:
             raise Failed(trouble, translated) from error
         if response.status < 400:
             return response.data
-        failure = self._failure(request, response, response.data)
+        failure = self.failure(request, response.status, response.data, response.headers)
         blocked = failure.caused_by("DisruptionBudget")
         trouble = Trouble(failure.code, hopeless=blocked, retry_after=failure.retry_after)
         raise Failed(trouble, errors.translate(failure))
@@ -222,13 +224,14 @@ class Transport:
         )
         return answer
 
-    def _failure(self, request: Request, response: urllib3.BaseHTTPResponse, body: bytes) -> errors.Failure:
-        said = self.unsaid(body)
-        return errors.read_failure(request.attempted, self.address, response.status, said, response.headers)
-
-    def unsaid(self, body: bytes) -> bytes:
-        """What a server answers, without what logs in there: some quote what they were sent."""
-        return without(body.decode(errors="replace"), self.secrets).encode()
+    def failure(
+        self, request: Request, code: int, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> errors.Failure:
+        """What an answer tells that says no, without what logs in there: some quote what they were sent."""
+        secrets = self.secrets
+        said = without(body.decode(errors="replace"), secrets).encode()
+        found = errors.read_failure(request.attempted, self.address, code, said, headers)
+        return replace(found, unrenewed=without(self._unrenewed, secrets))
 
     def _lines(
         self, request: Request, response: urllib3.BaseHTTPResponse, stop: threading.Event
