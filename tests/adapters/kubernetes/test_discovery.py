@@ -123,6 +123,13 @@ def test_a_page_that_must_be_there_and_is_not_says_nothing_of_what_the_server_ha
         Discovery(Server({path: page for path, page in OLD.items() if path != gone})).of(kube.PDB)
 
 
+@pytest.mark.parametrize("path", ["/apis", "/apis/policy/v1beta1"])
+@pytest.mark.parametrize("page", [None, [], {}, {"status": "ok"}])
+def test_neither_does_one_of_whoever_answers_in_the_place_of_the_server(path: str, page: Any) -> None:
+    with pytest.raises(Unserved, match=f"what answers at {path} is no Kubernetes API server"):
+        Discovery(Server({**OLD, path: page})).of(kube.PDB)
+
+
 def test_a_version_without_a_page_hides_no_other() -> None:
     found = Discovery(Server({k: v for k, v in OLD.items() if k != "/apis/batch/v1"})).find(
         "batch", "CronJob"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from chaoskit.adapters.kubernetes.errors import Unserved
+from chaoskit.adapters.kubernetes.errors import SERVICE, Unserved
 from chaoskit.errors import NotFound
 from chaoskit.ports.cluster import Kind, Object
 
@@ -46,7 +46,7 @@ class Discovery:
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
         self._lock = threading.Lock()
-        self._pages: dict[str, Any] = {}
+        self._pages: dict[str, Sequence[Any]] = {}
         self._found: dict[tuple[str, str, str], Resource] = {}
 
     def find(self, group: str, kind: str, version: str = "") -> Resource | None:
@@ -114,19 +114,22 @@ class Discovery:
     def _versions(self, group: str) -> tuple[str, ...]:
         if not group:
             return ("v1",)
-        groups = self._page("/apis").get("groups") or ()
-        found = next((each for each in groups if each["name"] == group), {"versions": ()})
+        found = next(
+            (each for each in self._page("/apis", "groups") if each["name"] == group), {"versions": ()}
+        )
         return tuple(each["version"] for each in found["versions"])
 
     def _entries(self, group: str, version: str) -> Mapping[str, Mapping[str, Any]]:
-        listed = self._page(_root(group, version)).get("resources") or ()
-        return {entry["name"]: entry for entry in listed}
+        return {entry["name"]: entry for entry in self._page(_root(group, version), "resources")}
 
-    def _page(self, path: str) -> Mapping[str, Any]:
+    def _page(self, path: str, field: str) -> Sequence[Any]:
         if path not in self._pages:
-            self._pages[path] = self._fetch(path)
-        page: Mapping[str, Any] = self._pages[path]
-        return page
+            page = self._fetch(path)
+            if not isinstance(page, Mapping) or field not in page:
+                words = f"cannot ask what the server has: what answers at {path} is no Kubernetes API server"
+                raise Unserved(words, service=SERVICE)
+            self._pages[path] = page[field] or ()
+        return self._pages[path]
 
 
 def by_preference(versions: Iterable[str], wanted: str = "") -> list[str]:
