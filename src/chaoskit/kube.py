@@ -53,10 +53,19 @@ KINDS: dict[str, Kind] = {kind.name: kind for kind in list(globals().values()) i
 WORKLOADS = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET)
 """Kinds that own pods for good and can be targets of faults and recoveries."""
 
-IMAGE_REASONS = frozenset(
-    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
-)
-"""Why a container waits whose image cannot be had; the kubelet goes from one of them to another."""
+IMAGE_HELD_BACK = "ImagePullBackOff"
+"""Why a container waits whose image is pulled again later, or at this moment: the kubelet tells no more."""
+
+UNPULLED_REASONS = frozenset({"InvalidImageName", "ErrImageNeverPull", "ImageInspectError"})
+"""Why a container waits whose image is not even asked for."""
+
+IMAGE_REASONS = UNPULLED_REASONS | {
+    "ErrImagePull", "RegistryUnavailable", "SignatureValidationFailed", IMAGE_HELD_BACK,
+}  # fmt: skip
+"""Why a container waits whose image cannot be had; the kubelet goes from one of them to another.
+
+What the runtime calls a failed pull (CRI-O) stands in the place of ``ErrImagePull``.
+"""
 
 CONFIG_REASONS = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 """Why a container waits that cannot be made or started as its pod wants it."""

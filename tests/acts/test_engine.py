@@ -15,7 +15,7 @@ from chaoskit.acts.replacing import EVICTION
 from chaoskit.acts.trail import Struck, Trail
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Forbidden, Refused
-from chaoskit.ports.cluster import Object, ObjectRef
+from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 
 ENGINE = ObjectRef(kube.CHAOS_ENGINE, "shop", "web-chaos", "uid-engine")
 TRAIL = Trail(ENGINE, "run1", ("shop",), ours=True)
@@ -164,6 +164,67 @@ def test_a_pod_in_which_nothing_runs_any_more_is_not_waited_for(ended: Object) -
 )
 def test_a_pod_in_which_something_runs_or_will_again_is_left(working: Object) -> None:
     assert leftovers(FakeCluster(working), THEIRS) == (Leftover("pod", "runner"),)
+
+
+def job(*ends: str, **status: Any) -> Object:
+    """A job of the engine with this status, which has ended so."""
+    meta = {"name": "pod-cpu-hog", "namespace": "shop", "labels": {"chaosUID": "uid-engine"}}
+    conditions = [{"type": each, "status": "True"} for each in ends]
+    body: Object = {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": {"backoffLimit": 6}}
+    return {**body, "status": {**status, "conditions": conditions}}
+
+
+BACKS_OFF = job(failed=1, ready=0)
+"""The pod of this one failed; its controller makes the next one in ten seconds."""
+
+
+@pytest.mark.parametrize(
+    ("made", "ended"),
+    [
+        (job("SuccessCriteriaMet", "Complete", succeeded=1), True),
+        (job("FailureTarget", "Failed", failed=7), True),
+        (job(active=1), False),
+        (BACKS_OFF, False),
+        (job("SuccessCriteriaMet"), False),
+        ({**job(), "status": {}}, False),
+    ],
+    ids=["complete", "failed", "active", "backs off", "about to end", "new"],
+)
+def test_a_job_is_over_when_it_makes_no_pod_any_more(made: Object, ended: bool) -> None:
+    left = () if ended else (Leftover("job", "pod-cpu-hog"),)
+    assert leftovers(FakeCluster(made), THEIRS) == left
+
+
+def test_a_job_whose_pod_died_is_deleted_before_it_makes_another() -> None:
+    cluster = FakeCluster(chaos_engine("completed"), pod("pod-cpu-hog-1", "Failed"), BACKS_OFF)
+    clock = ManualClock()
+    assert engine.end(cluster, clock, THEIRS) == ()
+    assert cluster.wrote == ["delete job/pod-cpu-hog"]
+    assert clock.monotonic() < 10
+
+
+def test_no_undo_is_confirmed_while_a_job_that_may_not_be_deleted_makes_pods() -> None:
+    cluster = FakeCluster(chaos_engine("completed"), BACKS_OFF)
+
+    def forbid(_ref: ObjectRef, _options: Any) -> None:
+        raise Forbidden("you may not delete jobs")
+
+    cluster.before_delete = forbid
+    assert engine.end(cluster, ManualClock(), THEIRS) == ("job pod-cpu-hog still runs",)
+
+
+class Racing(FakeCluster):
+    """Its job makes a pod and is gone between two lists, whichever comes first."""
+
+    def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
+        found = super().list(kind, namespace, labels=labels, fields=fields)
+        if self.objects.pop((kube.JOB, "shop", "pod-cpu-hog"), None):
+            self.create(pod("pod-cpu-hog-2"))
+        return found
+
+
+def test_a_pod_that_a_job_makes_at_its_end_is_not_missed() -> None:
+    assert Leftover("pod", "pod-cpu-hog-2") in leftovers(Racing(job(active=1)), THEIRS)
 
 
 def test_with_a_busy_operator_pods_are_deleted_by_hand() -> None:

@@ -15,6 +15,7 @@ import yaml
 from tests.servers import pace
 
 from chaoskit import kube
+from chaoskit.acts.leftovers import has_ended
 from chaoskit.adapters import kubernetes
 from chaoskit.clock import Clock, ScaledClock, WallClock
 from chaoskit.events import Event
@@ -77,9 +78,9 @@ class World:
         return [body["metadata"]["name"] for body in found]
 
     def at_work(self, namespace: str) -> list[str]:
-        """Names of Litmus' pods that still run there; the phase says so later than containers."""
+        """Names of Litmus' pods that have not ended there, as the undo sees them."""
         pods = self.cluster.list(kube.POD, namespace, labels="chaosUID").items
-        return [pod["metadata"]["name"] for pod in pods if _works(pod)]
+        return [pod["metadata"]["name"] for pod in pods if not has_ended(pod)]
 
     def disturbed(self, namespace: str) -> dict[str, list[str]]:
         """What is wrong inside pods of the namespace that are there now, by their names."""
@@ -92,13 +93,6 @@ class World:
 
     def engine(self, namespace: str, name: str = "web-chaos") -> Object:
         return self.cluster.get(ObjectRef(kube.CHAOS_ENGINE, namespace, name))
-
-
-def _works(pod: Object) -> bool:
-    states = [each["state"] for each in kube.container_statuses(pod)]
-    return kube.phase(pod) in {"Pending", "Running"} and not (
-        states and all("terminated" in s for s in states)
-    )
 
 
 class Until:

@@ -115,6 +115,24 @@ def test_a_run_that_dies_as_it_hands_its_record_on_ended_as_the_record_says(
     assert [each.outcome for each in accounts(world.cluster, namespace)] == ["passed"] * bool(keep)
 
 
+def test_after_an_undo_no_job_makes_a_pod_in_place_of_one_that_ran_out_of_memory(world: World) -> None:
+    trial = furnished(world, "out-of-memory")
+    for body in trial.beside:
+        world.cluster.create(body)  # it stays there after the run, as the account of an own engine does
+
+    def out_of_memory() -> None:
+        assert world.simulated is not None
+        for pod in world.cluster.list(kube.POD, "out-of-memory", labels="job-name").items:
+            (each,) = kube.container_statuses(pod)
+            name = pod["metadata"]["name"]
+            world.simulated.kubelet.kill_container("out-of-memory", name, each["name"], reason="OOMKilled")
+
+    record = world.run(replace(trial, beside=()), listen=Until("injected", out_of_memory), preflight=False)
+    assert (record.outcome, record.undo.state) == (Outcome.ERRORED, "confirmed")
+    assert world.cluster.list(kube.JOB, "out-of-memory").items == ()
+    assert world.at_work("out-of-memory") == []
+
+
 class Dying:
     """The cluster of a process that dies right before it makes an engine, or right after."""
 

@@ -125,11 +125,43 @@ def test_a_program_that_never_began_is_told_in_the_runtimes_words() -> None:
     assert told.hint == ""
 
 
-def test_an_image_of_an_init_container_is_told_by_its_name_after_half_a_minute() -> None:
-    body = runner(waiting("ImagePullBackOff"), 0, phase="Pending", init=True)
-    told = decide(known((0.0, body)), stuck.PULL_FAILS)
+def puller(reason: str, *, init: bool = False) -> Object:
+    return runner(waiting(reason, "no such thing"), 0, phase="Pending", init=init)
+
+
+@pytest.mark.parametrize("failed", ["ErrImagePull", "RegistryUnavailable", "SignatureValidationFailed"])
+@pytest.mark.parametrize("init", [False, True])
+def test_an_image_that_could_not_be_pulled_twice_is_told_by_its_name_after_half_a_minute(
+    failed: str, *, init: bool
+) -> None:
+    fails, held = puller(failed, init=init), puller("ImagePullBackOff", init=init)
+    body = known((0.0, fails), (11.0, held), (26.0, fails), (27.0, held))
+    assert decide(body, stuck.PULL_FAILS - 1) is None
+    told = decide(body, stuck.PULL_FAILS)
     assert told is not None
-    assert "image an/image:1 of pod" in told.reason
+    assert told.reason == "image an/image:1 of pod web-chaos-runner cannot be pulled"
+
+
+def test_an_image_that_is_not_asked_for_is_told_after_half_a_minute() -> None:
+    for reason in ("InvalidImageName", "ErrImageNeverPull", "ImageInspectError"):
+        body = known((0.0, puller(reason)))
+        assert (decide(body, 29) is None, decide(body, 30) is None) == (True, False)
+
+
+def test_a_pull_that_is_tried_again_is_waited_for_until_it_fails_as_well() -> None:
+    body = known((0.0, puller("ErrImagePull")), (11.0, puller("ImagePullBackOff")))
+    assert decide(body, 170) is None
+    assert decide(seen(body, "Pod", "MODIFIED", runner(RUNNING, 0), 170.0), 500) is None
+    assert decide(seen(body, "Pod", "MODIFIED", puller("ErrImagePull"), 170.0), 170) is not None
+
+
+def test_a_pull_that_is_tried_again_has_as_long_as_a_first_one() -> None:
+    for state in ("ErrImagePull", "ImagePullBackOff"):
+        body = known((0.0, puller(state)))
+        assert decide(body, 179) is None
+        told = decide(body, 180)
+        assert told is not None
+        assert told.reason == "image an/image:1 of pod web-chaos-runner cannot be pulled"
 
 
 def test_an_init_container_that_crashes_is_told_before_the_pod_was_pending_for_long() -> None:

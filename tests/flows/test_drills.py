@@ -8,15 +8,18 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.experiments.directly import trial
 from tests.recovery import made
 from tests.servers import pace
 
 import chaoskit
 from chaoskit import kube
 from chaoskit.acts import breaker
+from chaoskit.acts.accounts import accounts
 from chaoskit.clock import Stop
 from chaoskit.errors import CannotStart, Interrupted, InvalidInput
 from chaoskit.events import ignore
+from chaoskit.experiments import neighbours
 from chaoskit.flows.drills import matrix
 from chaoskit.flows.drills.course import drill, specs
 from chaoskit.flows.drills.injections import FAULTS, PLAYED, STORIES, Native, Played, Truth
@@ -312,3 +315,12 @@ def test_a_story_needs_a_simulated_cluster(world: World) -> None:
         Played(PLAYED["killed"], "cart", _Real()).injected(),  # type: ignore[arg-type]
     ):
         pass
+
+
+def test_who_finds_a_weakness_where_a_drill_broke_something_is_told_of_the_drill(world: World) -> None:
+    began = world.clock.now()
+    with _native(world, "no-node", "orders").injected():
+        known = accounts(world.cluster, "shop")
+    looks = trial("shop", "pod-delete", steadyState=[{"kubernetes": {"workload": "orders"}}])
+    (words,) = neighbours.at_work(looks, known, began, world.clock.now())
+    assert words.endswith("(no-node) worked on deployment/orders in shop")

@@ -125,15 +125,21 @@ def pod(
     last: Object | None = None,
     restarts: int = 1,
     init: bool = False,
+    policy: str = "",
 ) -> Object:
+    """Its one container, an init container if `init`; `policy` is when it is started again, if it says so."""
     state = state or running(1)
     status = {"name": "app", "state": state, "lastState": last or {}, "restartCount": restarts}
     ready = "True" if "running" in state else "False"
+    says = {"restartPolicy": policy} if policy else {}
+    spec: Object = {"containers": [{"name": "app"}], **says}
+    if init:
+        spec = {"containers": [{"name": "main"}], "initContainers": [{"name": "app", **says}]}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {"name": name, "namespace": "shop", "labels": {"app": "cart"}},
-        "spec": {"containers": [{"name": "app"}]},
+        "spec": spec,
         "status": {
             "phase": "Running",
             "conditions": [{"type": "Ready", "status": ready}],
@@ -143,6 +149,7 @@ def pod(
 
 
 CRASHED = ended(3, 1, ago=2)
+DONE = ended(0, 1, ago=2, reason="Completed")
 IN_TURN = pod(last=CRASHED, restarts=4)
 
 
@@ -156,6 +163,9 @@ IN_TURN = pod(last=CRASHED, restarts=4)
         (pod(state={"waiting": {}}, last=CRASHED, restarts=4), "pod cart-1 crashed again 1 s after it began"),
         (pod(last=ended(137, 4, ago=2, reason="OOMKilled")), "pod cart-1 crashed 4 s after it began"),
         (pod(last=ended(134, 4, ago=2)), "pod cart-1 crashed 4 s after it began"),
+        (pod(last=DONE, restarts=4), "pod cart-1 ended again 1 s after it began"),
+        (pod(last=DONE, policy="Always"), "pod cart-1 ended 1 s after it began"),
+        (pod(last=DONE, policy="Always", init=True), "pod cart-1 ended 1 s after it began"),
     ],
 )
 def test_what_crashed_of_late_may_do_so_again(body: Object, words: str) -> None:
@@ -169,13 +179,25 @@ def test_what_crashed_of_late_may_do_so_again(body: Object, words: str) -> None:
         pod(last=ended(137, 3600, ago=2)),
         pod(last=ended(137, 9, ago=2), restarts=3),
         pod(last=ended(143, 9, ago=2), restarts=3),
-        pod(last=ended(0, 1, ago=2), restarts=3),
+        pod(last=DONE, restarts=3, policy="OnFailure"),
+        pod(state=DONE, restarts=3, init=True),
         pod(last=ended(3, 10, ago=2), restarts=3),
-        pod(last=ended(3, 1, ago=12), state=running(10), restarts=3),
+        pod(last=ended(3, 1, ago=22), state=running(20), restarts=3),
         {**IN_TURN, "metadata": {**IN_TURN["metadata"], "deletionTimestamp": "2026-11-23T05:59:59Z"}},
         pod(last={"terminated": {"exitCode": 3}}),
     ],
-    ids=["never", "killed", "killed often", "told to end", "done", "after long", "over", "leaves", "untold"],
+    ids=[
+        "never",
+        "killed",
+        "often",
+        "told to end",
+        "done",
+        "prepared",
+        "after long",
+        "over",
+        "leaves",
+        "untold",
+    ],
 )
 def test_what_was_ended_by_others_or_runs_for_long_is_back_at_once(body: Object) -> None:
     assert crashes.unsteady(body, NOW) == ""
@@ -212,6 +234,31 @@ def test_enough_steady_pods_are_enough() -> None:
     assert looked(ready(ready=2), cart(2), HELD_BACK, *STEADY) == (True, "2 ready")
     assert looked(ready(ready=2), cart(2), HELD_BACK, STEADY[0]) == (False, f"2 ready, {again}")
     assert looked(ready(), cart(2, 2), OTHER, *STEADY) == (True, "2 ready")
+
+
+def back(clock: ManualClock, sources: Sources) -> list[bool | None]:
+    """Whether the workload is back at looks 9 s, 1 s and 5 s after one another."""
+    found = []
+    for wait in (0, 9, 1, 5):
+        clock.turn(wait)
+        found.append(measure(ready(), "shop", sources, settles=True).held)
+    return found
+
+
+@pytest.mark.parametrize("ahead", [9, 0, -60, -3600])
+def test_how_long_a_container_runs_is_seen_and_not_told_by_another_clock(ahead: float) -> None:
+    """This clock is as many seconds ahead of the node's, or behind it: one crash, and then it runs."""
+    clock = ManualClock(NOW + timedelta(seconds=ahead))
+    runs = pod(last=ended(3, 1, ago=2), state=running(1))
+    assert back(clock, Sources(FakeCluster(cart(1, 1), runs), clock))[:3] == [False, False, True]
+
+
+def test_what_was_started_again_between_two_looks_is_watched_anew() -> None:
+    clock, cluster = ManualClock(NOW), FakeCluster(cart(1, 1), IN_TURN)
+    again = pod(last=ended(3, 1, ago=-4), state=running(-5), restarts=5)
+    again["metadata"]["uid"] = cluster.get(kube.ref_of(IN_TURN))["metadata"]["uid"]
+    clock.call_at(5, lambda: cluster.objects.update({(kube.POD, "shop", "cart-1"): again}))
+    assert back(clock, Sources(cluster, clock)) == [False, False, False, False]
 
 
 def test_a_workload_elsewhere_is_no_more_back_between_two_crashes() -> None:

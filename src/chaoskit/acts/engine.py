@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 
 from chaoskit import kube
-from chaoskit.acts.leftovers import Leftover, disturbed, has_ended, leftovers, results_of, unsettled
+from chaoskit.acts.leftovers import Leftover, at_work, disturbed, leftovers, results_of, unsettled
 from chaoskit.acts.replacing import Hands, replace
 from chaoskit.acts.trail import Trail, find, status, works
 from chaoskit.clock import Clock
@@ -105,12 +105,13 @@ def _unfinished(cluster: Cluster, trail: Trail, replaced: frozenset[str]) -> tup
 
 def _delete_by_hand(cluster: Cluster, trail: Trail) -> None:
     """Jobs and pods of the engine get their signal, as the operator would send it, if that is allowed."""
-    namespace = trail.engine.namespace
     try:
-        for kind in (kube.JOB, kube.POD):
-            for body in cluster.list(kind, namespace, labels=trail.selector).items:
-                if not kube.is_deleting(body) and not _finished(kind is kube.JOB, body):
-                    cluster.delete(kube.ref_of(body, kind), grace=_grace(body) if kind is kube.POD else None)
+        for job in at_work(cluster, trail, kube.JOB):
+            if not kube.is_deleting(job):
+                cluster.delete(kube.ref_of(job))
+        for pod in at_work(cluster, trail, kube.POD):
+            if not kube.is_deleting(pod):
+                cluster.delete(kube.ref_of(pod), grace=_grace(pod))
         for place in trail.namespaces:
             for body in cluster.list(kube.NETWORK_POLICY, place, labels=trail.selector).items:
                 cluster.delete(kube.ref_of(body, kube.NETWORK_POLICY))
@@ -121,12 +122,6 @@ def _delete_by_hand(cluster: Cluster, trail: Trail) -> None:
 def _grace(pod: Object) -> int:
     """A helper that is asked to end takes its fault back; where the engine is silent, Litmus gives it 0 s."""
     return max(REVERTS, int(pod["spec"].get("terminationGracePeriodSeconds") or 0))
-
-
-def _finished(is_job: bool, body: Object) -> bool:
-    if is_job:
-        return not (body.get("status") or {}).get("active")
-    return has_ended(body)
 
 
 def _replace_disturbed_pods(hands: Hands, trail: Trail) -> frozenset[str]:

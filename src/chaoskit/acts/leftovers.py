@@ -10,7 +10,7 @@ from typing import Any, Literal
 from chaoskit import kube
 from chaoskit.acts.trail import BY_COMMAND, Struck, Trail
 from chaoskit.errors import Forbidden
-from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
 
 INJECTED = "injected"
 """What a ChaosResult calls a target whose fault was not taken back."""
@@ -59,13 +59,23 @@ def leftovers(cluster: Cluster, trail: Trail, replaced: frozenset[str] = frozens
 
 
 def _working(cluster: Cluster, trail: Trail) -> Iterator[Leftover]:
-    namespace = trail.engine.namespace
-    for pod in cluster.list(kube.POD, namespace, labels=trail.selector).items:
-        if not has_ended(pod):
-            yield Leftover("pod", pod["metadata"]["name"])
-    for job in cluster.list(kube.JOB, namespace, labels=trail.selector).items:
-        if (job.get("status") or {}).get("active"):
-            yield Leftover("job", job["metadata"]["name"])
+    jobs = at_work(cluster, trail, kube.JOB)  # first: what they make before they end is seen among the pods
+    for pod in at_work(cluster, trail, kube.POD):
+        yield Leftover("pod", pod["metadata"]["name"])
+    for job in jobs:
+        yield Leftover("job", job["metadata"]["name"])
+
+
+def at_work(cluster: Cluster, trail: Trail, kind: Kind) -> tuple[Object, ...]:
+    """The engine's jobs, or pods, that have not ended."""
+    ended = job_has_ended if kind == kube.JOB else has_ended
+    every = cluster.list(kind, trail.engine.namespace, labels=trail.selector).items
+    return tuple(each for each in every if not ended(each))
+
+
+def job_has_ended(job: Object) -> bool:
+    """Whether the job makes no pod any more: one whose pod failed has none for a while, and makes another."""
+    return kube.is_true(job, "Complete") or kube.is_true(job, "Failed")
 
 
 def has_ended(pod: Object) -> bool:

@@ -15,6 +15,8 @@ from chaoskit.crashes import STEADY
 from chaoskit.ports.cluster import Object
 
 PULL_FAILS = 30.0
+"""Seconds for an image that could not be pulled twice."""
+
 CRASHES = 60.0
 PENDING = 120.0
 """Seconds for a pod to get a node, and for the node to begin with it."""
@@ -24,21 +26,34 @@ _BEGUN = frozenset({"ContainerCreating", "PodInitializing"})
 Troubles = Mapping[str, float]
 """Since when what is true of a pod: ``pulls``, ``pending``, ``crashes C`` and ``runs C N``.
 
-A container ``C`` crashes until it ends well or holds: it does so as well while its ``N``th restart runs.
+It ``pulls`` while an image cannot be had; ``held back`` is once the pull is to be tried again, ``hopeless``
+once that has failed as well, or where none is tried. A container ``C`` crashes until it ends well or holds:
+it does so as well while its ``N``th restart runs.
 """
 
 
 def troubles(pod: Object, before: Troubles, now: float) -> Troubles:
     """What is true of the pod now, since when; `before` is what was known of it until now."""
-    lasting = {each: before.get(each, now) for each in _lasting(pod)}
+    lasting = {each: before.get(each, now) for each in (*_pulls(pod, before), *_pending(pod))}
     for status in _statuses(pod):
         lasting |= _of_container(status, pod, before, now)
     return lasting
 
 
-def _lasting(pod: Object) -> Iterator[str]:
-    if any(reason in kube.IMAGE_REASONS for _, reason, _ in kube.waiting(pod)):
-        yield "pulls"
+def _pulls(pod: Object, before: Troubles) -> Iterator[str]:
+    """The kubelet tells of the last try while it makes the next one: that is seen only when it has failed."""
+    reasons = kube.IMAGE_REASONS.intersection(reason for _, reason, _ in kube.waiting(pod))
+    if not reasons:
+        return
+    yield "pulls"
+    if kube.IMAGE_HELD_BACK in reasons or "held back" in before:
+        yield "held back"
+    failed_again = "held back" in before and reasons != {kube.IMAGE_HELD_BACK}
+    if failed_again or "hopeless" in before or reasons & kube.UNPULLED_REASONS:
+        yield "hopeless"
+
+
+def _pending(pod: Object) -> Iterator[str]:
     if kube.phase(pod) == "Pending":
         yield "pending"
 
@@ -85,13 +100,13 @@ def told(pod: Object, known: Troubles, now: float, *, pulls: float) -> tuple[str
     `pulls` is for how many seconds its node may be busy with it: the first pull of an image takes minutes.
     """
     name = pod["metadata"]["name"]
-    if _lasts(known, "pulls", now) >= PULL_FAILS:
+    if _lasts(known, "pulls", now) >= (PULL_FAILS if "hopeless" in known else pulls):
         return f"image {_image(pod)} of pod {name} cannot be pulled", "mend its name or registry"
     for status in _statuses(pod):
         crash = _crash(status, pod)
         if crash is not None and _lasts(known, f"crashes {status['name']}", now) >= CRASHES:
             return f"pod {name} does not start: {crash[0]}", crash[1]
-    if _lasts(known, "pending", now) >= (pulls if _is_begun(pod) else PENDING):
+    if _lasts(known, "pending", now) >= (pulls if _is_begun(pod) or "pulls" in known else PENDING):
         return f"pod {name} is pending: {_why_pending(pod)}", ""
     return None
 

@@ -109,13 +109,17 @@ def lasting(judged: Judgement, pods: Iterable[Object], now: datetime) -> bool:
     return sum(crashes.lasts(each, now) for each in pods) >= least
 
 
-def steadily(judged: Judgement, pods: Iterable[Object], now: datetime) -> Judgement:
+def steadily(
+    judged: Judgement, pods: Iterable[Object], now: datetime, watched: frozenset[crashes.Run]
+) -> Judgement:
     """The same of a workload that has enough ready pods, unless it has them for a moment between two crashes.
 
     These are its pods, no older than what was judged: where one crashed of late they say how many are ready.
+    `watched` has what was seen to run for long.
     """
     alive = [each for each in pods if kube.is_alive(each)]
-    crashed = {each["metadata"]["name"]: words for each in alive if (words := crashes.unsteady(each, now))}
+    found = ((each["metadata"]["name"], crashes.unsteady(each, now, watched)) for each in alive)
+    crashed = {name: words for name, words in found if words}
     if judged.measured is None or not crashed:
         return judged
     back = sum(kube.is_ready(each) and each["metadata"]["name"] not in crashed for each in alive)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from chaoskit import kube, sharing
 from chaoskit.clock import Clock
+from chaoskit.crashes import Runs
 from chaoskit.errors import ChaoskitError, Forbidden, NotFound, TimedOut, Unavailable
 from chaoskit.ports.cluster import Cluster, ExecResult, Object, ObjectRef
 from chaoskit.ports.commands import Commands
@@ -26,13 +27,17 @@ from chaoskit.steadystate.conditions import (
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What conditions are read from; those for which the source is missing cannot be evaluated."""
+    """What conditions are read from; those for which the source is missing cannot be evaluated.
+
+    `runs` remembers what was seen of the containers, from one look to the next.
+    """
 
     cluster: Cluster
     clock: Clock
     metrics: MetricsSource | None = None
     http: Http | None = None
     commands: Commands | None = None
+    runs: Runs = field(default_factory=Runs)
 
 
 def measure(condition: Condition, namespace: str, sources: Sources, *, settles: bool = False) -> Judgement:
@@ -94,7 +99,8 @@ def _steadily(judged: Judgement, body: Object, namespace: str, sources: Sources)
     except Forbidden:
         lacks = f"pods in {namespace} may not be read: one that is ready between two crashes counts as ready"
         return replace(judged, lacks=lacks)
-    return comparing.steadily(judged, pods, sources.clock.now())
+    watched = sources.runs.watched(pods, sources.clock.monotonic())
+    return comparing.steadily(judged, pods, sources.clock.now(), watched)
 
 
 def _settled(judged: Judgement, body: Object, namespace: str, sources: Sources) -> bool:

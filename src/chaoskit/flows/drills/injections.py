@@ -187,7 +187,7 @@ class Native:
         )  # fmt: skip
         with Heart(self.cluster, self.clock) as heart, heart.attending(ledger):
             try:
-                ledger.write(*change.entries)
+                ledger.write(*change.entries, action=self.name)
                 change.do()
                 yield
             finally:
