@@ -107,6 +107,12 @@ def test_who_answers_in_the_place_of_the_server_makes_it_unavailable(
     assert cluster.get(REF) == CART
 
 
+def test_it_is_told_what_was_asked_for(cluster: KubernetesCluster, server: Server) -> None:
+    server.away = lambda path: NGINX
+    with pytest.raises(Unavailable, match=r"^cannot get deployment/cart in shop: <html>.*\(HTTP 404\)$"):
+        cluster.get(REF)
+
+
 def test_so_it_is_for_who_knows_nothing_of_the_server_yet(
     tmp_path: Path, wire: Scripted, server: Server
 ) -> None:

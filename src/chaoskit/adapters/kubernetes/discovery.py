@@ -85,10 +85,11 @@ class Discovery:
             yield
         except Unserved as error:
             self.forget(group)
-            if self.find(group, kind) is not None:
-                raise
-            named = f"{kind}.{group}" if group else kind
-            raise NotFound(f"{error.message}: the server has no {named} any more") from error
+            with suppress(Unserved):  # nobody knows then, and what was asked for is what people are told
+                if self.find(group, kind) is None:
+                    named = f"{kind}.{group}" if group else kind
+                    raise NotFound(f"{error.message}: the server has no {named} any more") from error
+            raise
 
     def eviction(self) -> str:
         """The ``apiVersion`` of an Eviction: ``policy/v1``, before 1.22 ``policy/v1beta1``."""
