@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaoskit.adapters.kubernetes.errors import SERVICE, Unserved
-from chaoskit.errors import NotFound
+from chaoskit.errors import ChaoskitError, NotFound
 from chaoskit.ports.cluster import Kind, Object
 
 Fetch = Callable[[str], Any]
@@ -85,11 +85,17 @@ class Discovery:
             yield
         except Unserved as error:
             self.forget(group)
-            with suppress(Unserved):  # nobody knows then, and what was asked for is what people are told
-                if self.find(group, kind) is None:
-                    named = f"{kind}.{group}" if group else kind
-                    raise NotFound(f"{error.message}: the server has no {named} any more") from error
+            if self._has_lost(group, kind):
+                named = f"{kind}.{group}" if group else kind
+                raise NotFound(f"{error.message}: the server has no {named} any more") from error
             raise
+
+    def _has_lost(self, group: str, kind: str) -> bool:
+        """Whether the server says so; who cannot ask does not know."""
+        try:
+            return self.find(group, kind) is None
+        except ChaoskitError:
+            return False
 
     def eviction(self) -> str:
         """The ``apiVersion`` of an Eviction: ``policy/v1``, before 1.22 ``policy/v1beta1``."""
