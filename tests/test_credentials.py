@@ -40,6 +40,10 @@ def test_a_user_beside_a_password_may_be_called_as_a_workload() -> None:
         ("http://h/alerts", set()),
         ("https://h/hooks/9jrmsdcjxabcdefgh1234", {"9jrmsdcjxabcdefgh1234"}),
         ("https://h/hook?key=aB3dE6", {"aB3dE6"}),
+        ("https://h/chaoskit/prod-eu-west-1-main/k8s.shop.example.internal", set()),
+        ("https://h/gke_acme_europe-west1_shop/alert_hook", set()),
+        ("https://h/6fa459ea-ee8a-3ca4-894e-db77e160355e", {"6fa459ea-ee8a-3ca4-894e-db77e160355e"}),
+        ("https://h/abcdefghijklmnop/1234567890123456", {"abcdefghijklmnop", "1234567890123456"}),
     ],
 )
 def test_a_webhook_is_secret_whole_and_in_what_of_it_is_no_word(url: str, keys: set[str]) -> None:

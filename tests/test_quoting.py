@@ -25,10 +25,17 @@ HIDDEN = {
     "below its name": "passwords:\n  a: b\n  c: X\n",
     "an item below its name": "passwords:\n- a\n- b\n- X\n",
     "JSON": '[\n  {\n    "value": "X",\n    "a": 1,\n    "name": "API_TOKEN"\n  }\n]\n',
+    "behind a key that begins in the first column": (
+        'kind: Secret\nstringData:\n  key: "-----BEGIN KEY-----\na\n-----END KEY-----"\n  login: {a: X}\n'
+    ),
+    "a line of such a key": 'kind: Secret\nstringData:\n  key: "\n-----BEGIN KEY-----\nX\n-----END KEY"\n',
     "braces": "env:\n- {name: DB_PASSWORD,\n\n   value: X}\n",
 }
 QUOTED = {
     "another document": "kind: Secret\n---\nkind: Experiment\nspec: X\n---\nkind: Secret\n",
+    "another document, with a comment or more in its first line": (
+        "kind: Secret\n--- # other\nspec: X\n---\r\nkind: Secret\n--- {kind: Secret}\n"
+    ),
     "what only names secrets": "kind: SecretStore\nspec:\n  a: b\n  c: X\n",
     "the next item": "env:\n- name: DB_PASSWORD\n  value: a\n- name: FORCE\n  value: X\n",
     "the item before": "env:\n- name: FORCE\n  value: X\n- name: DB_PASSWORD\n  value: a\n",
@@ -57,6 +64,7 @@ def test_beyond_the_text_nothing_is_hidden() -> None:
 
 
 SECRET = "kind: Secret\nmetadata: {name: s}\nstringData:\n"
+KEY = f'{SECRET}  key: "-----BEGIN KEY-----\na\n-----END KEY-----"\n'
 ENV = "env:\n- name: FORCE\n  value: a\n"
 BROKEN = {
     "a colon": f"{SECRET}  login: a: geheim\n",
@@ -69,6 +77,10 @@ BROKEN = {
     "no colon": f"{SECRET}  login geheim\n  user: b\n",
     "said later": "stringData:\n  login: a\n  more: %geheim\nkind: Secret\n",
     "a value before its name": f"{ENV}- value: a: geheim\n  name: DB_PASSWORD\n",
+    "behind a key": f"{KEY}  login: @geheim\n",
+    "a tag with a quote": f"{SECRET}  login: !geheim'more\n",
+    "a tag with a quote before more": f"{SECRET}  login: !geheim'more x\n",
+    "a tag in brackets with a quote": f"{SECRET}  login: !<geheim'more>\n",
     "a value far from its name": f"{ENV}- name: DB_PASSWORD\n  # of the\n  # database\n  value: @geheim\n",
 }
 

@@ -15,7 +15,7 @@ from chaoskit.experiments.checks import State
 from chaoskit.experiments.lint.rules import Level
 from chaoskit.experiments.spec import Engine
 from chaoskit.outcome import Outcome
-from chaoskit.records import WORDS, Moment, RunRecord, Undo, new_id
+from chaoskit.records import WORDS, Moment, PredictionRecord, RunRecord, Undo, new_id
 from chaoskit.redaction import SHORTEST
 from chaoskit.steadystate.looks import Stage
 
@@ -70,6 +70,16 @@ def record() -> RunRecord:
 
 def test_a_record_comes_back_from_its_json(record: RunRecord) -> None:
     assert RunRecord.of(json.loads(json.dumps(record.document()))) == record
+
+
+def test_a_prediction_comes_back_from_its_json_whatever_its_signals_are_called() -> None:
+    signals = {"token_latency_seconds": 3.2, "passwords_checked": 5.0, "cookie_errors": 0.0}
+    record = PredictionRecord(
+        id="p1", at=T0, trace_id="t1", cluster="c", target="deployment/auth", namespace="shop", model="m",
+        horizon_minutes=30.0, probability=0.9, low=0.8, high=0.95, score=0.9, alarmed=True, issue="latency",
+        signals=signals,
+    )  # fmt: skip
+    assert PredictionRecord.of(json.loads(json.dumps(record.document()))) == record
 
 
 def test_a_record_becomes_json_once_and_who_adds_to_it_adds_to_ones_own(record: RunRecord) -> None:

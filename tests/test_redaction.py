@@ -30,6 +30,13 @@ def test_a_secret_as_short_as_a_word_does_not_eat_the_words_of_a_report() -> Non
     assert redacted({"password": "cart", "target": "deployment/cart"})["target"] == "deployment/cart"
 
 
+def test_what_was_measured_is_no_secret_whatever_its_signal_is_called() -> None:
+    document = {"signals": {"token_latency_seconds": 3.14159, "passwords_checked": 5, "memory_usage": 0.93}}
+    said = {**document, "reasons": ["token_latency_seconds is 3.14159"]}
+    assert redacted(said) == said
+    assert redacted({"signals": {"token": "nobody-else"}}) == {"signals": {"token": "(hidden)"}}
+
+
 def test_what_replaces_a_key_of_a_secret_is_hidden_and_the_secrets_name_is_not() -> None:
     fault = {"secret": "login", "key": "user", "value": "nobody-else", "restart": True}
     hidden = redacted({"parameters": fault, "said": "user nobody-else"})

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import chaoskit
 from chaoskit.redaction import redacted, scrubbed
 from chaoskit.secretforms import answers, looks_secret
 
@@ -60,7 +66,73 @@ WRITTEN = (
     "CHAOSKIT_PAGERDUTY_KEY=@",
     "helm --set auth.password=@",
     'prometheus is "me:@@host:9090", expected',
+    "--secret-key @",
+    "mc ls --access-key AKIA --secret-key @",
+    "-H 'X-Secret-Key: @'",
+    "a: b\nsecret-key: '@'\n",
+    "[s3]\nsecret-key = @",
+    "--client-secret-value @",
+    "--password-hash @",
+    "curl --password \\\n  @",
+    "password: @",
+    "smtp.password: @",
+    "aws_secret_access_key = @",
+    '"login-token: @"',
+    "db: {user: a, password: @}",
+    "{pwd: @}",
+    "<password>@</password>",
+    '{"pass": "@"}',
+    "smtp.pass=@",
+    "a: b\ndb.pass: @",
+    "Server=db;User Id=sa;Pwd=@;",
+    *(f"-H '{name}: @'" for name in ("X-Auth-Key", "Ocp-Apim-Subscription-Key", "x-functions-key")),
+    "DD-APPLICATION-KEY: @",
+    "JWT_KEY=@",
+    "DD_APP_KEY=@",
+    "REDISCLI_AUTH=@",
+    "mongosh -u root -p @ admin",
+    "mongodump --username root -p '@'",
+    "docker login -u me -p @ registry",
+    "podman login -p @ registry",
+    "helm registry login host -u me -p @",
+    "oc login -u me -p @",
+    "az login --service-principal -u app -p @",
+    "rabbitmqadmin -u guest -p @",
+    "cqlsh -u x -p @",
+    "sqlcmd -S db -U sa -P @",
+    "ldapsearch -x -D cn=admin -w @ -b dc=x",
+    "valkey-cli -a @ ping",
+    "run: |\n  mysql -uroot \\\n    -p@ -e 'select 1'",
+    "https://hooks.slack.com/services/T000/B000/@",
+    "https://discord.com/api/webhooks/123/@",
+    "https://api.telegram.org/bot123:@/sendMessage",
+    "https://shop.example/api/f?code=@",
+    "curl 'https://maps.example/x?a=1&key=@'",
+    "invalid token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.@",
+    "vault login hvs.@",
+    "npm config set //r/:_authToken npm_@",
+    *(f"said {each}@" for each in ("ghp_", "github_pat_", "glpat-", "xoxb-1-2-", "sk_live_", "dckr_pat_")),
 )
+
+KEYS = (
+    "-----BEGIN RSA PRIVATE KEY-----\nMIIEow@AKCA\n@==\n-----END RSA PRIVATE KEY-----\n",
+    "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIEow@AKCA\n@…",
+    "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: A\n\n@\n-----END EC PRIVATE KEY-----",
+    "-----BEGIN PGP PRIVATE KEY BLOCK-----\n\nMIIEow@AKCA\n-----END PGP PRIVATE KEY BLOCK-----",
+)
+
+
+@pytest.mark.parametrize("written", KEYS)
+@pytest.mark.parametrize("encode", [str, json.dumps, repr, lambda key: key.replace("\n", "\n    ")])
+def test_a_private_key_is_hidden_to_its_end_however_it_is_written(
+    written: str, encode: Callable[[str], str]
+) -> None:
+    key = encode(written.replace("@", CANARY))
+    told = scrubbed(f"expected {key} instead of wrong")
+    assert CANARY not in told
+    assert told.startswith("expected ")
+    if "END" in written:
+        assert told.endswith(" instead of wrong")
 
 
 @pytest.mark.parametrize("written", WRITTEN)
@@ -96,6 +168,39 @@ def test_a_secret_is_hidden_as_it_is_usually_written(written: str) -> None:
         "docker run -u 1000:1000 mysql",
         "mysqld -port 3306 -P3306",
         "scale mysql in shop -prod",
+        "login-token: valid",
+        '"auth-token: keeps answering"',
+        "auth-token: deployment is back",
+        'token_errors{token_kind="access"}',
+        "token-service=0.99, tokenizer=0.93",
+        "max_tokens=4096 tokens=300 token_count=5",
+        "POSTGRES_PASSWORD_FILE=/run/secrets/pg1",
+        "TOKEN_URL=http://auth/x TOKEN_TTL=3600 COOKIE_DOMAIN=shop.example",
+        "--password-file=/run/secrets/x1 --api-key-header=X-Key",
+        "--set auth.existingSecret=creds-1 imagePullSecrets=[regcred]",
+        "exported_token_service_latency=0.3",
+        "up{secret_store='a'}",
+        "name: token-latency, value: 0.93",
+        "OLDPWD=/home/me",
+        "pass=3 fail=2",
+        "passed=3 bypass=1",
+        "a\npass: 3\nfail: 2",
+        "passwordless=true",
+        'secret: "shop-db1" not found',
+        "a bearer token of 16 characters, 'bearer authentication'",
+        "npm_config_registry=https://r/ npm_lifecycle_event2=x",
+        "expected -----BEGIN PRIVATE KEY----- at the beginning",
+        "-----BEGIN CERTIFICATE-----\nMIIEowIBAAKCAQEA\n-----END CERTIFICATE-----",
+        "GET /status?code=500&key=memory_usage",
+        "docker run -p 8080:80 --name mongo -p 27017:27017 mongo",
+        "kubectl patch deploy mongo -p '{\"spec\": {}}'",
+        "chaoskit login -p me; mkdir -p /data/db1",
+        "https://hooks.example/services/T000/B000",
+        "{user: a, token: none",
+        '"usage: x <token> <password>", "it"',
+        "set --var db_password=VALUE",
+        "mongodb://USER:PASSWORD@HOST:PORT/DATABASE?replicaSet=NAME",
+        "Authorization: Bearer TOKEN",
     ],
 )
 def test_words_that_only_speak_of_secrets_are_left(words: str) -> None:
@@ -126,6 +231,14 @@ def test_what_follows_an_option_in_a_list_is_its_answer() -> None:
         (["/usr/bin/redis-cli", "-a", "k7Q2bm"], "k7Q2bm"),
         (["sshpass", "-p", "k7Q2bm", "ssh"], "k7Q2bm"),
         (["curl", "-sku", "me:k7Q2bm"], "k7Q2bm"),
+        (["mongosh", "-u", "root", "-p", "k7Q2bm"], "k7Q2bm"),
+        (["docker", "login", "-u", "me", "-p", "k7Q2bm", "registry"], "k7Q2bm"),
+        (["sqlcmd", "-S", "db", "-P", "k7Q2bm"], "k7Q2bm"),
+        (["ldapsearch", "-w", "k7Q2bm"], "k7Q2bm"),
+        (["/usr/bin/valkey-cli", "-a", "k7Q2bm"], "k7Q2bm"),
+        (["mc", "--secret-key", "k7Q2bm"], "k7Q2bm"),
+        (["docker", "run", "--name", "mongo", "-p", "production"], ""),
+        (["x", "--token-ttl", "production", "--api-key=x", "production"], ""),
         (["docker", "login", "--password-stdin", "registry.example.com"], ""),
         (["curl", "--cookie-jar", "production"], ""),
         (["redis-cli", "-u", "redis://cache.shop:6379"], ""),
@@ -141,7 +254,29 @@ def test_what_a_word_of_a_command_says_depends_on_those_before(command: list[Any
 
 
 @pytest.mark.parametrize(
-    "name", ["Authorization", "X-Api-Key", "Cookie", "DB_PASS", "MYSQL_PWD", "model_key"]
+    "name",
+    [
+        *(
+            "Authorization",
+            "X-Api-Key",
+            "Cookie",
+            "DB_PASS",
+            "MYSQL_PWD",
+            "model_key",
+            "pass",
+            "pwd",
+            "smtp.pass",
+        ),
+        *(
+            "secret-key",
+            "SMTPPass",
+            "password-prod",
+            "token.txt",
+            "DB_PASSWORD_2",
+            "credentials",
+            "app/db-token",
+        ),
+    ],
 )
 def test_headers_and_variables_are_known_by_their_names(name: str) -> None:
     assert looks_secret(name)
@@ -149,7 +284,15 @@ def test_headers_and_variables_are_known_by_their_names(name: str) -> None:
     assert redacted({"httpHeaders": [header]}) == {"httpHeaders": [{"name": name, "value": "(hidden)"}]}
 
 
-@pytest.mark.parametrize("name", ["PWD", "compass", "key", "partition", "secretName", "bypass_checks"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("PWD", "OLDPWD", "compass", "key", "partition", "secretName", "bypass_checks", "token-service"),
+        *("tokenFile", "TOKEN_URL", "token_latency_seconds", "tokens_per_second", "passwords_checked"),
+        *("cookie_errors", "TOKEN_STORE", "POSTGRES_PASSWORD_FILE", "max_tokens", "imagePullSecrets"),
+        *("existingSecret", "secretKeyRef", "with-credentials", "pass-through", "secretary", "tokenizer"),
+    ],
+)
 def test_other_names_are_no_secrets(name: str) -> None:
     assert not looks_secret(name)
 
@@ -166,3 +309,21 @@ def test_other_names_are_no_secrets(name: str) -> None:
 def test_a_text_is_searched_for_every_such_name_in_capitals_too(name: str) -> None:
     assert CANARY not in scrubbed(f"said {name}={CANARY}")
     assert CANARY not in scrubbed(f"said {name.upper()}={CANARY}")
+
+
+def test_chaoskits_own_words_are_told_where_they_say_what_to_put_there() -> None:
+    found = [
+        text
+        for path in Path(chaoskit.__path__[0]).rglob("*.py")
+        for each in ast.walk(ast.parse(path.read_text()))
+        if isinstance(each, ast.Constant | ast.JoinedStr)
+        and re.search(r"\b(PASSWORD|TOKEN|VALUE)\b", text := _said(each))
+    ]
+    assert any("--var db_password=VALUE" in text for text in found)
+    assert [text for text in found if scrubbed(text) != text] == []
+
+
+def _said(written: ast.Constant | ast.JoinedStr) -> str:
+    """What stands there, with names that call secret what is beside them."""
+    parts = written.values if isinstance(written, ast.JoinedStr) else [written]
+    return "".join(str(each.value) if isinstance(each, ast.Constant) else "db_password" for each in parts)

@@ -10,7 +10,10 @@ from chaoskit.redaction import SHORTEST
 from chaoskit.secretforms import HIDDEN, looks_secret
 
 LONG = 16
-"""So many characters of a webhook's path are a key, and no word."""
+"""So many characters of a webhook's path are a key, and no word; unless it is made of words."""
+
+_MADE_OF = re.compile(rf"[a-z]{{1,{LONG - 3}}}[0-9]{{0,2}}|[0-9]{{1,{LONG - 1}}}|[a-z0-9]{{1,3}}")
+"""What a name is made of between its dashes and dots, as ``prod-eu-west-1-main`` is."""
 
 _THING = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 """How things in a cluster are called. Who is called so may be called as one of them: that is to be read."""
@@ -46,7 +49,9 @@ def _known(text: str) -> bool:
 
 
 def _is_word(part: str) -> bool:
-    return len(part) < LONG and _THING.fullmatch(part) is not None
+    plain = part.replace("_", "-")
+    made_of = len(part) < LONG or all(map(_MADE_OF.fullmatch, re.split(r"[.-]", plain)))
+    return made_of and _THING.fullmatch(plain) is not None
 
 
 def _login(address: str) -> str:

@@ -25,7 +25,8 @@ Exit codes and HTTP statuses are in `outcome`, never here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 ALARM = 14
@@ -57,12 +58,27 @@ class Problem:
 
 
 class ChaoskitError(Exception):
-    """The base of all; `hint` is the next step, as a sentence or a command to paste."""
+    """The base of all; `hint` is the next step, as a sentence or a command to paste.
+
+    Unless it is `harmless`, what was asked for may be done all the same, by now or a moment later.
+    """
+
+    harmless = True
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+@contextmanager
+def after(*, harmless: bool) -> Iterator[None]:
+    """Inside, what fails is harmless only if what was done before it is as well."""
+    try:
+        yield
+    except ChaoskitError as error:
+        error.harmless = error.harmless and harmless
+        raise
 
 
 class InvalidInput(ChaoskitError):
@@ -112,10 +128,7 @@ class CannotStart(ChaoskitError):
 
 
 class Unavailable(CannotStart):
-    """`service` at `address` cannot be reached, or answered with something else than an answer.
-
-    Unless it is `harmless`, what was asked for may be done all the same, by now or a moment later.
-    """
+    """`service` at `address` cannot be reached, or answered with something else than an answer."""
 
     def __init__(
         self, message: str, *, service: str, address: str = "", hint: str = "", harmless: bool = False

@@ -177,6 +177,8 @@ def secrets_in(value: Any) -> Iterator[str]:
     """The values in this JSON that their names call secret, and that are long enough to be looked for."""
     if isinstance(value, _MAPPING):
         for key, each in value.items():
+            if _is_measured(key, each):
+                continue
             if _is_held(value, key):
                 yield from _long(text for held in each.values() for text in _readings(str(held)))
             elif _hides(value, key):
@@ -190,6 +192,7 @@ def secrets_in(value: Any) -> Iterator[str]:
 
 _LEAF = (str, int, float, type(None))
 _SHOWN = (str, int, float)
+_NUMBER = (int, float)
 _LIST = (list, tuple)
 _MAPPING = (dict, Mapping)
 """To ask for what nearly all are first takes a third of the time: records have thousands of values."""
@@ -304,6 +307,8 @@ def _key(key: Any, secrets: frozenset[str]) -> Any:
 
 
 def _entry(parent: Mapping[Any, Any], key: Any, secrets: frozenset[str]) -> Any:
+    if _is_measured(key, parent[key]):
+        return {_key(name, secrets): number for name, number in parent[key].items()}
     if _is_held(parent, key):
         return {_key(each, secrets): HIDDEN for each in parent[key]}
     return HIDDEN if _hides(parent, key) else _without(parent[key], secrets, key)
@@ -312,6 +317,12 @@ def _entry(parent: Mapping[Any, Any], key: Any, secrets: frozenset[str]) -> Any:
 def is_secret(parent: Mapping[Any, Any], key: Any) -> bool:
     """Whether what stands under that key is secret by its name or its place."""
     return _is_held(parent, key) or _hides(parent, key)
+
+
+def _is_measured(key: Any, value: Any) -> bool:
+    """Whether that is what was measured, by its signals' names: a number is no secret for what it is of."""
+    measured = key == "signals" and isinstance(value, _MAPPING)
+    return measured and all(isinstance(each, _NUMBER) for each in value.values())
 
 
 def _is_held(parent: Mapping[Any, Any], key: Any) -> bool:

@@ -1,7 +1,8 @@
 """How secrets are written: what is called one, and where in a text its value stands.
 
-By their names (``DB_PASSWORD``), and by the places that people and programs give them: addresses, headers,
-options of commands, YAML and JSON within texts. What is found here knows nothing of any value.
+By their names (``DB_PASSWORD``), by the places that people and programs give them (addresses, headers,
+options of commands, YAML, JSON and XML within texts), and by what they say of themselves (``-----BEGIN
+PRIVATE KEY-----``). What is found here knows nothing of any value.
 """
 
 from __future__ import annotations
@@ -13,101 +14,197 @@ from typing import Any
 
 HIDDEN = "(hidden)"
 
-_NAME = (
-    r"(?:passw|passphrase|secret|token|credential|authorization|cookie|[_-]pass(?![a-z])"
-    r"|[a-z0-9][_-]?pwd(?![a-z])|(?:access|account|api|encryption|license|master|model|pagerduty|private"
-    r"|routing|shared|signing|ssh)[_-]?key)"
+_CALLED = re.compile(
+    r"(?:passw|passphrase|requirepass|(?<![a-z])pass(?![a-z])|pwd(?![a-z])|secret(?!ar)|token(?!i[sz])"
+    r"|credential|authorization|cookie|rediscli_auth|(?:access|account|api|app|application|auth|encryption"
+    r"|functions|jwt|license|master|model|pagerduty|private|routing|secret|shared|signing|ssh"
+    r"|subscription)[_-]?key)"
+    r"\w*(?:[-.](?:admin|b64|base|base64|data|dev|env|hash|json|key|new|old|plain|prod|production|properties"
+    r"|root|staging|string|test|text|txt|value|ya?ml|\d+))*$"
 )
-_MORE = r"[\w-]{0,64}"
-"""The rest of a name. Every run is bounded, or a long text would be searched again from each of its words."""
-_CALLED = rf"{_NAME}\w{{0,64}}(?<!file)(?<!path)(?<!name)(?<!ref)(?<!secrets)(?<!tokens)(?<!credentials)"
-"""What holds a secret is called so at its end: no ``token-service``, ``--password-stdin``, ``tokenFile``."""
-_OPTION = rf"--?{_MORE}{_CALLED}"
-_LOGIN = r"(?:-[A-Za-z]{0,8}u|--(?:proxy-)?user)"
-_CLIENT = r"(?:mysql|mariadb)(?!d\b)[\w-]{0,16}"
+"""What holds a secret is called so at its end. Few words may follow a dash: ``token-service`` is none."""
+_NAMES_NONE = re.compile(
+    r"(?:file|path|name|ref|secrets|tokens|less)$|(?:existing|from|image|pull|tls)[_-]?secret$"
+    r"|^(?:has|is|max|min|no|use|with|without)[_-]|^old_?pwd$"
+    r"|_(?:age|algorithm|audience|backend|bytes|checked|class|counts?|days|dir|directory|domain|driver"
+    r"|enabled|endpoint|engine|errors?|expir(?:ed|es|ation|y)|fail(?:ed|ures)|fields?|folder|format|header"
+    r"|host|hours|interval|issuer|jar|kinds?|latency|length|lifetime|limit|manager|mode|mount|namespace"
+    r"|operator|percent(?:age)?|period|policy|port|prefix|provider|rate|requests|required|reset|rotation"
+    r"|scopes?|seconds?|secure|servers?|service|size|source|stat(?:e|us)|stdin|storage|store|suffix"
+    r"|template|threshold|timeout|total|ttl|types?|ur[il]s?|valid|validity|version|volume)$"
+)
+"""What only speaks of a secret: ``tokenFile``, ``TOKEN_URL``, ``max_tokens``."""
+_HUMPS = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_LONGEST = 128
+"""So many letters at the end of a name say what it is; every search is bounded."""
+
+
+@lru_cache(maxsize=4096)
+def looks_secret(text: str) -> bool:
+    """Whether a field, header, option or variable of that name holds a secret; of more names, any of them."""
+    return any(map(_is_secrets, re.findall(r"[\w.-]+", text)))
+
+
+def _is_secrets(name: str) -> bool:
+    words = _HUMPS.sub("_", name[-_LONGEST:].lstrip("-")).lower()
+    return name != "PWD" and bool(_CALLED.search(words)) and not _NAMES_NONE.search(words)
+
+
+_NAME = r"([\w.-]++)"
+_A_NAME = rf"(?<![\w.-]){_NAME}"
 _WORD = r"[^\s\"'&,;\\]"
 """What a word in a command or an address goes on with."""
-_BEGINS = r"(?:(?<=[\n\"'])|^(?=\w+-|[^\n]*\n))"
-"""Where a line begins, what is in quotes, or a text that is a header or has more lines."""
+_PLACEHOLDER = r"(?-i:(?:USER:)?(?:PASSWORD|TOKEN|VALUE)(?![\w-]))"
+"""What chaoskit itself writes where a secret is to be put."""
+_TELLING = r"(?=[^\s\"']{0,64}?\d)(?=[^\s\"']{0,64}?[a-z])"
+"""A word of letters and digits: where words may stand as well, only such a one is a secret."""
+_REST = r"(?:\\\r?\n|[^\n|;&]){0,200}?"
+"""What of the same command stands between, in more lines than one too."""
 
-
-def _value(before: str, bare: str) -> str:
-    """A value behind that: to the end of its quotes, which JSON or a shell may have escaped, or so far."""
-    return rf"({before}(\\{{0,8}}[\"'])?)(?(2)(?:(?!\2)(?:\\.|[^\n]))+|{bare})"
-
-
+_OF_THEMSELVES = (
+    # a private key as text, to its end or as far as it goes
+    (
+        r"(-----BEGIN [A-Z ]{0,32}PRIVATE KEY[A-Z ]{0,8}-----)"
+        r"(?=(?:\\+[nr]|[^\w+/]){0,80}(?:[a-z0-9+/]{12}|Proc-Type))(?:[^\"'-]|-(?!----))+"
+    ),
+    # a JWT, and what begins as nothing else does
+    r"((?<![\w-]))(?-i:eyJ)[\w-]{8,4096}+\.(?-i:eyJ)[\w-]{4,4096}+\.[\w-]{0,4096}",
+    (
+        r"((?<![\w-]))(?-i:gh[opsur]_|github_pat_|glpat-|xox[abeprs]-|hv[bsr]\.|dckr_pat_|[rs]k_live_)"
+        r"(?=[\w-]{0,64}?\d)[\w.-]{12,512}"
+    ),
+    r"((?<![\w-])(?-i:npm_))(?=[a-z]{0,64}\d)[a-z0-9]{12,64}",
+)
 _IN_ADDRESSES = (
     # user and password, the slash of an unescaped password included; no port and path before an @
-    r"((?<=://))(?:[^\s/\"'@:]{0,256}:(?!\d{1,5}[/?#])[^\s\"'@]{0,4096}|[^\s/\"'@]{1,4096})(?=@)",
+    (
+        rf"((?<=://))(?!{_PLACEHOLDER}@)"
+        r"(?:[^\s/\"'@:]{0,256}:(?!\d{1,5}[/?#])[^\s\"'@]{0,4096}|[^\s/\"'@]{1,4096})(?=@)"
+    ),
     # where the scheme was forgotten; an image's tag before its digest is none
     r"((?<![\w@/.-]))[^\s/:@\"'(),=]{1,64}:[^\s@/\"':]{1,256}(?=@(?!sha\d+:)[\w\[])",
     # what signs it
     rf"([?&](?:sig|signature|x-amz-signature|x-goog-signature)=){_WORD}+",
+    # a key that is called as other things are, too
+    rf"([?&](?:code|key)=){_TELLING}(?=[^\s\"']{{0,64}}?(?-i:[A-Z]))[\w%.~/+=-]{{12,}}",
+    # whoever knows the path may post
+    (
+        rf"(\b(?:hooks\.slack\.com/\w{{1,16}}|discord(?:app)?\.com/api/webhooks|webhook\.office\.com/\w{{1,16}})/)"
+        rf"{_WORD}+"
+    ),
+    r"(\bapi\.telegram\.org/(?:file/)?bot)[^\s/\"']+",
 )
-_BY_NAME = (
+_LOGS_IN = (
     # what logs in, up to the end of the line or the quotes
-    r"(\b(?:authorization|cookie)[\"']?\s{0,8}[:=]\s{0,8}[\"']?)[^\"'\n]+",
-    r"(\bbearer\s{1,8})[^\s\"',;]{4,}",
-    # any other header, and lines of YAML and TOML among others: "password: wrong" alone are words
-    _value(rf"(?:-H\s?|--header[ =])[\"']?[\w.-]{{0,64}}{_CALLED}:[ \t]*", r"[^\"'\n]+"),
-    _value(rf"{_BEGINS}[ \t]*(?:- )?[\w.-]{{0,64}}{_CALLED}[ \t]*[:=][ \t]+", r"(?!\s)[^\"'\n]+"),
+    rf"(\b(?:authorization|cookie)[\"']?\s{{0,8}}[:=]\s{{0,8}}+[\"']?+)(?!Bearer {_PLACEHOLDER})[^\"'\n]+",
+    rf"(\bbearer\s{{1,8}})(?!{_PLACEHOLDER}|(?:auth|tokens?|authentication|certificate)(?![\w.=/+~-]))[^\s\"',;]{{4,}}",
+)
+_BARE = rf"(?!{_PLACEHOLDER})(?:\\++(?![\"'])|{_WORD})+"
+_A_COUNT = r"(?:(?<=pass=)|(?<=pass: ))\d{1,3}(?![\w.])"
+"""``pass=3 fail=2``."""
+_BY_NAME = (
+    # a header; lines of YAML and TOML among others, where "password: wrong" alone are words
+    (rf"(?:-H\s?|--header[ =])[\"']?{_NAME}:[ \t]*", r"[^\"'\n]+"),
+    (r"(?:^|(?<=[\"']))((?-i:[A-Z]\w*-[A-Z])[\w-]++):[ \t]+", r"[^\"'\n]+"),
+    (rf"(?:(?<=\n)|^(?=[^\n]*\n))[ \t]*(?:- )?{_NAME}[ \t]*[:=][ \t]+", rf"(?!\s|{_A_COUNT})[^\"'\n]+"),
     # password=x, ?token=x up to where a word ends; --api-key="x y", {token=~"x"}, {token!="x"}
-    rf"({_NAME}{_MORE}+(?:(?:=~?|!=|!~)(\\*[\"'])|=~?+))(?(2)(?:(?!\2)(?:\\.|.))+|(?:\\++(?![\"'])|{_WORD})+)",
+    (rf"{_A_NAME}(?:=~?+|!=|!~)", rf"(?!{_A_COUNT}){_BARE}"),
     # "password": "x", "password": ["x"], "password": 123, ["--password", "x"]
-    rf"({_NAME}{_MORE}\\*[\"']\s{{0,80}}:\s{{0,80}}\[?\s{{0,80}}(\\*[\"']))(?:(?!\2)(?:\\.|[^\n]))+",
-    rf"({_NAME}{_MORE}\\*[\"']\s{{0,80}}:\s{{0,80}})\d[\d.]*",
-    rf"([\"']{_OPTION}\\*[\"']\s{{0,80}},\s{{0,80}}(\\*[\"']))(?:(?!\2)(?:\\.|[^\n]))+",
+    (rf"{_A_NAME}\\*[\"']\s{{0,80}}:\s{{0,80}}\[?\s{{0,80}}", r"\d[\d.]*"),
+    (r"[\"'](--?[\w.-]++)\\*[\"']\s{0,80},\s{0,80}", r"(?!)"),
+    # {password: x} and <password>x</password>
+    (rf"(?<=[{{,])\s{{0,8}}{_NAME}:\s{{1,8}}", r"[^\"'\n,{}]{1,512}+(?=[^{}\n]{0,200}\})"),
+    (rf"<(?:\w{{1,32}}:)?{_NAME}(?:\s[^<>\n]{{0,200}})?>(?=[^<\n]++</)", r"[^<\n]++"),
     # {"name": "API_TOKEN", "value": "x"}, in YAML in two lines
-    _value(
-        rf"\bname\\*[\"']?\s{{0,8}}:\s{{0,8}}\\*[\"']?[\w.-]{{0,64}}{_NAME}{_MORE}\\*[\"']?\s{{0,8}},?\s{{0,80}}"
-        r"\\*[\"']?value\\*[\"']?\s{0,8}:\s{0,8}",
+    (
+        (
+            rf"\bname\\*[\"']?\s{{0,8}}:\s{{0,8}}\\*[\"']?{_NAME}\\*[\"']?\s{{0,8}},?\s{{0,80}}"
+            r"\\*[\"']?value\\*[\"']?\s{0,8}:\s{0,8}"
+        ),
         r"[^\"'\n,}]+",
     ),
+    (r"(?<!\S)(--?[\w.-]++)(?:[ \t]|\\\r?\n){1,80}", rf"(?!-){_BARE}"),
 )
+_ALONE = (
+    rf"(?:^|(?<=[\"']))[ \t]*(?:- )?{_NAME}[ \t]*[:=][ \t]+",
+    rf"([\"'])?{_TELLING}[^\s\"'\\]{{6,}}(?=(?(1)\1\s*$|(?:[\"'\\]|\s*$)))",
+)
+"""A line that is all of a text, or of what is in quotes: a header, a setting, or only words."""
+_LOGIN = r"(?:-[A-Za-z]{0,8}u|--(?:proxy-)?user)"
+_CLIENT = r"(?:mysql|mariadb)(?!d\b)[\w-]{0,16}"
+_PROGRAMS = {
+    "-a": r"(?:redis|valkey)-cli",
+    "-p": r"(?:sshpass|mongo(?:sh|dump|restore|export|import)?|rabbitmqadmin|cqlsh"
+    r"|(?:docker|podman|oc|az|az\s+acr|helm\s+registry)\s+login)",
+    "-P": r"(?:sqlcmd|bcp)",
+    "-w": r"ldap(?:add|compare|delete|modify|modrdn|passwd|search|whoami)",
+}
+"""By the option that is a password of theirs, those for which it is one."""
 _IN_COMMANDS = (
-    _value(rf"(?<!\S){_OPTION}[ \t]+", rf"(?!-){_WORD}+"),
-    _value(rf"(?<!\S){_LOGIN}[ \t=]?[\"']?(?!\d+:)[^\s:\"'/]{{1,64}}:(?!//)", rf"{_WORD}+"),
-    _value(
-        rf"(?:^|[;&|(\"'\n]|--\s)\s{{0,8}}[\w./-]{{0,64}}\b{_CLIENT}\s(?:[^\n|;&]{{0,200}}?\s)?(?-i:-p)(?!ort\b)",
+    (rf"(?<!\S){_LOGIN}[ \t=]?[\"']?(?!\d+:)[^\s:\"'/]{{1,64}}:(?!//)", rf"{_WORD}+"),
+    (
+        rf"(?:^|[;&|(\"'\n]|--\s)\s{{0,8}}[\w./-]{{0,64}}\b{_CLIENT}\s(?:{_REST}\s)?(?-i:-p)(?!ort\b)",
         rf"{_WORD}+",
     ),
-    _value(r"\b(?:redis-cli\s(?:[^\n|;&]{0,200}?\s)?-a|sshpass\s+-p)[ \t]{0,8}", rf"{_WORD}+"),
+    *(
+        (
+            (
+                rf"(?<![\w.-]){programs}\s(?:{_REST}\s)?(?-i:{option})"
+                r"(?:[ \t]{1,8}|(?-i:(?<=-[aPw]))|(?<=sshpass\s-p))(?!\\*[\"']?[{\[])"
+            ),
+            rf"(?!-|\d+:\d){_WORD}+",
+        )
+        for option, programs in _PROGRAMS.items()
+    ),
 )
 
 
-_PATTERNS = tuple(re.compile(each, re.IGNORECASE) for each in (*_IN_ADDRESSES, *_BY_NAME, *_IN_COMMANDS))
-_MAYBE = re.compile(r"[@?&]|bearer|passw|passph|[_-]pass|pwd|secret|token|credent|author|cookie|key|(?<!\S)-")
-"""What each of them needs, casefolded: most texts have none of it, and to know that is quick."""
-_NAMED = re.compile(_NAME, re.IGNORECASE)
-_ASKS = re.compile(_OPTION, re.IGNORECASE)
-_LOGS_IN = re.compile(_LOGIN)
+def _value(bare: str) -> str:
+    """What stands there: to the end of its quotes, which JSON or a shell may have escaped, or so far."""
+    return rf"(\\{{0,8}}[\"'])?(?(1)(?:(?!\1)(?:\\.|[^\n]))+|{bare})"
+
+
+def _compiled(*patterns: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(each, re.IGNORECASE) for each in patterns)
+
+
+_PATTERNS = _compiled(*_OF_THEMSELVES, *_IN_ADDRESSES, *_LOGS_IN)
+_PLACES = (
+    *(_compiled(head, _value(bare)) for head, bare in (*_BY_NAME, *_IN_COMMANDS)),
+    _compiled(*_ALONE),
+)
+_MAYBE = re.compile(
+    r"[@?&]|-(?<!\S-)|bearer|pass(?:w|ph)|pass(?<![a-z]pass)(?![a-z])|requirepass|pwd|secret|token|credent|author"
+    r"|cookie|key|rediscli_auth|eyj|gh[opsur]_|pat[_-]|xox|hv[bsr]\.|npm_|k_live_|hooks\.|/webhook|telegram"
+)
+"""What any of them needs, casefolded: most texts have none of it, and to know that is quick."""
+_OPTION = re.compile(r"--?[\w.-]+")
+_IS_LOGIN = re.compile(_LOGIN)
 _BARE_LOGIN = re.compile(r"(?!\d+:)[^\s:/]+:(?!//)(.+)", re.DOTALL)
 _IS_CLIENT = re.compile(rf"(?:.*/)?{_CLIENT}")
-_OF_PROGRAMS = frozenset({("redis-cli", "-a"), ("sshpass", "-p")})
-
-
-@lru_cache(maxsize=4096)
-def looks_secret(name: str) -> bool:
-    """Whether a field, header or variable of that name holds a secret; ``secretName`` names one."""
-    return bool(_NAMED.search(name)) and not name.endswith(("Name", "Ref"))
+_ASKED = {option: re.compile(rf"(?:\S*/)?{programs}(?:\s|$)") for option, programs in _PROGRAMS.items()}
+_CALL = 8
+"""So many words at most say which program is called to do what."""
 
 
 def answers(command: Sequence[Any]) -> Iterator[str]:
     """What of each word, at its end, is a secret by the words before: ``--password x``, ``-u user:x``."""
     words = [each if isinstance(each, str) else "" for each in command]
-    return (_answer(words[0], option, word) for option, word in zip(("", *words), words, strict=False))
+    call = words[:_CALL]
+    return (_answer(call, option, word) for option, word in zip(("", *words), words, strict=False))
 
 
-def _answer(program: str, option: str, word: str) -> str:
-    if word.startswith("-p") and _IS_CLIENT.fullmatch(program):
+def _answer(call: Sequence[str], option: str, word: str) -> str:
+    if word.startswith("-p") and _IS_CLIENT.fullmatch(call[0]):
         return "" if word in {"-p", "-port"} else word.removeprefix("-p")
     if not option.startswith("-"):
         return ""
-    if _LOGS_IN.fullmatch(option):
+    if _IS_LOGIN.fullmatch(option):
         found = _BARE_LOGIN.fullmatch(word)
         return found[1] if found else ""
-    asked = _ASKS.fullmatch(option) or (program.rpartition("/")[2], option) in _OF_PROGRAMS
-    return word if asked else ""
+    if option in _ASKED:
+        return word if _ASKED[option].match(" ".join(call)) else ""
+    return word if _OPTION.fullmatch(option) and looks_secret(option) else ""
 
 
 def hide(text: str) -> str:
@@ -115,4 +212,18 @@ def hide(text: str) -> str:
     if _MAYBE.search(text.casefold()):
         for pattern in _PATTERNS:
             text = pattern.sub(rf"\g<1>{HIDDEN}", text)
+        for head, value in _PLACES:
+            text = _without_values(text, head, value)
     return text
+
+
+def _without_values(text: str, head: re.Pattern[str], value: re.Pattern[str]) -> str:
+    """The text without the values behind these heads, where the name in them, if any, is a secret's."""
+    parts, at = [], 0
+    for each in head.finditer(text):
+        if each.start() < at or not (head.groups == 0 or looks_secret(each[1][-_LONGEST:])):
+            continue
+        if found := value.match(text, each.end()):
+            parts += [text[at : each.end()], found[1] or "", HIDDEN]
+            at = found.end()
+    return "".join((*parts, text[at:])) if parts else text

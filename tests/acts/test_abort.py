@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from tests.acts.fake import CART, FakeCluster
+from tests.acts.fake import CART, FakeCluster, deployment
 
 from chaoskit import kube
 from chaoskit.acts import handover
@@ -201,7 +201,7 @@ def test_a_run_that_nobody_has_accepted_is_withdrawn() -> None:
 
 
 def test_what_is_dead_and_undone_here_is_kept() -> None:
-    cluster, clock = FakeCluster(), ManualClock()
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
     two(cluster, clock)[0].write(Entry("field", CART, ("spec", "replicas"), 3, 5))
     kept: list[Rescued] = []
 

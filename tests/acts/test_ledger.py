@@ -16,6 +16,7 @@ from chaoskit.acts.accounts import KEEP_UNTIL, LEDGER, Account, account_of, acco
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import OUTAGE, Ledger
 from chaoskit.acts.trail import Trail
+from chaoskit.acts.undo import LATE
 from chaoskit.clock import ManualClock
 from chaoskit.errors import ChaoskitError, Conflict, Forbidden, TakenOver, Unavailable
 from chaoskit.events import Event, Step
@@ -486,16 +487,23 @@ def test_an_undo_outlasts_a_server_that_does_not_answer_for_a_while() -> None:
     assert cluster.get(CART)["spec"]["replicas"] == 3
 
 
+def after_a_lost_answer(error: ChaoskitError) -> ChaoskitError:
+    error.harmless = False
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "doubted"),
     [
         (Unavailable("etcdserver: request timed out", service="kubernetes"), True),
         (Unavailable("does not accept connections", service="kubernetes", harmless=True), False),
         (Forbidden("may not create"), False),
+        (after_a_lost_answer(Forbidden("may not create")), True),
+        (KeyboardInterrupt(), True),
     ],
 )
 def test_an_act_whose_answer_was_lost_is_in_doubt_and_the_cluster_says_so(
-    error: ChaoskitError, *, doubted: bool
+    error: BaseException, *, doubted: bool
 ) -> None:
     cluster, clock = FakeCluster(), ManualClock()
     ledger = opened(cluster, clock)
@@ -525,6 +533,105 @@ def test_who_cannot_tell_the_cluster_of_a_doubt_looks_for_the_late_engine_all_th
     assert cluster.list(kube.CHAOS_ENGINE).items == ()
     assert "the server may do yet" in next(each.detail for each in told if isinstance(each, Step))
     assert 1.5 <= clock.monotonic() < 3
+
+
+WEB = replace(CART, name="web")
+SCALED = Entry("field", CART, ("spec", "replicas"), 3, 0)
+PERHAPS = Entry("field", WEB, ("spec", "replicas"), 3, 0, doubted=True)
+
+
+def scaling(cluster: FakeCluster, ref: ObjectRef, replicas: int) -> None:
+    cluster.patch(ref, {"spec": {"replicas": replicas}})
+
+
+def written(cluster: FakeCluster, clock: ManualClock) -> dict[ObjectRef, float]:
+    """When each object is written first, in this order."""
+    times = dict[ObjectRef, float]()
+
+    def note(_verb: str, ref: ObjectRef) -> None:
+        times.setdefault(ref, clock.monotonic())
+
+    cluster.before_write = note
+    return times
+
+
+@pytest.mark.parametrize("comes", [5.0, 2 * LATE])
+def test_what_stands_is_put_back_at_once_whatever_is_waited_for(comes: float) -> None:
+    cluster, clock = FakeCluster(deployment(replicas=0), deployment("web")), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(SCALED, PERHAPS)
+    clock.call_at(comes, partial(scaling, cluster, WEB, 0))
+    times = written(cluster, clock)
+    assert ledger.undo().state == "confirmed"
+    assert times[CART] < 1
+    assert clock.monotonic() == pytest.approx(min(comes, LATE), abs=1)
+    assert [cluster.get(each)["spec"]["replicas"] for each in (CART, WEB)] == [3, 3]
+
+
+def test_what_is_in_doubt_and_stands_is_put_back_in_its_turn() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=0), deployment("web", replicas=0)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(SCALED, PERHAPS)
+    times = written(cluster, clock)
+    assert ledger.undo().state == "confirmed"
+    assert [each for each in times if each.kind == kube.DEPLOYMENT] == [WEB, CART]
+    assert clock.monotonic() == 0
+
+
+def test_an_older_value_of_an_object_is_put_back_after_the_one_that_may_come() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=0)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(SCALED, replace(SCALED, before=0, after=9, doubted=True))
+    clock.call_at(5.0, partial(scaling, cluster, CART, 9))
+    assert ledger.undo().state == "confirmed"
+    assert cluster.get(CART)["spec"]["replicas"] == 3
+
+
+def test_what_is_older_than_an_engine_in_doubt_is_put_back_after_its_end() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=3)), ManualClock()
+    ledger = opened(cluster, clock)
+    trail = replace(TRAIL, engine=replace(TRAIL.engine, uid=""))
+    ledger.write(SCALED, replace(trail.entry(), doubted=True))
+
+    def comes() -> None:
+        cluster.create(chaos_engine("", finalizers=()))
+        scaling(cluster, CART, 0)
+
+    clock.call_at(5.0, comes)
+    assert ledger.undo().state == "confirmed"
+    assert cluster.get(CART)["spec"]["replicas"] == 3
+
+
+def died(cluster: FakeCluster, clock: ManualClock, *entries: Entry) -> Ledger:
+    """What whoever takes over has of a run that died a moment after it wrote this."""
+    opened(cluster, clock).write(*entries)
+    return Ledger.take_over(cluster, clock, account_of(cluster.get(LEASE)))
+
+
+def test_an_engine_whose_maker_died_before_it_was_stored_does_not_run_unattended() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    found = died(cluster, clock, replace(TRAIL, engine=replace(TRAIL.engine, uid="")).entry())
+    clock.call_at(45.0, partial(storing, cluster, chaos_engine("", finalizers=())))
+    assert found.undo().state == "confirmed"
+    assert 45 <= clock.monotonic() < 50
+    assert cluster.list(kube.CHAOS_ENGINE).items == ()
+
+
+def test_a_change_whose_maker_died_before_it_was_stored_is_taken_back_and_not_what_stands_beside() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=0), deployment("web")), ManualClock()
+    found = died(cluster, clock, SCALED, replace(PERHAPS, doubted=False))
+    clock.call_at(45.0, partial(scaling, cluster, WEB, 0))
+    times = written(cluster, clock)
+    assert found.undo().state == "confirmed"
+    assert times[CART] == 0
+    assert 45 <= times[WEB] < 46
+    assert [cluster.get(each)["spec"]["replicas"] for each in (CART, WEB)] == [3, 3]
+
+
+def test_what_a_dead_run_had_an_answer_to_is_not_waited_for() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=3)), ManualClock()
+    assert died(cluster, clock, SCALED, TRAIL.entry()).undo().state == "confirmed"
+    assert clock.monotonic() == 0
 
 
 def test_a_server_that_stays_away_is_told_in_what_is_left() -> None:

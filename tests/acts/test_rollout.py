@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.wire import Answer, Asked, scripted
 from chaoskit.acts import fields, rollout
 from chaoskit.adapters.kubernetes import connect
 from chaoskit.clock import ManualClock
-from chaoskit.errors import Conflict
+from chaoskit.errors import Conflict, Unavailable
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 ORDINARY = {"metadata": {"labels": {"app": "cart"}}, "spec": {"containers": [{"name": "c", "image": "a:1"}]}}
@@ -110,22 +111,46 @@ def _scales(cluster: Cluster) -> None:
     assert cluster.get(CART)["spec"]["replicas"] == 4
 
 
+@contextmanager
+def _connected(folder: Path, server: _Lossy) -> Iterator[Cluster]:
+    document = {
+        "current-context": "wire",
+        "users": [{"name": "wire", "user": {"token": "t"}}],
+        "contexts": [{"name": "wire", "context": {"cluster": "wire", "user": "wire"}}],
+    }
+    with scripted(server) as wire:
+        kubeconfig = folder / "kubeconfig"
+        clusters = [{"name": "wire", "cluster": {"server": wire.url}}]
+        kubeconfig.write_text(json.dumps({**document, "clusters": clusters}))
+        with connect(kubeconfig, clock=ManualClock()) as cluster:
+            yield cluster
+
+
 @pytest.mark.parametrize("act", [_rolls, _scales])
 def test_a_patch_whose_answer_was_lost_is_done_and_done_once(
     tmp_path: Path, act: Callable[[Cluster], None]
 ) -> None:
     server = _Lossy(_busy(0, _status))
-    document = {
-        "current-context": "wire",
-        "clusters": [{"name": "wire", "cluster": {"server": ""}}],
-        "users": [{"name": "wire", "user": {"token": "t"}}],
-        "contexts": [{"name": "wire", "context": {"cluster": "wire", "user": "wire"}}],
-    }
-    with scripted(server) as wire:
-        document["clusters"][0]["cluster"]["server"] = wire.url  # type: ignore[index]
-        kubeconfig = tmp_path / "kubeconfig"
-        kubeconfig.write_text(json.dumps(document))
-        with connect(kubeconfig, clock=ManualClock()) as cluster:
-            act(cluster)
+    with _connected(tmp_path, server) as cluster:
+        act(cluster)
     assert server.patches == 2
     assert server.stored.wrote == ["patch deployment/cart"]
+
+
+class _Shedding(_Lossy):
+    """It answers nobody who reads any more, once a patch has met what it wrote itself."""
+
+    def __call__(self, asked: Asked) -> Answer:
+        if asked.method == "GET" and self.patches == 2:
+            return Answer(429, {"kind": "Status", "code": 429, "message": "too many requests"})
+        return super().__call__(asked)
+
+
+@pytest.mark.parametrize("act", [_rolls, _scales])
+def test_who_cannot_see_what_a_patch_met_does_not_call_it_harmless(
+    tmp_path: Path, act: Callable[[Cluster], None]
+) -> None:
+    server = _Shedding(_busy(0, _status))
+    with _connected(tmp_path, server) as cluster, pytest.raises(Unavailable, match="429") as raised:
+        act(cluster)
+    assert not raised.value.harmless

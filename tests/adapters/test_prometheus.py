@@ -269,6 +269,17 @@ def test_a_prometheus_that_is_not_there_is_unavailable(clock: ManualClock) -> No
     assert (raised.value.service, raised.value.address) == ("Prometheus", url)
 
 
+@pytest.mark.parametrize("login", ["me:hunter22", "me:hunt/er22", "me:hunter@22"])
+def test_a_prometheus_is_told_without_its_login(clock: ManualClock, login: str) -> None:
+    place = f"127.0.0.1:{free_port()}"
+    address = f"http://{login}@{place}"
+    with PrometheusMetrics(address, clock=clock) as metrics, pytest.raises(Unavailable) as raised:
+        metrics.instant(MEMORY)
+    assert raised.value.address == f"http://(hidden)@{place}"
+    assert raised.value.message.startswith(f"http://(hidden)@{place} cannot be reached: ")
+    assert "22" not in raised.value.message.replace(place, "")
+
+
 def test_a_prometheus_that_does_not_answer_in_time_is_asked_once(clock: ManualClock) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"

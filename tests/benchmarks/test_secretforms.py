@@ -11,6 +11,9 @@ from chaoskit.secretforms import hide
 UNITS = (
     "%41", "\\u0434", "12;34;", "[[1]]", "\\", "|a|b", "-u====", "://a:", "password", "api-key-", "--token ",
     "mysql -x ", "name: token ", "a:b@", "'", '"password":', "authorization ", "-H token", "\n- token", " ",
+    "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----MIIEowIBAAKC", "eyJaaaaaaaa", "eyJaaaaaaaa.",
+    "{token: ", "<token>", "mongosh -u ", "docker login ", "A-Token: ",
+    "token_", "token-", "a.token=", "?code=A1",
 )  # fmt: skip
 FOUR_TIMES = 8
 """How many times as long four times the text may take: sixteen would be its square."""

@@ -20,6 +20,16 @@ def test_secrets_are_not_shown(tmp_path: Path, form: str) -> None:
     assert ended.out.count("(set)") == 2
 
 
+def test_an_address_is_shown_without_what_logs_in_there(tmp_path: Path) -> None:
+    addresses = {
+        "CHAOSKIT_PROMETHEUS": "http://me:s3cret@prometheus:9090",
+        "CHAOSKIT_STORE": "mongodb://me:s3/cr@et@mongo/chaos",
+    }
+    shown = CommandLine(tmp_path, more=addresses)("config", "-o", "json").json["settings"]
+    assert shown["prometheus"] == "http://(hidden)@prometheus:9090"
+    assert shown["store"] == "mongodb://(hidden)@mongo/chaos"
+
+
 def test_init_writes_a_file_that_every_later_command_reads(tmp_path: Path) -> None:
     assert CommandLine(tmp_path, more={"CHAOSKIT_MAX_PODS": "3"})("config", "init").code == 0
     later = CommandLine(tmp_path)

@@ -33,6 +33,7 @@ from chaoskit import kube
 from chaoskit.acts import halt
 from chaoskit.acts.accounts import ABORT, accounts
 from chaoskit.acts.rescue import rescue
+from chaoskit.acts.undo import LATE
 from chaoskit.clock import Clock, Stop
 from chaoskit.errors import Unavailable
 from chaoskit.events import Event, Step
@@ -535,6 +536,9 @@ def test_neither_the_old_nor_the_new_value_leaves_its_secret(
     assert world.ours(namespace) == []
 
 
+PRIVATE_KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\nCANARY==\n-----END RSA PRIVATE KEY-----\n"
+
+
 @pytest.mark.parametrize(
     ("namespace", "key", "before", "change"),
     [
@@ -542,6 +546,10 @@ def test_neither_the_old_nor_the_new_value_leaves_its_secret(
         ("direct-named-new", "API_TOKEN", "CANARY-0ld", {"value": "CANARY-n3w"}),
         ("direct-address", "dsn", "db://me:CANARY-0ld@h", {"value": "db://me:CANARY-n3w@h"}),
         ("direct-file", "conf", "password=CANARY-0ld\nx: 1", {"value": "x: 2"}),
+        ("direct-key", "server.key", PRIVATE_KEY, {"value": "wrong"}),
+        ("direct-jwt", "session", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.CANARY-0ld", {"value": "wrong"}),
+        ("direct-smtp", "smtp.pass", "CANARY-0ld", {"value": "CANARY-n3w"}),
+        ("direct-one-line", "auth.yaml", "password: CANARY-0ld", {"remove": True}),
     ],
 )
 def test_a_setting_that_holds_a_secret_is_told_nowhere_though_it_stands_in_a_config_map(
@@ -912,6 +920,46 @@ def test_a_change_whose_answer_was_lost_counts_as_done_and_is_undone(world: Worl
     assert record.injected_at is not None
     assert record.undo.state == "confirmed"
     assert whole_again(world, "direct-lost") == before
+
+
+class Sheds:
+    """The cluster, but it takes no change of a deployment: none was stored, and none will be."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def patch(self, ref: ObjectRef, patch: Any, *, dry_run: bool = False, **more: Any) -> Object:
+        if ref.kind == kube.DEPLOYMENT and not dry_run:
+            raise Unavailable("too many requests", service="kubernetes", harmless=True)
+        return self._cluster.patch(ref, patch, dry_run=dry_run, **more)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cluster, name)
+
+
+def test_a_change_that_the_server_never_took_is_no_injection(world: World) -> None:
+    furnish(world, "direct-shed")
+    before = dump(world, "direct-shed")
+    shedding = World(cast("Cluster", Sheds(world.cluster)), world.clock)
+    began = world.clock.monotonic()
+    record = shedding.run(trial("direct-shed", "scale-down", **FAULTS["scale-down"]))
+    assert record.outcome is Outcome.CANNOT_START, record.reason
+    assert record.injected_at is None
+    assert record.undo.state == "confirmed"
+    assert world.clock.monotonic() - began < LATE
+    assert whole_again(world, "direct-shed") == before
+
+
+def test_a_setting_that_was_changed_is_an_injection_though_no_pod_was_restarted(world: World) -> None:
+    furnish(world, "direct-half")
+    before = dump(world, "direct-half")
+    parameters = {"configMap": "settings", "key": "LEVEL", "value": "debug", "restart": True}
+    shedding = World(cast("Cluster", Sheds(world.cluster)), world.clock)
+    record = shedding.run(trial("direct-half", "config-mutation", parameters=parameters))
+    assert record.outcome is Outcome.ERRORED, record.reason
+    assert record.injected_at is not None
+    assert record.undo.state == "confirmed"
+    assert whole_again(world, "direct-half") == before
 
 
 class IsSlow:

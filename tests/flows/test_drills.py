@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from tests.experiments.directly import trial
@@ -17,7 +19,7 @@ from chaoskit import kube
 from chaoskit.acts import breaker
 from chaoskit.acts.accounts import accounts
 from chaoskit.clock import Stop
-from chaoskit.errors import CannotStart, Interrupted, InvalidInput
+from chaoskit.errors import CannotStart, Interrupted, InvalidInput, Unavailable
 from chaoskit.events import ignore
 from chaoskit.experiments import neighbours
 from chaoskit.flows.drills import matrix
@@ -28,7 +30,7 @@ from chaoskit.flows.drills.night import Night
 from chaoskit.flows.drills.scoring import MATRIX_GATES, SINGLE_GATES, Drilled, Gates, Times, report
 from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.ports.notifier import Notice
 from chaoskit.records import RecoveryRecord
 from chaoskit.recovery import told
@@ -269,6 +271,39 @@ def test_what_a_person_must_mend_is_told_and_taken_back(world: World) -> None:
     assert (found.found, found.right, found.recovered, found.actions) == ("unschedulable", True, False, ())
     assert found.false_actions == ()
     assert list(told.known(world.cluster, ["shop"])) == []
+    assert specs(world.cluster, "shop") == before
+    assert _left(world) == []
+
+
+class Late:
+    """The cluster, but its answer to the first change of a deployment is a failure, and it is done later."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.doing = threading.Thread()
+
+    def patch(self, ref: ObjectRef, patch: Any, *, dry_run: bool = False, **more: Any) -> Object:
+        if ref.kind != kube.DEPLOYMENT or dry_run or self.doing.ident is not None:
+            return self._world.cluster.patch(ref, patch, dry_run=dry_run, **more)
+
+        def late() -> None:
+            self._world.clock.sleep(3.0)
+            self._world.cluster.patch(ref, patch, **more)
+
+        self.doing = threading.Thread(target=late)
+        self.doing.start()
+        raise Unavailable("etcdserver: request timed out", service="Kubernetes")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._world.cluster, name)
+
+
+def test_what_a_drill_had_no_answer_to_is_taken_back_when_it_comes(world: World) -> None:
+    before, late = specs(world.cluster, "shop"), Late(world)
+    native = replace(_native(world, "gone", "orders"), cluster=cast("Cluster", late))
+    with pytest.raises(Unavailable), native.injected():
+        pass
+    late.doing.join()
     assert specs(world.cluster, "shop") == before
     assert _left(world) == []
 

@@ -16,6 +16,7 @@ from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.errors import CannotStart, Unavailable, UnknownName
 from chaoskit.experiments.generation import Proposal
 from chaoskit.flows.chaos_engine import _trial
+from chaoskit.flows.learning import Fitted
 from chaoskit.flows.world import World
 from chaoskit.ports.store import Document
 from chaoskit.records import RunRecord
@@ -54,9 +55,16 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
             yield Stage(simulated, world, folder)
 
 
-def test_a_model_is_trained_predicts_and_its_experiment_is_run_under_one_lineage(stage: Stage) -> None:
+@pytest.fixture(scope="module")
+def fitted(stage: Stage) -> Fitted:
     engine = chaoskit.AIChaosEngine(stage.world)
-    fitted = engine.train("shop", timedelta(hours=HOURS), options=SMALL, thorough=False)
+    return engine.train("shop", timedelta(hours=HOURS), options=SMALL, thorough=False)
+
+
+def test_a_model_is_trained_predicts_and_its_experiment_is_run_under_one_lineage(
+    stage: Stage, fitted: Fitted
+) -> None:
+    engine = chaoskit.AIChaosEngine(stage.world)
     assert (fitted.name, fitted.folder) == ("shop-1", stage.folder / "home/models/shop-1")
     assert fitted.promoted is (fitted.held_back == "")
 
@@ -167,10 +175,10 @@ class _Broken:
         return away
 
 
-def test_predictions_and_recoveries_do_not_wait_for_their_history(stage: Stage) -> None:
+def test_predictions_and_recoveries_do_not_wait_for_their_history(stage: Stage, fitted: Fitted) -> None:
     away = replace(stage.world, store=_Broken())  # type: ignore[arg-type]  # it is none on purpose
     heard: list[events.Event] = []
-    predictions = chaoskit.AIChaosEngine(away).predict("shop", model="shop-1", listen=heard.append)
+    predictions = chaoskit.AIChaosEngine(away).predict("shop", model=fitted.name, listen=heard.append)
     assert predictions
     assert sum(isinstance(each, events.Warned) for each in heard) == len(predictions)
     assert sum(isinstance(each, events.Foreseen) for each in heard) == len(predictions)

@@ -48,6 +48,24 @@ def test_the_cause_among_the_symptoms_names_the_class(kinds: tuple[str, ...], is
 
 
 @pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("401 for hunter2-long of payments", "401 for (hidden) of payments"),
+        ("401 for hunter2-lo", "401 for (hidden)"),  # as the words of a probe are cut
+        ("401 for hunter", "401 for (hidden)"),
+        ("401 for hunt", "401 for hunt"),
+        ("password=x", "password=(hidden)"),
+        ("it hangs…", "it hangs…"),
+    ],
+)
+def test_what_a_symptom_says_is_told_without_secrets_but_for_names(said: str, told: str) -> None:
+    secrets = {"hunter2-long", "payments"}
+    heard = replace(symptom("probe-failed", "payments"), evidence=said)
+    (found,) = classify([heard], now=NOW, secrets=secrets)
+    assert found.evidence == (told,)
+
+
+@pytest.mark.parametrize(
     ("kind", "name", "symptom_", "id_"),
     [
         (kube.DEPLOYMENT, "web", "crash-loop", "web-pod-crash"),

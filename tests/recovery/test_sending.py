@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -16,9 +18,10 @@ from tests.recovery.test_hardships import Refusing, Shop, at
 from chaoskit import kube, recovery
 from chaoskit.acts.accounts import accounts
 from chaoskit.acts.ledger import Ledger
-from chaoskit.errors import Refused, Unavailable
+from chaoskit.acts.undo import LATE
+from chaoskit.errors import Conflict, Forbidden, Refused, Unavailable, after
 from chaoskit.outcome import Outcome
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.ports.http import Response
 from chaoskit.recovery import Options, Plan
 from chaoskit.recovery.sending import Sending
@@ -209,6 +212,73 @@ def test_what_the_server_denied_did_not_help_when_it_heals_later() -> None:
     record = shop.recover(replace(plan, rungs=(replace(first, pods=("cart-bad",)), last)))
     assert (record.outcome, record.reason) == (Outcome.HEALED, "the symptom went away by itself")
     assert [(each["done"], each["helped"]) for each in record.steps] == [(False, False)]
+
+
+class Losing(Shop):
+    """A shop whose server does not answer to the first change of orders, which is done that much later."""
+
+    def __init__(self, late: float) -> None:
+        super().__init__()
+        self._late = [late]
+        self.after_patch = self._scaled
+
+    def patch(self, ref: ObjectRef, patch: Any, *, dry_run: bool = False, **options: Any) -> Object:
+        done = partial(super().patch, ref, patch, **options)
+        if ref.name != "orders" or dry_run or not self._late:
+            return super().patch(ref, patch, dry_run=dry_run, **options)
+        self.clock.call_at(self._late.pop(), partial(_in_vain, done))
+        raise Unavailable("etcdserver: request timed out", service="kubernetes")
+
+    def _scaled(self, ref: ObjectRef) -> None:
+        if ref.name == "orders":
+            self.puts(made.pod("orders-1", of="orders-h1"))
+
+
+def scaling(shop: Shop) -> Plan:
+    """A plan that has orders scaled, which does not help."""
+    plan = shop.plan({"action": "scale"}, {"action": "notify"}, targets=("orders",))
+    first, last = plan.rungs
+    return replace(plan, rungs=(replace(first, expects={"from": "1", "to": "2"}), last))
+
+
+def _in_vain(done: Callable[[], object]) -> None:
+    """It is for a version that may be another by now."""
+    with suppress(Conflict):
+        done()
+
+
+def test_a_change_without_an_answer_is_taken_back_when_it_comes_after_the_stop() -> None:
+    shop, stop = Losing(8), threading.Event()
+    record = shop.recover(scaling(shop), stop=stop, listen=at("server", "note", stop.set))
+    shop.clock.turn(2 * LATE)
+    assert (record.outcome, record.undo.state) == (Outcome.INTERRUPTED, "confirmed")
+    assert shop.get(ref("orders"))["spec"]["replicas"] == 1
+
+
+def test_what_is_done_when_it_is_tried_again_is_taken_back_at_once() -> None:
+    took = []
+    for shop in (Shop(), Losing(8)):
+        began = shop.clock.monotonic()
+        record = shop.recover(scaling(shop))
+        assert (record.outcome, record.undo.state) == (Outcome.NOT_RECOVERED, "confirmed"), record.reason
+        assert record.steps[0]["done"]
+        took.append(shop.clock.monotonic() - began)
+    assert took[1] - took[0] < 10
+
+
+@pytest.mark.parametrize("harmless", [True, False])
+def test_what_the_server_denied_may_be_done_where_an_attempt_before_it_was_lost(*, harmless: bool) -> None:
+    shop = Shop()
+
+    def denied(_verb: str, target: ObjectRef) -> None:
+        if target.name == "orders":
+            with after(harmless=harmless):
+                raise Forbidden("not any more")
+
+    shop.before_write = denied
+    record = shop.recover(scaling(shop))
+    assert record.outcome is Outcome.NOT_RECOVERED, record.reason
+    assert record.steps[0]["done"] is not harmless
 
 
 class Hooks:

@@ -7,7 +7,7 @@ from typing import Any
 
 from chaoskit import kube, ownership
 from chaoskit.clock import Clock
-from chaoskit.errors import Conflict, Forbidden, Refused
+from chaoskit.errors import Conflict, Forbidden, Refused, after
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 Path = tuple[str, ...]
@@ -55,9 +55,10 @@ def set_at(
         patch = _setting(body, path, value)
         try:
             cluster.patch(ref, patch, type="json", subresource=subresource)
-        except Conflict:
+        except Conflict as error:
             clock.sleep(_PAUSE)
-            body = cluster.get(ref)
+            with after(harmless=error.harmless):
+                body = cluster.get(ref)
             if value_at(body, path) != value:
                 continue
         return True

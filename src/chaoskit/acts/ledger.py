@@ -46,8 +46,9 @@ from chaoskit.acts.lease import Gone, HeldLease
 from chaoskit.acts.replacing import Hands
 from chaoskit.acts.sealed import Sealed
 from chaoskit.acts.telling import Telling
+from chaoskit.acts.trail import ENGINE
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, TakenOver, Unavailable
+from chaoskit.errors import ChaoskitError, TakenOver
 from chaoskit.events import Listener, Mark, Step, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, ObjectRef
@@ -140,7 +141,7 @@ class Ledger:
 
     @classmethod
     def take_over(cls, cluster: Cluster, clock: Clock, account: Account) -> Ledger:
-        """The account of a dead run is held by this process.
+        """The account of a dead run is held by this process; what nobody heard an answer to is in doubt.
 
         Raises:
             Conflict: it changed since it was read: its run lives, or another took it over.
@@ -150,7 +151,9 @@ class Ledger:
         meta = {"resourceVersion": account.version}
         stored = cluster.patch(account.ref, {"metadata": meta, "spec": spec})
         version = stored["metadata"].get("resourceVersion", "")
-        return cls(cluster, clock, dataclasses.replace(account, holder=holder, version=version))
+        entries = _unheard(account.entries)
+        account = dataclasses.replace(account, holder=holder, version=version, entries=entries)
+        return cls(cluster, clock, account)
 
     def activate(
         self, targets: Sequence[ObjectRef], *, aimed: int = 0, evidence: str = "", keep_for: float = 0
@@ -200,12 +203,13 @@ class Ledger:
     def doubting(self, *entries: Entry) -> Iterator[None]:
         """Inside, what these entries are the undo of is done; where the answer is lost, they are in doubt.
 
-        They are so here in any case, and in the cluster as soon as it can be told.
+        So they are where nobody waits for it any more: who uses the library has no signal handler. They are
+        so here in any case, and in the cluster as soon as it can be told.
         """
         try:
             yield
-        except Unavailable as error:
-            if not error.harmless:
+        except (ChaoskitError, KeyboardInterrupt, SystemExit) as error:
+            if not (isinstance(error, ChaoskitError) and error.harmless):
                 self._doubt({(each.kind, each.target, each.path) for each in entries})
             raise
 
@@ -244,6 +248,9 @@ class Ledger:
     def undo(self, listen: Listener = ignore) -> Undo:
         """Every entry was undone, newest first, or stands in `left` with the reason; safe to repeat.
 
+        What is in doubt and not there yet comes last: nothing that stands is left in force while it is
+        waited for, but what is older and about the same object, whose value it may still replace.
+
         Raises:
             TakenOver: another process holds the account, and undoes what is left.
         """
@@ -261,10 +268,9 @@ class Ledger:
 
         until = self._clock.monotonic() + OUTAGE
         hands = Hands(fresh(self._cluster), self._clock, self._keep_alive, note)
-        for entry in reversed(self.account.entries):
+
+        def take_back(entry: Entry) -> None:
             self._refuse_when_taken()
-            if entry.doubted:
-                tell("note", f"{entry.target}: {undo.IN_DOUBT}")
             found = self._undone(entry, hands, until)
             reason = found.words if found.fate == "left" else self._settled(entry)
             if reason:
@@ -274,6 +280,17 @@ class Ledger:
                 note(found.words)
             else:
                 tell("done", found.words)
+
+        late = list[Entry]()
+        for entry in reversed(self.account.entries):
+            if comes := self._may_come(entry, hands):
+                tell("note", f"{entry.target}: {undo.IN_DOUBT}")
+            if entry.kind != ENGINE and (comes or any(_same(entry, each) for each in late)):
+                late.append(entry)
+            else:  # what is older than an engine is for the time after its end
+                take_back(entry)
+        for entry in late:
+            take_back(entry)
         return Undo("not confirmed" if left else "confirmed", tuple(left), tuple(notes))
 
     def _refuse_when_taken(self) -> None:
@@ -286,6 +303,13 @@ class Ledger:
             raise
         except ChaoskitError:
             return  # the undo itself will find out
+
+    def _may_come(self, entry: Entry, hands: Hands) -> bool:
+        """Whether it is in doubt and not there yet, as far as the server answers."""
+        try:
+            return entry.doubted and not undo.stands(hands.cluster, self._sealed.whole(entry))
+        except (ChaoskitError, KeyError, TypeError, ValueError):
+            return True  # the undo itself will find out
 
     def _undone(self, entry: Entry, hands: Hands, until: float) -> Undone:
         """What became of one entry: a Secret that is gone keeps no other entry from its undo."""
@@ -370,6 +394,20 @@ class Ledger:
             notes[ACTIONS] = ",".join(actions)
         self._lease.save({"metadata": {"annotations": notes}}, self.tell if action else None)
         self.account = dataclasses.replace(self.account, entries=entries, actions=actions)
+
+
+def _unheard(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+    """The entries of a dead process: in doubt are those to which it may have had no answer.
+
+    It had one to all that is older than an engine, and to an engine whose uid it wrote.
+    """
+    heard = (at + bool(each.target.uid) for at, each in enumerate(entries) if each.kind == ENGINE)
+    first = max(heard, default=0)
+    return (*entries[:first], *(dataclasses.replace(each, doubted=True) for each in entries[first:]))
+
+
+def _same(one: Entry, other: Entry) -> bool:
+    return dataclasses.replace(one.target, uid="") == dataclasses.replace(other.target, uid="")
 
 
 def _targets(targets: Sequence[ObjectRef], aimed: int) -> Mapping[str, str]:

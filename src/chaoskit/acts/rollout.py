@@ -11,7 +11,7 @@ from typing import Any
 
 from chaoskit import kube, rollouts
 from chaoskit.acts.entries import Entry, Undone
-from chaoskit.errors import CannotStart, Conflict
+from chaoskit.errors import CannotStart, Conflict, after
 from chaoskit.ports.cluster import Cluster, Object
 from chaoskit.rollouts import Revision
 
@@ -57,8 +57,9 @@ def change(cluster: Cluster, deployment: Object, template: Object, stored: str =
     for _ in range(_TRIES):
         try:
             return cluster.patch(ref, _replace(deployment, template), type="json")
-        except Conflict:
-            deployment = cluster.get(ref)
+        except Conflict as error:
+            with after(harmless=error.harmless):
+                deployment = cluster.get(ref)
             present = rollouts.fingerprint(deployment["spec"]["template"])
             if present in ours:
                 return deployment

@@ -18,7 +18,7 @@ from chaoskit.ports.cluster import Cluster, ObjectRef
 LATE = 60.0
 """Seconds for which a server may still do what it was asked for, after its answer was lost: its own limit."""
 
-IN_DOUBT = f"the server may do yet what it did not answer to: looked at for {LATE:.0f} s, if need be"
+IN_DOUBT = f"the server may do yet what nobody heard an answer to: looked at for {LATE:.0f} s"
 
 _TRIES = 4
 _PATIENCE = 60.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from urllib3.exceptions import ReadTimeoutError
 from urllib3.util.retry import Retry
 
 from chaoskit.clock import Clock
-from chaoskit.credentials import of_address
+from chaoskit.credentials import of_address, without_login
 from chaoskit.errors import CannotStart, ChaoskitError, Forbidden, InvalidInput, Unavailable, cause
 from chaoskit.ports.metrics import Alert, QueryRefused, Sample, Series, Signal
 from chaoskit.redaction import without
@@ -59,7 +58,7 @@ class PrometheusMetrics:
         pace: Callable[[], None] | None = None,
     ) -> None:
         self.url = url.rstrip("/")
-        self._shown = re.sub(r"//[^/@]*@", "//", self.url)
+        self._shown = without_login(self.url)
         self._secrets = frozenset({token.strip()} - {""}) | of_address(url)
         self._clock = clock
         self._staleness = staleness

@@ -10,6 +10,7 @@ import typer
 
 from chaoskit.cli.render import columns, emit
 from chaoskit.cli.session import Session, command, new_app
+from chaoskit.credentials import without_login
 from chaoskit.errors import InvalidInput
 from chaoskit.redaction import scrubbed
 from chaoskit.settings import SECRET, Settings, written
@@ -75,7 +76,6 @@ def _shown(name: str, value: object) -> object:
     """The value, its secrets hidden."""
     if name in SECRET and value:
         return "(set)"
-    if isinstance(value, str) and "://" in value and "@" in value:
-        scheme, _, rest = value.partition("://")
-        return f"{scheme}://(user)@{scrubbed(rest.rpartition('@')[2])}"
-    return scrubbed(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return scrubbed(without_login(value) if "://" in value else value)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from chaoskit.documents.broken import Broken, Mistake, place
 from chaoskit.documents.places import Place
-from chaoskit.documents.quoting import content
+from chaoskit.documents.quoting import content, is_border
 
 _DASH = re.compile(r"\s*(?:- +)*(-)([^\s:-][^\s:]*:)(?:\s|$)")
 
@@ -128,7 +128,7 @@ def first(broken: Broken) -> Mistake | None:
     ):
         return None
     line = broken.before(broken.at[0])
-    while (earlier := broken.before(line)) >= 0 and not broken.line(earlier).startswith("---"):
+    while (earlier := broken.before(line)) >= 0 and not is_border(broken.line(earlier)):
         line = earlier
     return _moved(broken, line, broken.at[1] - _indented(broken.line(line)), broken.at[0])
 

@@ -33,8 +33,8 @@ def mistake(text: str, error: yaml.MarkedYAMLError, written: str) -> Mistake:
     return told or Mistake(place(at), _discreet(broken), "valid YAML")
 
 
-_QUOTES = re.compile(r"'(?!<)[^']{2,}'")
-"""What the reader quotes of the text, but not what it calls its parts: ``'<scalar>'``."""
+_QUOTES = re.compile(r"(['\"])(?!<)(?:\\.|(?!\1)[^\\]){2,}\1")
+"""What the reader quotes of the text, as Python does, but not what it calls its parts: ``'<scalar>'``."""
 
 
 def _discreet(broken: Broken) -> str:
@@ -95,7 +95,7 @@ UNFILLED = "what it will be filled in with, or text in quotes"
 """What should stand where a template does."""
 _SIGNS = re.compile(
     r"found character '[%@`]' that cannot start|found undefined alias|expected chomping"
-    r"|expected alphabetic or numeric|could not determine a constructor for the tag '!(?!!)"
+    r"|expected alphabetic or numeric|could not determine a constructor for the tag ['\"]!(?!!)"
 )
 
 

@@ -22,13 +22,18 @@ def content(line: str) -> str:
     return re.sub(r"(^|\s)#.*", "", line).strip()
 
 
+def is_border(line: str) -> bool:
+    """Whether a document begins there; ``-----BEGIN`` is a key's, wherever in a text it stands."""
+    return re.match(r"---(\s|$)", line) is not None
+
+
 def unquotable(lines: Sequence[str], number: int) -> bool:
     """Whether that line, counted from 0, may hold a secret.
 
     It speaks of one, or the line before it or what it is in does; a ``name`` or ``key`` beside any of these
     calls it one; or its document is a Secret, in whatever line that says so.
     """
-    parts = [n for n, line in enumerate(lines) if line.startswith("---")]
+    parts = [n for n, line in enumerate(lines) if is_border(line)]
     start = max((n for n in parts if n <= number), default=0)
     document = lines[start : min((n for n in parts if n > number), default=len(lines))]
     if _A_SECRET.search("\n".join(document)):

@@ -163,7 +163,9 @@ class AutoRecovery:
         kinds = (*kube.WORKLOADS, kube.JOB)
         only = topology.labelled(self._world.cluster, namespace, labels, kinds) if labels else None
         measured = measuring.placed(given, seen.topology, namespace, now=seen.at)
-        return recovery.issues_in(seen, votes(predictions), only, heard=heard.symptoms, given=measured)
+        return recovery.issues_in(
+            seen, votes(predictions), only, heard=heard.symptoms, given=measured, secrets=self._world.secrets
+        )
 
     def recent_predictions(self, namespace: str) -> tuple[PredictionRecord, ...]:
         """What was predicted for a namespace ("" is all) in the last five minutes; older is no news."""

@@ -66,9 +66,11 @@ def detect_issues(
     clock: Clock,
     namespace: str = "",
     votes: Sequence[Vote] = (),
+    *,
+    secrets: Collection[str] = (),
 ) -> tuple[Issue, ...]:
-    """What there is to recover from in a namespace ("" is all) now, roots first, then the gravest."""
-    return issues_in(observe(cluster, metrics, clock, namespace), votes)
+    """What there is to recover from in a namespace ("" is all) now; see `issues_in`."""
+    return issues_in(observe(cluster, metrics, clock, namespace), votes, secrets=secrets)
 
 
 def issues_in(
@@ -78,12 +80,13 @@ def issues_in(
     *,
     heard: Sequence[Symptom] = (),
     given: Sequence[Symptom] = (),
+    secrets: Collection[str] = (),
 ) -> tuple[Issue, ...]:
     """What there is to recover from in an observation, roots first, then the gravest.
 
     `only` leaves out the issues of others; what they are the roots of still says so. `heard` is what alerts
     say: what of it is not to be seen makes surer of what is; where nothing is, it comes last, explains
-    nothing and is not acted on. `given` is what whoever asks has measured.
+    nothing and is not acted on. `given` is what whoever asks has measured. No issue tells `secrets`.
     """
     own = detect_in(seen)
     told = weighed(heard, own, seen)
@@ -91,8 +94,9 @@ def issues_in(
     known = {each.target for each in (*own, *believed, *given)}
     besides = [each for each in told if each.unseen and each.target in known]
     unseen = [each for each in told if each.target not in known]
-    found = classify((*own, *believed, *given, *besides), votes, topology=seen.topology, now=seen.at)
-    rest = classify(unseen, now=seen.at)
+    mine = (*own, *believed, *given, *besides)
+    found = classify(mine, votes, topology=seen.topology, now=seen.at, secrets=secrets)
+    rest = classify(unseen, now=seen.at, secrets=secrets)
     wanted = None if only is None else {(each.namespace, str(each)) for each in only}
     return tuple(
         each
@@ -177,7 +181,7 @@ def replan(
     """
     old = replaying.recorded_issue(record)
     seen = observe(reach.cluster, reach.metrics, reach.clock, old.target.namespace)
-    live = replaying.same_issue(old, issues_in(seen))
+    live = replaying.same_issue(old, issues_in(seen, secrets=reach.secrets))
     if live is None:
         return replaying.nothing_left(old, seen.blind)
     (decision,) = plan_for((live,), reach, runbooks=runbooks, history=history, seen=seen)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chaoskit.ports.cluster import ObjectRef
+from chaoskit.records import WORDS
 from chaoskit.recovery.issues import CLASS_OF, CLASSES, PAST, PRECEDENCE, Issue, believed, called
 from chaoskit.recovery.roots import rooted
 from chaoskit.recovery.symptoms import Symptom
+from chaoskit.redaction import nameless, scrubbed, without
 from chaoskit.topology import Topology
 
 
@@ -30,17 +32,33 @@ def classify(
     *,
     topology: Topology | None = None,
     now: datetime,
+    secrets: Collection[str] = (),
 ) -> tuple[Issue, ...]:
     """One issue for each target with symptoms, roots first, then the gravest.
 
-    With a topology, issues that another one explains carry its id as their `root`.
+    With a topology, issues that another one explains carry its id as their `root`. What pods, events and
+    alerts say comes in here: it is without these `secrets`, and without what looks secret, wherever an issue
+    is told.
     """
     grouped: dict[ObjectRef, list[Symptom]] = {}
     for symptom in symptoms:
-        grouped.setdefault(symptom.target, []).append(symptom)
+        grouped.setdefault(symptom.target, []).append(_discreet(symptom, secrets))
     issues = [_issue(members, votes, now) for members in grouped.values()]
     found = issues if topology is None else rooted(issues, topology)
     return tuple(sorted(found, key=lambda i: (bool(i.root), -i.severity, -i.confidence, i.id)))
+
+
+def _discreet(symptom: Symptom, secrets: Collection[str]) -> Symptom:
+    """The symptom, its words without these secrets but for what its target is called.
+
+    They may end in the middle of one: what a probe says is cut.
+    """
+    names = (symptom.kind, str(symptom.target), symptom.target.namespace, *symptom.pods, *WORDS)
+    whole = without(f"{symptom.evidence}{_CUT}", nameless(secrets, names))
+    return replace(symptom, evidence=scrubbed(whole.removesuffix(_CUT)))
+
+
+_CUT = "…"
 
 
 def _issue(symptoms: list[Symptom], votes: Sequence[Vote], now: datetime) -> Issue:

@@ -9,7 +9,6 @@ from typing import Any
 
 from chaoskit.ports.cluster import ObjectRef
 from chaoskit.recovery.symptoms import Severity, Symptom
-from chaoskit.redaction import scrubbed
 
 CLASSES: Mapping[str, Mapping[str, float]] = {
     "pod-crash": {
@@ -124,8 +123,8 @@ class Issue:
 
     @property
     def evidence(self) -> tuple[str, ...]:
-        """What was seen, in words; the cluster's own are without what looks secret."""
-        return tuple(scrubbed(symptom.evidence) for symptom in self.symptoms)
+        """What was seen, in words."""
+        return tuple(symptom.evidence for symptom in self.symptoms)
 
     @property
     def kinds(self) -> frozenset[str]:

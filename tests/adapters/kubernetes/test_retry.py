@@ -9,7 +9,7 @@ import pytest
 
 from chaoskit.adapters.kubernetes.retry import Failed, Policy, Trouble, attempt, may_repeat
 from chaoskit.clock import ManualClock
-from chaoskit.errors import Unavailable
+from chaoskit.errors import CannotStart, Unavailable
 
 
 def failing(*troubles: Trouble) -> Callable[[], str]:
@@ -77,6 +77,17 @@ def test_stop_ends_the_waiting() -> None:
     stop.set()
     with pytest.raises(Unavailable):
         attempt(failing(BUSY), repeat="always", policy=Policy(), clock=ManualClock(), stop=stop)
+
+
+def test_who_cannot_log_in_again_does_not_know_what_became_of_the_attempt_before() -> None:
+    ends = iter([Failed(GATEWAY, Unavailable("code 502", service="x")), CannotStart("the plugin failed")])
+
+    def act() -> None:
+        raise next(ends)
+
+    with pytest.raises(CannotStart, match="the plugin failed") as raised:
+        attempt(act, repeat="always", policy=Policy(), clock=ManualClock())
+    assert not raised.value.harmless
 
 
 @pytest.mark.parametrize(("draw", "share"), [(0.0, 0.5), (1.0, 1.0)])

@@ -15,7 +15,16 @@ from tests.wire import Answer, Asked, Scripted, scripted
 from chaoskit import kube
 from chaoskit.adapters.kubernetes import KubernetesCluster, connect
 from chaoskit.clock import ManualClock
-from chaoskit.errors import CannotStart, Conflict, Forbidden, InvalidInput, NotFound, Refused, Unavailable
+from chaoskit.errors import (
+    CannotStart,
+    ChaoskitError,
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Refused,
+    Unavailable,
+)
 from chaoskit.ports.cluster import Access, ObjectRef
 
 POD = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "shop", "uid": "u1"}}
@@ -142,6 +151,36 @@ def test_a_patch_that_may_have_arrived_is_not_repeated(cluster: KubernetesCluste
     with pytest.raises(Unavailable):
         cluster.patch(REF, [{"op": "add", "path": "/metadata/finalizers/-", "value": "x"}], type="json")
     assert len(wire.asked) == 1
+
+
+SHED, LOST = Answer(429, failure(429)), Answer(500, failure(500))
+UNSTORED = Answer(500, failure(500) | {"message": 'failed calling webhook "policy.example.com": refused'})
+
+
+@pytest.mark.parametrize(
+    ("answers", "harmless"),
+    [
+        ([SHED] * 5, True),
+        ([UNSTORED] * 5, True),
+        ([SHED, LOST, SHED, SHED, SHED], False),
+        ([LOST, *[UNSTORED] * 4], False),
+        ([RESET, *[SHED] * 4], False),
+        ([LOST, Answer(401, failure(401))], False),
+        ([LOST, Answer(403, failure(403))], False),
+        ([SHED, Answer(403, failure(403))], True),
+        ([LOST, Answer(404, failure(404, name="a"))], True),
+        ([LOST, Answer(409, failure(409))], False),
+        ([SHED, Answer(409, failure(409))], True),
+    ],
+)
+def test_a_write_is_harmless_only_if_every_attempt_was(
+    cluster: KubernetesCluster, wire: Scripted, answers: list[Answer], *, harmless: bool
+) -> None:
+    wire.will(*answers)
+    with pytest.raises(ChaoskitError) as raised:
+        cluster.patch(REF, {"metadata": {"resourceVersion": "7"}})
+    assert raised.value.harmless is harmless
+    assert len(wire.asked) == len(answers)
 
 
 def test_deleting_one_uid_and_applying_twice_is_as_good_as_once(

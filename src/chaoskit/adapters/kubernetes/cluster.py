@@ -17,7 +17,7 @@ from chaoskit.adapters.kubernetes.retry import Policy, Repeat
 from chaoskit.adapters.kubernetes.transport import Request, Transport
 from chaoskit.adapters.kubernetes.watch import Follower
 from chaoskit.clock import Clock
-from chaoskit.errors import Conflict, Forbidden, InvalidInput, NotFound
+from chaoskit.errors import Conflict, Forbidden, InvalidInput, NotFound, after
 from chaoskit.ports.cluster import (
     SYSTEM,
     Access,
@@ -363,7 +363,9 @@ class KubernetesCluster:
             with self._served(ref.kind):
                 yield
         except (Conflict, InvalidInput) as error:  # which of them depends on the server's version
-            if ref.uid and self._is_another(ref):
+            with after(harmless=error.harmless):
+                another = ref.uid and self._is_another(ref)
+            if another:
                 raise NotFound(f"cannot {verb} {_place(ref)}: another object has that name now") from error
             raise
 

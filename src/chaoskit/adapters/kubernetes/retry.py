@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from chaoskit.clock import Clock
+from chaoskit.errors import ChaoskitError, NotFound
 
 T = TypeVar("T")
 
@@ -58,7 +59,7 @@ def may_repeat(trouble: Trouble, repeat: Repeat) -> bool:
 class Failed(Exception):
     """An attempt failed: with what, and the error to raise when there is no further one."""
 
-    def __init__(self, trouble: Trouble, error: Exception) -> None:
+    def __init__(self, trouble: Trouble, error: ChaoskitError) -> None:
         super().__init__(str(error))
         self.trouble = trouble
         self.error = error
@@ -75,11 +76,11 @@ def attempt(
     """The result of the first attempt that does not fail.
 
     Raises:
-        Exception: the error of the last attempt, when it may not or need not be made again,
-            attempts or patience ran out, or `stop` was set while waiting.
+        ChaoskitError: that of the last attempt, when it may not or need not be made again, attempts or
+            patience ran out, or `stop` was set while waiting; harmless is it only if all of them were.
     """
     deadline = clock.monotonic() + policy.patience
-    failures = 0
+    failures, harmless = 0, True
     while True:
         try:
             return act()
@@ -88,4 +89,17 @@ def attempt(
             wait = max(policy.wait(failures), failed.trouble.retry_after or 0.0)
             last = failures == policy.attempts or clock.monotonic() + wait > deadline
             if last or not may_repeat(failed.trouble, repeat) or clock.sleep(wait, stop):
-                raise failed.error from failed.error.__cause__
+                raise _after(failed.error, harmless=harmless) from failed.error.__cause__
+            harmless = harmless and failed.error.harmless
+        except ChaoskitError as error:  # who logs in anew may fail in between
+            raise _after(error, harmless=harmless) from error.__cause__
+
+
+def _after(error: ChaoskitError, *, harmless: bool) -> ChaoskitError:
+    """The error, after attempts that were `harmless`, or one at least may be done yet.
+
+    Where the object is gone it will not be any more. A conflict may be with itself.
+    """
+    if not (harmless or isinstance(error, NotFound)):
+        error.harmless = False
+    return error

@@ -8,7 +8,7 @@ from chaoskit import kube
 from chaoskit.acts.changes import Change
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
-from chaoskit.errors import NotFound, Refused, TimedOut, Unavailable
+from chaoskit.errors import ChaoskitError, NotFound, Refused, TimedOut
 from chaoskit.experiments.asides import Asides
 from chaoskit.experiments.course import Course
 from chaoskit.experiments.direct.faults import DIRECT, EVERY
@@ -135,10 +135,11 @@ class DirectCourse:
             self._why = error.message
             self._warn_once(f"put off: {change.words}: {error.message}")
             return False
-        except NotFound:
-            return True  # gone by itself: nothing to do it to
-        except Unavailable:
-            self._was_done(change, f"{change.words}, perhaps: the server's answer was lost")
+        except ChaoskitError as error:
+            if not error.harmless:
+                self._was_done(change, f"{change.words}, perhaps: the server did not confirm all of it")
+            if isinstance(error, NotFound):
+                return True  # gone by itself: nothing to do it to
             raise
         self._was_done(change, change.words)
         return True

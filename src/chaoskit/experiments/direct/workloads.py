@@ -12,7 +12,7 @@ from chaoskit import kube, rollouts
 from chaoskit.acts import fields, resize, rollout
 from chaoskit.acts.changes import Change
 from chaoskit.acts.fields import REPLICAS
-from chaoskit.errors import ChaoskitError, Conflict
+from chaoskit.errors import ChaoskitError, Conflict, after
 from chaoskit.experiments.direct.pods import going
 from chaoskit.experiments.direct.scene import Direct, Scene, access, field, on, sealing
 from chaoskit.experiments.faults import Parameter
@@ -114,11 +114,11 @@ def _with_restart(scene: Scene, mutation: Change, workload: Workload) -> Change:
     entry = rollout.prepare(scene.cluster, deployment, template)
 
     def both() -> None:
-        mutation.do()
-        now = scene.cluster.get(workload.ref)
-        if rollouts.fingerprint(now["spec"]["template"]) != before:
-            raise Conflict(f"{workload.ref} got another pod template a moment ago")
-        rollout.change(scene.cluster, now, template)
+        with after(harmless=mutation.do() is False):  # else a part of it is done
+            now = scene.cluster.get(workload.ref)
+            if rollouts.fingerprint(now["spec"]["template"]) != before:
+                raise Conflict(f"{workload.ref} got another pod template a moment ago")
+            rollout.change(scene.cluster, now, template)
 
     words = f"{mutation.words}, and {workload.ref} restarted"
     return Change(workload.ref, words, both, (entry, *mutation.entries), idle=mutation.idle)

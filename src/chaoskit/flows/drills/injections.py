@@ -188,7 +188,8 @@ class Native:
         with Heart(self.cluster, self.clock) as heart, heart.attending(ledger):
             try:
                 ledger.write(*change.entries, action=self.name)
-                change.do()
+                with ledger.doubting(*change.entries):
+                    change.do()
                 yield
             finally:
                 self._end(ledger)

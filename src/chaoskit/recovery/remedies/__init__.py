@@ -178,13 +178,15 @@ def rehearse(rung: Rung, target: ObjectRef, hands: Hands) -> str:
 def _do(change: Change, cluster: Cluster, ledger: Ledger, sending: Sending) -> None:
     """The change is done and owed; owed no more when the server said that it was not done.
 
-    A conflict alone does not say so: it may be with ourselves, when the first answer was lost.
+    A conflict alone does not say so: it may be with ourselves, when the first answer was lost. What is tried
+    once more is owed already.
     """
     owed = ledger.account.entries
-    ledger.write(*change.entries)
+    ledger.write(*(each for each in change.entries if replace(each, doubted=True) not in owed))
     sending.sends()
     try:
-        change.do()
+        with ledger.doubting(*change.entries):
+            change.do()
     except (TakenOver, Unavailable):
         raise
     except Conflict:
@@ -192,8 +194,9 @@ def _do(change: Change, cluster: Cluster, ledger: Ledger, sending: Sending) -> N
             sending.denied()
             _disown(ledger, owed)
             raise
-    except (Refused, CannotStart):
-        sending.denied()
+    except (Refused, CannotStart) as error:
+        if error.harmless:
+            sending.denied()
         raise
     sending.answered()
 
