@@ -113,6 +113,25 @@ def test_it_is_told_what_was_asked_for(cluster: KubernetesCluster, server: Serve
         cluster.get(REF)
 
 
+@pytest.mark.parametrize(
+    ("answers", "harmless"),
+    [
+        ([NGINX, NGINX], True),
+        ([NGINX, Answer(cut=True), NGINX], True),
+        ([Answer(500, b"lost"), NGINX, NGINX], False),
+    ],
+    ids=["alone", "and nobody to ask", "after a lost one"],
+)
+def test_a_write_that_never_came_through_is_harmless_if_no_other_did(
+    cluster: KubernetesCluster, wire: Scripted, answers: list[Answer], *, harmless: bool
+) -> None:
+    wire.will(*answers)
+    with pytest.raises(Unavailable, match="cannot patch deployment/cart") as raised:
+        cluster.patch(REF, {"metadata": {"resourceVersion": "1"}})
+    assert raised.value.harmless is harmless
+    assert not wire.queue
+
+
 def test_so_it_is_for_who_knows_nothing_of_the_server_yet(
     tmp_path: Path, wire: Scripted, server: Server
 ) -> None:
