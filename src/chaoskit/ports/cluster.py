@@ -140,7 +140,8 @@ class Cluster(Protocol):
     """A Kubernetes cluster.
 
     Every call raises `Unavailable` when the server cannot be reached after retries, `CannotStart` on 401
-    (it does not know the caller), `Forbidden` on 403, `NotFound` on 404, `Conflict` on 409,
+    (it does not know the caller), `Forbidden` on 403, `NotFound` on a 404 that names an object or where the
+    server lacks the kind (a 404 of whoever answers in its place is `Unavailable`), `Conflict` on 409,
     `InvalidInput` on 400 and 422, and `Refused` (guard ``disruption budget``) when an eviction is blocked.
     Writes are never retried unless that is safe.
     """

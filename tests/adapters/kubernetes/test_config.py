@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chaoskit.adapters.kubernetes.config import log_in
+from chaoskit.adapters.kubernetes.config import Context, choose, log_in
 from chaoskit.errors import CannotStart
 
 
@@ -46,6 +46,31 @@ def test_of_several_files_the_first_that_says_something_wins(tmp_path: Path) -> 
     paths = os.pathsep.join([str(tmp_path / "absent"), str(first), str(second)])
     assert log_in(environ={"KUBECONFIG": paths}).name == "one"
     assert log_in(None, "two", environ={"KUBECONFIG": paths}).configuration.host == "https://two.example:6443"
+
+
+def test_a_context_may_stand_in_another_file_than_its_user_whose_token_lies_beside_that(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "users").mkdir()
+    (tmp_path / "users/token").write_text("s3cret")
+    users = kubeconfig(tmp_path / "users/c", "one", user={"tokenFile": "token"})
+    document = json.loads(kubeconfig(tmp_path / "c", "one", current="one").read_text())
+    (tmp_path / "c").write_text(json.dumps({**document, "users": []}))
+    login = log_in(environ={"KUBECONFIG": os.pathsep.join([str(tmp_path / "c"), str(users)])})
+    assert login.configuration.auth_settings()["BearerToken"]["value"] == "Bearer s3cret"
+
+
+def test_a_context_is_chosen_with_what_is_said_of_its_cluster_and_user() -> None:
+    said = {"current-context": "a", "contexts": [{"name": "a", "context": {"cluster": "c", "user": "u"}}]}
+    first = {"clusters": [{"name": "c", "cluster": {"server": "s"}}]}
+    later = {"clusters": [{"name": "c", "cluster": {"server": "t"}}], "users": [{"name": "u", "user": None}]}
+    assert choose([said, first, later], None, "x") == Context("a", "default", {"server": "s"}, {})
+
+
+@pytest.mark.parametrize("token", [5, ["token"]])
+def test_a_tokens_file_that_is_no_path_is_the_users_mistake(tmp_path: Path, token: Any) -> None:
+    with pytest.raises(CannotStart, match="cannot be used"):
+        log_in(kubeconfig(tmp_path / "c", "one", current="one", user={"tokenFile": token}))
 
 
 def test_no_kubeconfig_says_how_to_start_the_simulator(tmp_path: Path) -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from chaoskit import kube
 from chaoskit.adapters.kubernetes.discovery import Discovery, Resource, by_preference
+from chaoskit.adapters.kubernetes.errors import Unserved
+from chaoskit.errors import NotFound
 
 
 def page(*resources: tuple[str, str], **more: Any) -> dict[str, Any]:
@@ -29,9 +33,11 @@ class Server:
         self.pages = pages
         self.asked: list[str] = []
 
-    def __call__(self, path: str) -> Any | None:
+    def __call__(self, path: str) -> Any:
         self.asked.append(path)
-        return self.pages.get(path)
+        if path not in self.pages:
+            raise Unserved("404 page not found", service="x")
+        return self.pages[path]
 
 
 OLD = {
@@ -101,6 +107,45 @@ def test_a_kind_removed_is_missed_once_it_was_forgotten() -> None:
     server.pages["/apis"] = groups()
     discovery.forget("policy")
     assert discovery.of(kube.PDB) is None
+
+
+def test_a_group_that_is_removed_before_it_was_looked_into_is_not_there() -> None:
+    server = Server(dict(OLD))
+    discovery = Discovery(server)
+    discovery.of(kube.PDB)
+    server.pages = {"/apis": groups()}
+    assert discovery.find("batch", "Job") is None
+
+
+@pytest.mark.parametrize("gone", ["/apis", "/apis/policy/v1beta1"])
+def test_a_page_that_must_be_there_and_is_not_says_nothing_of_what_the_server_has(gone: str) -> None:
+    with pytest.raises(Unserved):
+        Discovery(Server({path: page for path, page in OLD.items() if path != gone})).of(kube.PDB)
+
+
+@pytest.mark.parametrize("path", ["/apis", "/apis/policy/v1beta1"])
+@pytest.mark.parametrize("page", [None, [], {}, {"status": "ok"}])
+def test_neither_does_one_of_whoever_answers_in_the_place_of_the_server(path: str, page: Any) -> None:
+    with pytest.raises(Unserved, match=f"what answers at {path} is no Kubernetes API server"):
+        Discovery(Server({**OLD, path: page})).of(kube.PDB)
+
+
+def test_a_version_without_a_page_hides_no_other() -> None:
+    found = Discovery(Server({k: v for k, v in OLD.items() if k != "/apis/batch/v1"})).find(
+        "batch", "CronJob"
+    )
+    assert found is not None
+
+
+def test_what_is_not_served_is_not_found_only_when_the_server_has_the_kind_no_more() -> None:
+    server = Server(dict(OLD))
+    discovery = Discovery(server)
+    with pytest.raises(Unserved), discovery.served("policy", "PodDisruptionBudget"):
+        raise Unserved("not now", service="x")
+    server.pages["/apis"] = groups()
+    missing = r"no PodDisruptionBudget\.policy any more"
+    with pytest.raises(NotFound, match=missing), discovery.served("policy", "PodDisruptionBudget"):
+        raise Unserved("not now", service="x")
 
 
 def test_a_cluster_wide_kind_has_no_namespace_in_its_path() -> None:

@@ -64,15 +64,34 @@ def test_every_recorded_refusal_becomes_the_error_of_its_code(recorded: tuple[in
     code, body = recorded
     error = translated(code, body)
     blocked = code == 429 and "disruption budget" in str(body)
-    assert type(error) is (Refused if blocked else BY_CODE.get(code, Unavailable))
+    path = code == 404 and not (isinstance(body, dict) and body["details"].get("name"))
+    expected = errors.Unserved if path else BY_CODE.get(code, Unavailable)
+    assert type(error) is (Refused if blocked else expected)
     said = body["message"] if isinstance(body, dict) else body.strip()
     assert code == 401 or said in str(error)
 
 
 def test_an_error_says_what_was_attempted() -> None:
-    assert str(translated(404, status(404, 'pods "a" not found'))) == (
+    assert str(translated(404, status(404, 'pods "a" not found', name="a"))) == (
         'cannot get pod/a in shop: pods "a" not found'
     )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "404 page not found",
+        "<html><h1>404 Not Found</h1></html>",
+        status(404, 'kubernetes cluster "prod" not found'),
+        {"type": "error", "code": "NotFound", "details": {"name": "a"}},
+    ],
+    ids=["mux", "proxy", "gateway", "no Status"],
+)
+def test_who_names_no_object_does_not_say_that_one_is_missing(body: Any) -> None:
+    error = translated(404, body)
+    assert isinstance(error, errors.Unserved)
+    assert error.harmless
+    assert "address" in error.hint
 
 
 def test_an_invalid_object_lists_every_wrong_field() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from tests.servers import free_port
 from tests.wire import Answer, Asked, scripted
 
 from chaoskit.adapters.kubernetes import config
+from chaoskit.adapters.kubernetes.loaders import ends_at
 from chaoskit.adapters.kubernetes.transport import AUTHORIZATION, Transport
 from chaoskit.clock import ManualClock
 from chaoskit.errors import CannotStart
@@ -77,6 +80,100 @@ def test_a_provider_that_gives_no_token_does_so_too(tmp_path: Path, answer: Answ
         error = refused(kubeconfig(tmp_path, **oidc(wire.url)))
     assert error.message.endswith(f"oidc gives no new token ({why})")
     assert "log in to the cluster again" in error.hint
+
+
+def jwt(ends: datetime, number: int) -> str:
+    """A token that ends then; no two are alike."""
+    parts = ({"alg": "none"}, {"exp": int(ends.timestamp()), "sub": f"ada-{number}"})
+    head, body = (base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in parts)
+    return f"{head}.{body}.{'s' * 16}"
+
+
+def listening(authority: trustme.CA) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+class Issuer:
+    """An OIDC provider whose tokens are over when they are given."""
+
+    def __init__(self, endpoint: str = "") -> None:
+        self.endpoint = endpoint
+        self.given = 0
+
+    def __call__(self, asked: Asked) -> Answer:
+        if asked.method == "GET":
+            return Answer(body={"token_endpoint": self.endpoint})
+        self.given += 1
+        token = jwt(datetime.now(UTC) - timedelta(minutes=1), self.given)
+        fresh = {"id_token": token, "refresh_token": "new", "access_token": "a", "token_type": "bearer"}
+        return Answer(body=fresh)
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> trustme.CA:
+    """The one authority that this system knows."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authorities.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authorities.pem"))
+    return authority
+
+
+UNNAMED: list[dict[str, str]] = [{}, {"idp-certificate-authority": "", "idp-certificate-authority-data": ""}]
+
+
+def kept(user: dict[str, Any], **more: str) -> dict[str, Any]:
+    """The same user, of whose provider this stands there as well, also where it is empty."""
+    provider = user["auth-provider"]
+    return {"auth-provider": {**provider, "config": {**provider["config"], **more}}}
+
+
+@pytest.mark.parametrize("said", UNNAMED, ids=["unnamed", "empty"])
+def test_an_issuer_for_whom_nobody_vouches_is_told_nothing(
+    tmp_path: Path, trusted: trustme.CA, said: dict[str, str]
+) -> None:
+    taker = Issuer()
+    with (
+        scripted(taker, tls=listening(trusted)) as elsewhere,
+        scripted(Issuer(f"{elsewhere.url}/token"), tls=listening(trustme.CA())) as nobodys,
+    ):
+        error = refused(kubeconfig(tmp_path, **kept(oidc(nobodys.url), **said)))
+        assert (elsewhere.asked, nobodys.asked) == ([], [])
+    assert "oidc gives no new token" in error.message
+    assert "CERTIFICATE_VERIFY_FAILED" in error.message
+
+
+@pytest.mark.parametrize("said", UNNAMED, ids=["unnamed", "empty"])
+def test_an_endpoint_for_whom_nobody_vouches_is_told_nothing_either(
+    tmp_path: Path, trusted: trustme.CA, said: dict[str, str]
+) -> None:
+    with (
+        scripted(Issuer(), tls=listening(trustme.CA())) as elsewhere,
+        scripted(Issuer(f"{elsewhere.url}/token"), tls=listening(trusted)) as issuer,
+    ):
+        refused(kubeconfig(tmp_path, **kept(oidc(issuer.url), **said)))
+        assert elsewhere.asked == []
+
+
+def test_a_token_of_a_provider_is_renewed_as_long_as_it_lasts(tmp_path: Path, trusted: trustme.CA) -> None:
+    issuer, clock = Issuer(), ManualClock()
+    with scripted(issuer, tls=listening(trusted)) as wire:
+        issuer.endpoint = f"{wire.url}/token"
+        path = kubeconfig(tmp_path, **oidc(wire.url))
+        transport = Transport(config.log_in(path).configuration, clock)
+        found = set()
+        for _ in range(4):
+            found.add(transport.authorization())
+            clock.turn(AUTHORIZATION)
+    assert len(found) == 4
+    assert "idp-certificate-authority" not in path.read_text()
+    assert "refresh-token: new" in path.read_text()
+
+
+@pytest.mark.parametrize("said", ["", "opaque", "a.b.c", "a.e30.c", "a.eyJleHAiOiAieCJ9.c"])
+def test_a_token_that_does_not_tell_its_end_has_none(said: str) -> None:
+    assert ends_at(said) is None
 
 
 @pytest.mark.parametrize("name", ["gcp", "azure"])

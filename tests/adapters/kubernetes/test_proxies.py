@@ -8,6 +8,7 @@ import socket
 import ssl
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -114,6 +115,23 @@ def secured(folder: Path) -> Iterator[tuple[int, str]]:
     authority.cert_pem.write_to_path(folder / "ca.pem")
     with scripted(server, tls=tls) as wire:
         yield int(wire.url.rpartition(":")[2]), str(folder / "ca.pem")
+
+
+@pytest.mark.parametrize(("kind", "scheme"), [(Way, "http"), (Socks, "socks5")])
+def test_that_nothing_is_checked_is_warned_of_behind_no_proxy(
+    tmp_path: Path, kind: type[Way], scheme: str
+) -> None:
+    with (
+        secured(tmp_path) as (port, _),
+        closing(kind(port)) as way,
+        warnings.catch_warnings(record=True) as told,
+    ):
+        warnings.simplefilter("always")
+        address = f"{scheme}://ada:pw@127.0.0.1:{way.port}"
+        unchecked = {"server": "https://kube.internal:6443", "insecure-skip-tls-verify": True}
+        with connected(tmp_path, {**unchecked, "proxy-url": address}) as found:
+            assert found.get(REF) == POD
+    assert told == []
 
 
 @pytest.mark.parametrize(("kind", "scheme"), [(Way, "http"), (Socks, "socks5"), (Socks, "socks5h")])

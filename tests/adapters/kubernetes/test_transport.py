@@ -168,7 +168,7 @@ UNSTORED = Answer(500, failure(500) | {"message": 'failed calling webhook "polic
         ([LOST, Answer(401, failure(401))], False),
         ([LOST, Answer(403, failure(403))], False),
         ([SHED, Answer(403, failure(403))], True),
-        ([LOST, Answer(404, failure(404))], True),
+        ([LOST, Answer(404, failure(404, name="a"))], True),
         ([LOST, Answer(409, failure(409))], False),
         ([SHED, Answer(409, failure(409))], True),
     ],
@@ -244,7 +244,7 @@ def test_an_eviction_that_a_budget_blocks_is_refused_at_once(
 def test_a_clear_no_is_not_asked_twice(
     cluster: KubernetesCluster, wire: Scripted, code: int, kind: type[Exception]
 ) -> None:
-    wire.will(Answer(code, failure(code)))
+    wire.will(Answer(code, failure(code, name="a")))
     with pytest.raises(kind, match="get pod/a in shop"):
         cluster.get(REF)
     assert len(wire.asked) == 1
@@ -323,11 +323,6 @@ def test_pages_whose_version_is_forgotten_are_read_anew_in_one(
     wire.will(listing("7", "a", token="more"), Answer(410, failure(410)), listing("9", "a", "z"))
     assert len(cluster.list(kube.POD, "shop").items) == 2
     assert wire.asked[-1].path == "/api/v1/namespaces/shop/pods"
-
-
-def test_a_kind_that_was_removed_has_none(cluster: KubernetesCluster, wire: Scripted) -> None:
-    wire.will(Answer(404, b"404 page not found\n"))
-    assert cluster.list(kube.POD) == ((), "")
 
 
 def test_the_log_of_a_container_that_waits_is_not_found(cluster: KubernetesCluster, wire: Scripted) -> None:

@@ -27,7 +27,9 @@ from chaoskit.settings import Settings
 def server(asked: Asked) -> Answer:
     if asked.path == "/version":
         return Answer(body={"gitVersion": "v1.34.1"})
-    return Answer(404, {"kind": "Status", "code": 404, "message": "none"})
+    if asked.path == "/api/v1":
+        return Answer(body={"resources": []})
+    return Answer(404, {"kind": "Status", "code": 404, "message": "none", "details": {"name": "any"}})
 
 
 def kubeconfig(folder: Path, user: Mapping[str, Any] | None = None, **cluster: Any) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chaoskit.adapters.kubernetes.errors import Expired
+from chaoskit.adapters.kubernetes.errors import Expired, Unserved
 from chaoskit.adapters.kubernetes.retry import Policy
 from chaoskit.adapters.kubernetes.watch import Follower, Known
 from chaoskit.clock import Clock, ManualClock
@@ -186,10 +186,34 @@ def test_a_kind_that_is_removed_takes_its_objects_along() -> None:
     assert script.told() == ["ADDED a 1", "SYNCED", "DELETED a 1"]
 
 
+def test_who_answers_for_the_server_is_no_word_on_what_is_there() -> None:
+    away = Unserved("404 page not found", service="x")
+    script = Script([Listing((pod("a", 1),), "9")], [away, away, [event("MODIFIED", pod("a", 10))]])
+    assert script.told() == ["ADDED a 1", "SYNCED", "LOST", "SYNCED", "MODIFIED a 10"]
+
+
+def test_a_watch_that_was_lost_resumes_though_the_kind_was_removed_meanwhile() -> None:
+    script = Script([Listing((pod("a", 1),), "9"), Listing((), "")], [CUT, NotFound("404 page not found")])
+    assert script.told() == ["ADDED a 1", "SYNCED", "LOST", "DELETED a 1", "SYNCED"]
+
+
 def test_a_server_that_ends_each_watch_at_once_is_not_asked_in_a_tight_loop() -> None:
     script = Script([Listing((), "9")], [[], [], [], []])
     script.told()
     assert script.clock.monotonic() > 1
+
+
+@pytest.mark.parametrize("how", ["event", "status"])
+def test_a_server_that_forgets_each_version_is_not_asked_in_a_tight_loop(how: str) -> None:
+    def gone() -> Follow | Exception:
+        return [event("ERROR", GONE)] if how == "event" else Expired("410", service="x")
+
+    once = Script([Listing((), "9"), Listing((), "10")], [gone(), [event("ADDED", pod("a", 11))]])
+    assert once.told() == ["SYNCED", "SYNCED", "ADDED a 11"]
+    assert once.clock.monotonic() == 0  # what is seldom costs nothing
+    often = Script([Listing((), "9")] * 6, [gone() for _ in range(5)])
+    often.told()
+    assert often.clock.monotonic() > 1
 
 
 @pytest.mark.parametrize("end", [lambda s: s.stop.set(), lambda s: setattr(s, "closed", True)])

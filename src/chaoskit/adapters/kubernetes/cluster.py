@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -116,7 +116,8 @@ class KubernetesCluster:
     def get(self, ref: ObjectRef) -> Object:
         """The object as it is now; `NotFound` when there is none, or none with `ref.uid`."""
         path = self._resource(ref.kind).path(ref.namespace, ref.name)
-        found: Object = self._ask(f"get {_place(ref)}", "GET", path)
+        with self._served(ref.kind):
+            found: Object = self._ask(f"get {_place(ref)}", "GET", path)
         if ref.uid and found["metadata"].get("uid") != ref.uid:
             raise NotFound(f"cannot get {_place(ref)}: another object has that name now")
         return found
@@ -149,27 +150,29 @@ class KubernetesCluster:
         Where the server lacks the body's version of the kind, its newest stable one is sent.
         """
         body, resource, namespace = self._addressed(body)
-        created: Object = self._ask(
-            f"create {_what(body, namespace)}",
-            "POST",
-            resource.path(namespace),
-            _writing(dry_run),
-            body,
-            repeat=_repeat(dry_run),
-        )
+        with self._discovery.served(resource.group, resource.kind):
+            created: Object = self._ask(
+                f"create {_what(body, namespace)}",
+                "POST",
+                resource.path(namespace),
+                _writing(dry_run),
+                body,
+                repeat=_repeat(dry_run),
+            )
         return created
 
     def apply(self, body: Object, *, force: bool = False, dry_run: bool = False) -> Object:
         """The fields of `body` hold (server-side apply); `Conflict` names other owners, unless `force`."""
         body, resource, namespace = self._addressed(body)
-        applied: Object = self._ask(
-            f"apply {_what(body, namespace)}",
-            "PATCH",
-            resource.path(namespace, body["metadata"]["name"]),
-            (*_writing(dry_run), ("force", "true" if force else "false")),
-            body,
-            content_type="application/apply-patch+yaml",
-        )
+        with self._discovery.served(resource.group, resource.kind):
+            applied: Object = self._ask(
+                f"apply {_what(body, namespace)}",
+                "PATCH",
+                resource.path(namespace, body["metadata"]["name"]),
+                (*_writing(dry_run), ("force", "true" if force else "false")),
+                body,
+                content_type="application/apply-patch+yaml",
+            )
         return applied
 
     def patch(
@@ -326,11 +329,8 @@ class KubernetesCluster:
             Request(attempted, method, path, tuple(query), body, content_type, repeat)
         )
 
-    def _page(self, path: str) -> Any | None:
-        try:
-            return self._ask("ask what the server has", "GET", path)
-        except NotFound:
-            return None
+    def _page(self, path: str) -> Any:
+        return self._ask("ask what the server has", "GET", path)
 
     def _resource(self, kind: Kind) -> Resource:
         found = self._discovery.of(kind)
@@ -353,11 +353,15 @@ class KubernetesCluster:
     ) -> Collection:
         return Collection(self._transport, self._discovery, kind, namespace, labels, fields, stop)
 
+    def _served(self, kind: Kind) -> AbstractContextManager[None]:
+        return self._discovery.served(kind.group, kind.name)
+
     @contextmanager
     def _that_very(self, ref: ObjectRef, verb: str) -> Iterator[None]:
         """What the server refuses because another object has the name now becomes `NotFound`."""
         try:
-            yield
+            with self._served(ref.kind):
+                yield
         except (Conflict, InvalidInput) as error:  # which of them depends on the server's version
             with after(harmless=error.harmless):
                 another = ref.uid and self._is_another(ref)

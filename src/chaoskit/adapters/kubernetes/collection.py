@@ -39,9 +39,9 @@ class Collection:
         if resource is None:
             return Listing((), "")
         try:
-            pages = self._pages(self._request("list", resource))
+            with self.discovery.served(self.kind.group, self.kind.name):
+                pages = self._pages(self._request("list", resource))
         except NotFound:  # never for the namespace's sake: the kind itself was removed
-            self.discovery.forget(self.kind.group)
             return Listing((), "")
         named = {"apiVersion": resource.api_version, "kind": resource.kind}
         items = tuple({**named, **item} for page in pages for item in page.get("items") or ())
@@ -58,7 +58,10 @@ class Collection:
             ("watch", "true"), ("resourceVersion", version),
             ("allowWatchBookmarks", "true"), ("timeoutSeconds", str(WATCH_SECONDS)),
         )  # fmt: skip
-        with self.transport.stream(request, self.stop, SILENCE) as lines:
+        with (
+            self.discovery.served(self.kind.group, self.kind.name),
+            self.transport.stream(request, self.stop, SILENCE) as lines,
+        ):
             yield lines
 
     def _request(self, verb: str, resource: Resource, *query: tuple[str, str]) -> Request:

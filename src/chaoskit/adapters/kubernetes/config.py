@@ -32,6 +32,16 @@ class Login:
     acting: Impersonation = NOBODY_ELSE
 
 
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A context of a kubeconfig, and what is said of its cluster and its user."""
+
+    name: str
+    namespace: str
+    cluster: Mapping[str, Any]
+    user: Mapping[str, Any]
+
+
 def log_in(
     kubeconfig: Path | None = None,
     context: str | None = None,
@@ -73,11 +83,9 @@ def _files(kubeconfig: Path | None, environ: Mapping[str, str]) -> tuple[Path, .
 def _from_files(files: tuple[Path, ...], context: str | None) -> Login:
     where = os.pathsep.join(map(str, files))
     try:
-        documents = [yaml.safe_load(path.read_text(encoding="utf-8")) or {} for path in files]
-        name, namespace = choose_context(documents, context, where)
-        user = _user_of(files, documents, name)
-        acting = impersonation(user, where)
-        _decodable({**_cluster_of(documents, name), **user}, where)
+        chosen = choose([_document(path) for path in files], context, where)
+        acting = impersonation(chosen.user, where)
+        _decodable({**chosen.cluster, **chosen.user}, where)
     except yaml.YAMLError as error:
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         at = f" at line {mark.line + 1}" if mark else ""  # not the line itself: it may hold the token
@@ -90,17 +98,26 @@ def _from_files(files: tuple[Path, ...], context: str | None) -> Login:
             f"the kubeconfig {where} cannot be used: {said}", hint="kubectl config view"
         ) from error
     configuration = _configuration()
-    logins.load(where, name, user, configuration)
-    return Login(name, namespace, configuration, acting)
+    logins.load(where, chosen.name, chosen.user, configuration)
+    return Login(chosen.name, chosen.namespace, configuration, acting)
 
 
-def choose_context(documents: Iterable[Mapping[str, Any]], wanted: str | None, where: str) -> tuple[str, str]:
-    """The context's name and its namespace; as in kubectl, the first file that says something wins.
+def _document(path: Path) -> dict[str, Any]:
+    """What stands in the file; a user's token that is a file is meant as beside this one."""
+    said: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    for each in said.get("users") or ():
+        user = each.get("user")
+        if isinstance(user, dict) and isinstance(user.get("tokenFile"), str) and user["tokenFile"]:
+            user["tokenFile"] = str(path.absolute().parent / user["tokenFile"])
+    return said
+
+
+def choose(documents: Sequence[Mapping[str, Any]], wanted: str | None, where: str) -> Context:
+    """The context that is meant; as in kubectl, the first file that says something wins.
 
     Raises:
         CannotStart: there is no such context, or none is current.
     """
-    documents = tuple(documents)
     current = (str(each["current-context"]) for each in documents if each.get("current-context"))
     name = wanted or next(current, "")
     known = _entries(documents, "contexts", "context")
@@ -108,14 +125,10 @@ def choose_context(documents: Iterable[Mapping[str, Any]], wanted: str | None, w
         said = f"has no context {name!r}" if name else "has no current context"
         choices = ", ".join(sorted(known)) or "it has none at all"
         raise CannotStart(f"the kubeconfig {where} {said}", hint=f"choose one with --context: {choices}")
-    return name, str(known[name].get("namespace") or "default")
-
-
-def _cluster_of(documents: Iterable[Mapping[str, Any]], context: str) -> dict[str, Any]:
-    """What is said of the context's cluster."""
-    documents = tuple(documents)
-    named = str(_entries(documents, "contexts", "context")[context].get("cluster"))
-    return dict(_entries(documents, "clusters", "cluster").get(named, {}))
+    chosen = known[name]
+    cluster = _entries(documents, "clusters", "cluster").get(str(chosen.get("cluster")), {})
+    user = _entries(documents, "users", "user").get(str(chosen.get("user")), {})
+    return Context(name, str(chosen.get("namespace") or "default"), cluster, user)
 
 
 def _decodable(said: Mapping[str, Any], where: str) -> None:
@@ -130,19 +143,6 @@ def _decodable(said: Mapping[str, Any], where: str) -> None:
         except ValueError as error:  # binascii.Error is one
             words = f"the kubeconfig {where} cannot be used: {name} is no base64"
             raise CannotStart(words, hint="kubectl config view") from error
-
-
-def _user_of(
-    files: Sequence[Path], documents: Sequence[Mapping[str, Any]], context: str
-) -> Mapping[str, Any]:
-    """What is said of the context's user; a file of its token is meant as beside the kubeconfig."""
-    named = str(_entries(documents, "contexts", "context")[context].get("user"))
-    for path, document in zip(files, documents, strict=True):
-        user = _entries([document], "users", "user").get(named)
-        if user is not None:
-            beside = user.get("tokenFile")
-            return {**user, "tokenFile": str(path.absolute().parent / beside)} if beside else user
-    return {}
 
 
 def _entries(documents: Iterable[Mapping[str, Any]], kind: str, field: str) -> dict[str, Mapping[str, Any]]:

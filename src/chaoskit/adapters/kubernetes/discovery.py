@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from chaoskit.adapters.kubernetes.errors import SERVICE, Unserved
+from chaoskit.errors import ChaoskitError, NotFound
 from chaoskit.ports.cluster import Kind, Object
 
-Fetch = Callable[[str], Any | None]
-"""The JSON at a path of the server; None when there is none (404)."""
+Fetch = Callable[[str], Any]
+"""The JSON at a path of the server; raises `Unserved` when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +46,21 @@ class Discovery:
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
         self._lock = threading.Lock()
-        self._pages: dict[str, Any] = {}
+        self._pages: dict[str, Sequence[Any]] = {}
         self._found: dict[tuple[str, str, str], Resource] = {}
 
     def find(self, group: str, kind: str, version: str = "") -> Resource | None:
-        """The kind in `version` when the server has it there, else in the newest stable; None if nowhere."""
+        """The kind in `version` when the server has it there, else in the newest stable; None if nowhere.
+
+        Raises:
+            Unserved: a page that every API server has, or that this one has named, is not there: who
+                answers is another, or it is just starting. That says nothing of what the server has.
+        """
         with self._lock:
             known = self._found.get((group, kind, version))
             if known is None and self._pages:
-                known = self._look_up(group, kind, version)
+                with suppress(Unserved):  # the page may have gone with its group
+                    known = self._look_up(group, kind, version)
             if known is None:
                 self._pages.clear()  # it may have been installed since
                 known = self._look_up(group, kind, version)
@@ -69,6 +78,25 @@ class Discovery:
             self._pages.clear()
             self._found = {key: value for key, value in self._found.items() if key[0] != group}
 
+    @contextmanager
+    def served(self, group: str, kind: str) -> Iterator[None]:
+        """What is `Unserved` inside, of this kind, is `NotFound` when the server has the kind no more."""
+        try:
+            yield
+        except Unserved as error:
+            self.forget(group)
+            if self._has_lost(group, kind):
+                named = f"{kind}.{group}" if group else kind
+                raise NotFound(f"{error.message}: the server has no {named} any more") from error
+            raise
+
+    def _has_lost(self, group: str, kind: str) -> bool:
+        """Whether the server says so; who cannot ask does not know."""
+        try:
+            return self.find(group, kind) is None
+        except ChaoskitError:
+            return False
+
     def eviction(self) -> str:
         """The ``apiVersion`` of an Eviction: ``policy/v1``, before 1.22 ``policy/v1beta1``."""
         with self._lock:
@@ -76,28 +104,39 @@ class Discovery:
         return f"{entry.get('group') or 'policy'}/{entry.get('version') or 'v1'}"
 
     def _look_up(self, group: str, kind: str, version: str) -> Resource | None:
+        unserved: Unserved | None = None
         for candidate in by_preference(self._versions(group), version):
-            for name, entry in self._entries(group, candidate).items():
+            try:
+                entries = self._entries(group, candidate)
+            except Unserved as error:  # another version may have it
+                unserved = error
+                continue
+            for name, entry in entries.items():
                 if entry["kind"] == kind and "/" not in name:
                     return Resource(group, candidate, name, kind, bool(entry["namespaced"]))
+        if unserved is not None:
+            raise unserved
         return None
 
     def _versions(self, group: str) -> tuple[str, ...]:
         if not group:
             return ("v1",)
-        groups = self._page("/apis").get("groups") or ()
-        found = next((each for each in groups if each["name"] == group), {"versions": ()})
+        found = next(
+            (each for each in self._page("/apis", "groups") if each["name"] == group), {"versions": ()}
+        )
         return tuple(each["version"] for each in found["versions"])
 
     def _entries(self, group: str, version: str) -> Mapping[str, Mapping[str, Any]]:
-        listed = self._page(_root(group, version)).get("resources") or ()
-        return {entry["name"]: entry for entry in listed}
+        return {entry["name"]: entry for entry in self._page(_root(group, version), "resources")}
 
-    def _page(self, path: str) -> Mapping[str, Any]:
+    def _page(self, path: str, field: str) -> Sequence[Any]:
         if path not in self._pages:
-            self._pages[path] = self._fetch(path) or {}
-        page: Mapping[str, Any] = self._pages[path]
-        return page
+            page = self._fetch(path)
+            if not isinstance(page, Mapping) or field not in page:
+                words = f"cannot ask what the server has: what answers at {path} is no Kubernetes API server"
+                raise Unserved(words, service=SERVICE)
+            self._pages[path] = page[field] or ()
+        return self._pages[path]
 
 
 def by_preference(versions: Iterable[str], wanted: str = "") -> list[str]:

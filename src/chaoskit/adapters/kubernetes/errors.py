@@ -31,6 +31,10 @@ class Expired(Unavailable):
     """The server has forgotten the collection's version that was asked for: list again."""
 
 
+class Unserved(Unavailable):
+    """Nobody there knows the path: the server has lost the kind, or it is not the API server that says so."""
+
+
 _SIMPLE: dict[int, type[ChaoskitError]] = {404: NotFound, 409: Conflict}
 
 
@@ -45,6 +49,8 @@ class Failure:
     reason: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
     retry_after: float | None = None
+    unrenewed: str = ""
+    """Why what logged in there is no new login though it was time for one."""
 
     @property
     def causes(self) -> tuple[Mapping[str, Any], ...]:
@@ -52,9 +58,9 @@ class Failure:
         return tuple(self.details.get("causes") or ())
 
     @property
-    def names_an_object(self) -> bool:
-        """Whether it speaks of one object; a 404 that does not means that the kind itself is unknown."""
-        return bool(self.details.get("name"))
+    def about_the_path(self) -> bool:
+        """Whether it is a 404 that names no object: anybody on the way to the server says that, too."""
+        return self.code == 404 and not self.details.get("name")
 
     def caused_by(self, reason: str) -> bool:
         """Whether one of the causes has that reason."""
@@ -81,7 +87,7 @@ def read_failure(
 def translate(failure: Failure) -> ChaoskitError:
     """The one error of our tree that a failure means."""
     said = f"cannot {failure.attempted}: {failure.message}"
-    if failure.code in _SIMPLE:
+    if failure.code in _SIMPLE and not failure.about_the_path:
         return _SIMPLE[failure.code](said)
     match failure.code:
         case 401 | 403:
@@ -93,7 +99,7 @@ def translate(failure: Failure) -> ChaoskitError:
         case 400 | 405 | 406 | 413 | 415 | 422:
             return InvalidInput(said, problems=tuple(_problems(failure)))
         case _:
-            return _unavailable(failure, said)
+            return _unserved(failure, said) if failure.about_the_path else _unavailable(failure, said)
 
 
 def translate_transport(attempted: str, address: str, error: Exception) -> Unavailable:
@@ -151,6 +157,16 @@ def _unavailable(failure: Failure, said: str) -> Unavailable:
     )
 
 
+def _unserved(failure: Failure, said: str) -> Unserved:
+    return Unserved(
+        f"{said} (HTTP 404)",
+        service=SERVICE,
+        address=failure.address,
+        hint="check the server's address in the kubeconfig: what answers there may be no API server",
+        harmless=True,  # whoever does not know the path has acted on nothing
+    )
+
+
 _UNSTORED = "failed calling webhook"
 """What the server says of an object that it could not have admitted: it is stored only after that."""
 
@@ -160,8 +176,9 @@ _IMPERSONATING = "users[].user.as of the kubeconfig: take it out, or have the ri
 
 def _forbidden(failure: Failure, said: str) -> CannotStart:
     if failure.code == 401:
+        why = f"; they could not be renewed: {failure.unrenewed}" if failure.unrenewed else ""
         return CannotStart(
-            f"cannot {failure.attempted}: {failure.address} does not accept these credentials",
+            f"cannot {failure.attempted}: {failure.address} does not accept these credentials{why}",
             hint="log in to the cluster again; `kubectl auth can-i --list` shows whether it worked",
         )
     if " cannot impersonate " in failure.message:

@@ -83,8 +83,7 @@ def _connect(transport: Transport, request: Request, timeout: float) -> websocke
             redirect_limit=0,  # whoever is elsewhere would be shown the login
         )
     except websocket.WebSocketBadStatusException as error:
-        body = transport.unsaid(error.resp_body or b"")
-        failure = errors.read_failure(request.attempted, transport.address, error.status_code, body)
+        failure = transport.failure(request, error.status_code, error.resp_body or b"")
         raise errors.translate(failure) from error
     except (websocket.WebSocketException, urllib3.exceptions.HTTPError, OSError) as error:
         raise _cut(transport, request, error) from error

@@ -8,9 +8,9 @@ import re
 import socket
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -20,7 +20,7 @@ import urllib3.exceptions
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.rest import RESTClientObject
 
-from chaoskit.adapters.kubernetes import errors, logins, proxies, streams
+from chaoskit.adapters.kubernetes import errors, proxies, renewals, streams
 from chaoskit.adapters.kubernetes.impersonation import NOBODY_ELSE, Impersonation
 from chaoskit.adapters.kubernetes.retry import Failed, Policy, Repeat, Trouble, attempt
 from chaoskit.clock import Clock
@@ -74,10 +74,13 @@ class Transport:
         self.policy = policy or Policy()
         self._rest = RESTClientObject(proxies.settle(configuration))
         if self.unchecked:
-            _warn_no_more_of(configuration.proxy or configuration.host)
+            for each in filter(None, (configuration.proxy, configuration.host)):
+                _warn_no_more_of(each)
         self._breaker = streams.Breaker()
+        self._breaker.reach(self._rest.pool_manager)
         self._renewal = threading.Lock()
         self._authorization = ""
+        self._unrenewed = ""
         self._renew_at = -inf
 
     @property
@@ -127,28 +130,29 @@ class Transport:
             ) from error
 
     def send(self, request: Request, stop: threading.Event | None = None) -> bytes:
-        """The answer's body, after as many attempts as policy and safety allow."""
-        return attempt(
-            lambda: self._once(request),
-            repeat=request.repeat,
-            policy=self.policy,
-            clock=self.clock,
-            stop=stop,
-        )
+        """The answer's body, after as many attempts as policy and safety allow; `stop` ends waits for it."""
+        with self._breaker.heeding(stop):
+            return attempt(
+                lambda: self._once(request),
+                repeat=request.repeat,
+                policy=self.policy,
+                clock=self.clock,
+                stop=stop,
+            )
 
     @contextmanager
     def stream(self, request: Request, stop: threading.Event, seconds: float) -> Iterator[Iterator[bytes]]:
         """Inside, the answer's lines as they come, until the server or `stop` ends it; one attempt.
 
-        `seconds` bounds the wait for the next line. Raises `Unavailable` when the answer is cut,
-        also while it is read; not when `stop` cut it.
+        `seconds` bounds the wait for the answer and for the next line. Raises `Unavailable` when it is
+        cut, also while it is read (not when `stop` cut it then), and when `stop` ends it before it begins.
         """
-        with self._translated(request):
+        with self._breaker.heeding(stop), self._translated(request):
             response = self._ask(request, urllib3.Timeout(connect=5.0, read=seconds), preload=False)
         with self._breaker.watch_over(response, stop):
             if response.status >= 400:
                 with self._translated(request):
-                    failure = self._failure(request, response, response.read())
+                    failure = self.failure(request, response.status, response.read(), response.headers)
                 raise errors.translate(failure)
             yield self._lines(request, response, stop)
 
@@ -166,7 +170,8 @@ class Transport:
         with self._renewal:  # a plugin that several threads start at once may ask the user twice
             now = self.clock.monotonic()
             if now >= self._renew_at:
-                self._authorization = self._header(logins.token(self.configuration))
+                found, self._unrenewed = renewals.token(self.configuration)
+                self._authorization = self._header(found)
                 self._renew_at = now + AUTHORIZATION
             return self._authorization
 
@@ -191,11 +196,13 @@ class Transport:
         except urllib3.exceptions.HTTPError as error:
             translated = errors.translate_transport(request.attempted, self.address, error)
             translated.__cause__ = error
-            trouble = Trouble(unsent=errors.was_never_sent(error), hopeless=errors.is_about_trust(error))
+            trouble = Trouble(
+                unsent=errors.was_never_sent(error), hopeless=self.closed or errors.is_about_trust(error)
+            )
             raise Failed(trouble, translated) from error
         if response.status < 400:
             return response.data
-        failure = self._failure(request, response, response.data)
+        failure = self.failure(request, response.status, response.data, response.headers)
         blocked = failure.caused_by("DisruptionBudget")
         trouble = Trouble(failure.code, hopeless=blocked, retry_after=failure.retry_after)
         raise Failed(trouble, errors.translate(failure))
@@ -217,13 +224,14 @@ class Transport:
         )
         return answer
 
-    def _failure(self, request: Request, response: urllib3.BaseHTTPResponse, body: bytes) -> errors.Failure:
-        said = self.unsaid(body)
-        return errors.read_failure(request.attempted, self.address, response.status, said, response.headers)
-
-    def unsaid(self, body: bytes) -> bytes:
-        """What a server answers, without what logs in there: some quote what they were sent."""
-        return without(body.decode(errors="replace"), self.secrets).encode()
+    def failure(
+        self, request: Request, code: int, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> errors.Failure:
+        """What an answer tells that says no, without what logs in there: some quote what they were sent."""
+        secrets = self.secrets
+        said = without(body.decode(errors="replace"), secrets).encode()
+        found = errors.read_failure(request.attempted, self.address, code, said, headers)
+        return replace(found, unrenewed=without(self._unrenewed, secrets))
 
     def _lines(
         self, request: Request, response: urllib3.BaseHTTPResponse, stop: threading.Event
@@ -253,7 +261,7 @@ def _readings(shown: str) -> Iterator[str]:
 
 
 def _warn_no_more_of(url: str) -> None:
-    """The pool, which names its proxy if it has one, would warn at each request that nothing is checked."""
+    """The pool would warn at each request that nothing is checked: of the server, or of a proxy of HTTP."""
     host = re.escape(urlsplit(url).hostname or "")
     words = rf"Unverified HTTPS request is being made to host '\[?{host}\]?'"
     warnings.filterwarnings("ignore", words, urllib3.exceptions.InsecureRequestWarning)

@@ -92,6 +92,7 @@ class Follower:
         self._synced = False
         self._lost = False
         self._failures = 0
+        self._refused = False
 
     def changes(self) -> Iterator[Change]:
         """All changes until `stop`, or until connections are closed.
@@ -106,6 +107,9 @@ class Follower:
                 yield from self._step()
             except (errors.Expired, NotFound):
                 self._version = ""
+                if self._refused:  # it sheds history as it is overloaded, and each list is work, too
+                    self._wait()
+                self._refused = True
             except Unavailable:
                 if self._ended():
                     return
@@ -127,7 +131,7 @@ class Follower:
         listing = self._source.list()
         yield from self._known.replace(listing.items)
         self._version = listing.resource_version
-        if self._version or not self._synced:
+        if self._version or self._lost or not self._synced:
             yield from self._there()
         if not self._version:
             self._waiting.clock.sleep(ABSENT_AGAIN, self._stop)
@@ -139,7 +143,7 @@ class Follower:
                 yield from self._there()
             for line in lines:
                 yield from self._apply(_parse(line))
-                self._failures, told = 0, True
+                self._failures, self._refused, told = 0, False, True
         if not told:  # a server that ends each watch at once must not be asked in a tight loop
             self._wait()
 
