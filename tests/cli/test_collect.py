@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +28,14 @@ def test_what_is_collected_is_read_by_its_own_mapping(chaoskit: CommandLine) -> 
     read = chaoskit("predict", "--data", "m", "--mapping", "m/mapping.yaml", "-o", "json")
     assert read.code == 0, read.err
     assert {each["target"] for each in read.json["predictions"]} >= {"deployment/cart", "deployment/orders"}
+
+
+def test_the_last_line_can_be_pasted(chaoskit: CommandLine) -> None:
+    out = chaoskit("collect", "-n", "shop", "--hours", 0.5, "--out", "a b", *WANTED).out
+    _, *words = shlex.split(out.splitlines()[-1].removeprefix("next  "))
+    assert words == ["train", "--data", "a b", "--mapping", "a b/mapping.yaml"]
+    ended = chaoskit(*words, "--no-thorough", "--recipe", "evidence")
+    assert ended.code == 8, ended.err  # half an hour is too little to learn from
 
 
 def test_what_cannot_be_collected_is_said(chaoskit: CommandLine) -> None:

@@ -256,13 +256,18 @@ def test_another_file_in_the_place_of_the_promoted_one_is_3(
     ended = answering("predict", *FILES)
     assert (ended.code, "its file is not the one that was promoted" in ended.err) == (3, True)
     assert [m["promoted"] for m in answering("models", "list", "-o", "json").json["models"]] == [False]
+    shown = answering("models", "show", "sockshop-k8s-1").err
+    assert "sockshop-k8s-1 does not answer: its file is not the one that was promoted" in shown
     judged = answering("evaluate", *other_week, "-o", "json")
     assert (judged.json["model"], judged.json["answers"]) == ("sockshop-k8s-1", False)
     known.write_bytes(before)
 
 
 def test_a_card_that_was_changed_is_shown_as_one(trained: CommandLine) -> None:
-    path, words = trained.home / "state/models/sockshop-k8s-1/card.json", "was changed since it was written"
+    path, words = (
+        trained.home / "state/models/sockshop-k8s-1/card.json",
+        "is not the one that was written with its file",
+    )
     before = path.read_bytes()
     assert words not in trained("models", "show", "sockshop-k8s-1").err
     card = objects.read(path)

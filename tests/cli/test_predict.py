@@ -293,3 +293,30 @@ def test_an_answer_of_files_says_for_which_moment_and_who_is_there_then(
     assert ended.code == 0, ended.err
     (line,) = (line for line in ended.err.splitlines() if line.startswith("moment"))
     assert line.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), ["moment   2026-01-01 00:59 UTC, the newest; 1 of 2 pods has samples then"]),
+        (("--at", "2026-01-01T00:40"), ["moment   2026-01-01 00:40 UTC; 1 of 2 pods has samples then"]),
+        (
+            ("--at", "2026-01-01T00:15"),
+            [
+                "moment   2026-01-01 00:15 UTC; 1 of 2 pods has samples then",
+                "! 1 other run has samples then, too: only run B, which began last, is answered for",
+            ],
+        ),
+    ],
+)
+def test_of_runs_side_by_side_the_one_that_is_there_then_is_answered_for(
+    tmp_path: Path, options: tuple[str, ...], said: list[str]
+) -> None:
+    """A goes on for the whole hour, B began later and has ended by minute 20."""
+    lines = [f"2026-01-01T00:{m:02}:00Z,A,web-1,1\n" for m in range(60)]
+    lines += [f"2026-01-01T00:{m:02}:00Z,B,db-1,1\n" for m in range(10, 20)]
+    (tmp_path / "m.csv").write_text("at,run,pod,cpu\n" + "".join(lines))
+    (tmp_path / "m.yaml").write_text(MEASURED.replace("{pod: pod}", "{pod: pod, run: run}"))
+    ended = CommandLine(tmp_path)("predict", "--data", tmp_path, "--mapping", tmp_path / "m.yaml", *options)
+    assert ended.code == 0, ended.err
+    assert [line for line in ended.err.splitlines() if line.startswith("moment") or " run " in line] == said

@@ -11,6 +11,8 @@ from tests.commandline import PROJECT, CommandLine
 from tests.experiments import test_lint as right
 from tests.experiments import test_lint_carried as carried
 
+from chaoskit import visible
+
 Write = Callable[[str, str], Path]
 
 
@@ -48,6 +50,30 @@ def test_of_a_long_line_what_is_around_the_problem_is_quoted(stranger: CommandLi
     assert len(quoted) < 150
     assert "], x: [" in quoted
     assert quoted.endswith("…")
+
+
+@pytest.mark.parametrize("obeyed", ["\x1b[31mred", "\x9b31m", "\x1b]0;owned\x07", "\u202e"])
+def test_a_terminal_obeys_nothing_of_the_line_that_is_quoted(
+    stranger: CommandLine, write: Write, obeyed: str
+) -> None:
+    ended = stranger("validate", write("c.yaml", right.NATIVE.replace("pod-delete", f"pod-delet{obeyed}")))
+    assert (ended.code, " | " in ended.err + ended.out) == (2, True), ended
+    assert not visible.obeyed(ended.err + ended.out)
+    (stranger.home / "m.csv").write_text(f"at,pod,cpu\n2026-01-01T00:00Z,web-1,{obeyed}\n")
+    ended = stranger("predict", "--data", stranger.home, "--mapping", write("m.yaml", MAPPING))
+    assert (ended.code, "2 | 2026-01-01T00:00Z,web-1," in ended.err) == (2, True), ended.err
+    assert not visible.obeyed(ended.err)
+
+
+MAPPING = """apiVersion: chaoskit.io/v1
+kind: DataMapping
+metadata: {name: one}
+files: [m.csv]
+step: 60
+timestamp: at
+identity: {pod: pod}
+signals: {cpu_usage: {column: cpu}}
+"""
 
 
 def test_warnings_fail_only_where_asked_and_not_where_ignored(stranger: CommandLine, write: Write) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import threading
 from array import array
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ from chaoskit.adapters.http import RequestsHttp
 from chaoskit.adapters.notify import Alertmanager
 from chaoskit.clock import ManualClock
 from chaoskit.errors import CannotStart, NoSamples, NotFound, Unavailable
-from chaoskit.events import Doubted, Event, Foreseen, Listener, Looked, Unwatched, Warned
+from chaoskit.events import Doubted, Event, Foreseen, Listener, Looked, Unwatched, Warned, ignore
 from chaoskit.flows import learning
 from chaoskit.flows.auto_recovery import votes
 from chaoskit.flows.duties.predicting import Predicting
@@ -39,6 +40,7 @@ from chaoskit.ports.store import Document
 from chaoskit.prediction import Dataset, Health, Silent
 from chaoskit.prediction.dataset import Block, Row, unmeasured
 from chaoskit.prediction.recent import Recent, latest
+from chaoskit.prediction.training import Model
 from chaoskit.records import PredictionRecord, RecoveryRecord
 from chaoskit.recovery import Vote
 from chaoskit.signals import BY_NAME
@@ -427,6 +429,32 @@ def test_an_alarm_stays_when_samples_have_stopped_and_another_model_answers(
             assert alarms(shown) == ["deployment/cart"]
             clock.turn(60)
     assert {each.model for each in heard if isinstance(each, Doubted)} == {"shop-1"}
+
+
+def test_another_file_of_the_same_name_that_was_promoted_answers_at_the_next_look(
+    models: Path, tmp_path: Path
+) -> None:
+    """Also where the duty is under way: what answers is known by its digest, not by its name alone."""
+    root = tmp_path / "models"
+    shutil.copytree(models, root)
+    prediction.promote(root, "shop-1")
+    looking = down(alone=False, listen=ignore, replicas={"cart": 2, "db": 1})
+    duty = Predicting(replace(looking.world, models=root), Saying(looking.world.clock, ignore))
+
+    def answering() -> Model:
+        duty.look("shop")
+        model = duty._lookouts["shop"].model
+        assert model is not None
+        return model[1]
+
+    first = answering()
+    assert answering() is first
+    trained = prediction.load(root / "shop-1", state=root)
+    other = replace(trained, model=replace(trained.model, seed=first.seed + 1))
+    prediction.save(other, root / "shop-2", state=root)
+    shutil.copyfile(root / "shop-2" / "model.joblib", root / "shop-1" / "model.joblib")
+    assert prediction.promote(root, "shop-1")
+    assert answering().seed == first.seed + 1
 
 
 def test_a_watch_goes_on_where_samples_have_stopped_for_all_and_says_when_they_are_back() -> None:

@@ -80,10 +80,20 @@ def test_a_signed_file_in_the_place_of_another_is_refused(kept: Path, tmp_path: 
         artifact.load(kept, state=tmp_path / "elsewhere", key=KEY)
 
 
+def forget_cards(state: Path) -> None:
+    """As in a registry of before, nobody knows which cards were written."""
+    with ledgers.known_changed(state) as known:
+        for entry in known.values():
+            entry.pop("cards", None)
+
+
 def test_another_library_version_is_an_error_that_says_so(kept: Path, tmp_path: Path) -> None:
     card = json.loads((kept / "card.json").read_text())
     card["libraries"]["scikit-learn"] = "0.24.2"
     (kept / "card.json").write_text(json.dumps(card))
+    with pytest.raises(errors.InvalidInput, match="is not the one that was written with its file"):
+        artifact.load(kept, state=tmp_path / "state")
+    forget_cards(tmp_path / "state")
     with pytest.raises(errors.InvalidInput, match=r"0\.24\.2"):
         artifact.load(kept, state=tmp_path / "state")
 
@@ -99,6 +109,7 @@ def test_features_that_changed_their_meaning_are_an_error(
 def test_a_model_whose_alarms_meant_something_else_is_an_error(kept: Path, tmp_path: Path) -> None:
     old = json.loads((kept / "card.json").read_text()) | {"schema": "chaoskit.io/model-card/v1"}
     (kept / "card.json").write_text(json.dumps(old))
+    forget_cards(tmp_path / "state")
     with pytest.raises(errors.InvalidInput, match="another version"):
         artifact.load(kept, state=tmp_path / "state")
 
@@ -276,10 +287,12 @@ def test_promoting_what_is_not_there_is_an_unknown_name(tmp_path: Path) -> None:
         registry.promote(tmp_path, "shop-9")
 
 
-def test_a_broken_registry_is_an_error(kept: Path, tmp_path: Path) -> None:
-    (tmp_path / "state" / "models.json").write_text("[")
-    with pytest.raises(errors.InvalidInput, match=r"models\.json"):
+@pytest.mark.parametrize("text", ["[", "[]", '{"history": [', '{"": 5}'])
+def test_a_broken_registry_is_an_error(kept: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "state" / "models.json").write_text(text)
+    with pytest.raises(errors.InvalidInput, match=r"models\.json") as caught:
         artifact.load(kept, state=tmp_path / "state")
+    assert caught.value.hint == "put a copy of before in its place, or move it away"
 
 
 @pytest.fixture
@@ -292,7 +305,7 @@ def exchanged(trained: Trained, tmp_path: Path) -> Path:
     for name in ("shop-1", "shop-2"):
         assert registry.promote(tmp_path, name)
     assert learning.chosen(tmp_path) is not None
-    assert (registry.fallback(tmp_path), registry.swapped(tmp_path)) == ("shop-1", False)
+    assert (registry.fallback(tmp_path), registry.against(tmp_path)) == ("shop-1", "")
     for name in ("shop-1", "shop-2"):
         shutil.copyfile(tmp_path / "poor-1" / registry.DATA, tmp_path / name / registry.DATA)
     return tmp_path
@@ -304,7 +317,7 @@ def test_another_file_in_the_place_of_the_promoted_one_does_not_answer(exchanged
     assert "chaoskit models retire" in caught.value.hint
     listed = {each.name: (each.promoted, each.standing) for each in registry.names(exchanged)}
     words = "its file is not the one that was promoted; does not beat static rule"
-    assert listed["shop-2"] == (False, f"{words}; its card was changed since it was written")
+    assert listed["shop-2"] == (False, f"{words}; its card is not the one that was written with its file")
     assert learning.chosen(exchanged, "shop-2") is not None
     (check,) = doctor.model(exchanged)
     assert (check.state, check.mend) == ("blocked", "chaoskit models retire")
@@ -335,16 +348,37 @@ def test_a_rollback_brings_back_no_other_file_than_the_one_that_answered(
     assert registry.promoted(exchanged) == "shop-2"
 
 
+@pytest.mark.parametrize(
+    ("file", "words"), [(registry.DATA, "its file is gone"), (registry.CARD, "its card is gone")]
+)
+def test_a_promoted_model_that_has_lost_its_file_or_card_does_not_answer(
+    root_of_two: Path, file: str, words: str
+) -> None:
+    registry.promote(root_of_two, "shop-1")
+    path = root_of_two / "shop-1" / file
+    path.unlink()
+    with pytest.raises(errors.Refused, match=f"shop-1 was promoted, but {words}") as caught:
+        learning.chosen(root_of_two)
+    assert caught.value.hint == f"put it back; {registry.RULES}"
+    (check,) = doctor.model(root_of_two)
+    assert (check.state, check.words) == ("blocked", f"shop-1 was promoted, but {words}")
+    (listed,) = (each for each in registry.names(root_of_two) if each.name == "shop-1")
+    assert (listed.promoted, listed.standing.partition(";")[0]) == (False, words)
+    with pytest.raises(errors.ChaoskitError, match=r"no model in .*shop-1|the card in .*shop-1 is gone"):
+        learning.chosen(root_of_two, "shop-1")
+
+
 @pytest.mark.parametrize("file", [registry.CARD, registry.PAGE])
 def test_a_card_that_was_changed_is_called_so(root_of_two: Path, file: str) -> None:
     assert [each.altered for each in registry.names(root_of_two)] == [False, False]
     path = root_of_two / "shop-1" / file
     path.write_text(path.read_text().replace("0.", "0.9", 1))
     first, second = registry.names(root_of_two)
-    assert (first.altered, first.standing.endswith("; its card was changed since it was written")) == (
-        True,
-    ) * 2
-    assert (second.altered, "changed" in second.standing) == (False, False)
+    assert (
+        first.altered,
+        first.standing.endswith("; its card is not the one that was written with its file"),
+    ) == (True,) * 2
+    assert (second.altered, "its card" in second.standing) == (False, False)
 
 
 def test_the_card_of_another_model_made_here_is_a_changed_one(root_of_two: Path) -> None:
@@ -358,14 +392,12 @@ def test_a_model_beside_the_card_of_other_features_says_that_the_card_is_not_its
 ) -> None:
     path = root_of_two / "shop-1" / registry.CARD
     objects.write(path, objects.read(path) | {"fingerprint": "of others"})
-    with pytest.raises(errors.InvalidInput, match="is not the one that was written with its model"):
+    with pytest.raises(errors.InvalidInput, match="is not the one that was written with its file"):
         artifact.load(root_of_two / "shop-1", state=root_of_two)
 
 
 def test_of_a_model_of_before_nobody_knows_which_card_was_written(root_of_two: Path) -> None:
-    with ledgers.known_changed(root_of_two) as known:
-        for entry in known.values():
-            entry.pop("cards", None)
+    forget_cards(root_of_two)
     (root_of_two / "shop-1" / registry.PAGE).write_text("another")
     assert [each.altered for each in registry.names(root_of_two)] == [False, False]
 
@@ -395,6 +427,7 @@ def test_whatever_stands_where_a_signature_should_vouches_for_nothing(
 def test_a_card_that_names_no_libraries_is_an_error(kept: Path, tmp_path: Path, libraries: object) -> None:
     card = json.loads((kept / "card.json").read_text()) | {"libraries": libraries}
     (kept / "card.json").write_text(json.dumps(card))
+    forget_cards(tmp_path / "state")
     with pytest.raises(errors.InvalidInput, match="was made with scikit-learn "):
         artifact.load(kept, state=tmp_path / "state")
 

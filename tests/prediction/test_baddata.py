@@ -471,6 +471,15 @@ def test_events_all_of_which_name_nobody_are_refused(tmp_path: Path) -> None:
     assert "web-1, web-2" in caught.value.hint
 
 
+def test_of_files_without_any_sample_that_is_told_and_nothing_of_their_events(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(HOUR.replace(",1\n", ",nan\n"))
+    (tmp_path / "e.csv").write_text(
+        "start,end,target,issue\n2026-01-01T00:10:00Z,2026-01-01T00:15:00Z,web-1,x\n"
+    )
+    (note,) = read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS)).notes
+    assert note.startswith("cpu_usage has no sample in the data")
+
+
 def stretches(
     folder: Path, *lines: str, more: str = "", unlabelled: bool = False, old: str = "00"
 ) -> Dataset:
@@ -862,6 +871,89 @@ def test_events_outside_of_the_data_are_counted(
     (tmp_path / "e.csv").write_text("start,end,target,issue\n" + "".join(lines))
     notes = read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS)).notes
     assert list(notes) == [f"{each}: the first is at 2026-01-01 03:10 UTC" for each in told]
+
+
+@pytest.mark.parametrize("end", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-05:00"])
+@pytest.mark.parametrize("more", ["", ", meaning: ramp", ", meaning: chaos", ", censored: {issue: y}"])
+def test_what_is_written_to_end_in_the_year_9999_goes_on(tmp_path: Path, more: str, end: str) -> None:
+    (tmp_path / "m.csv").write_text(HOUR)
+    lines = f"2026-01-01T00:10:00Z,2026-01-01T00:12:00Z,web-2,x\n2026-01-01T00:20:00Z,{end},web-1,y\n"
+    (tmp_path / "e.csv").write_text("start,end,target,issue\n" + lines)
+    data = read([tmp_path], mapping(tmp_path, f"{SIGNALS}events: {{file: e.csv{more}}}\n"))
+    (truth,) = label(data, Target()).truths
+    assert not (truth.y[0, 20:] == 0).any()
+    assert data.notes == ()
+
+
+def test_a_censored_stretch_without_an_end_goes_on(tmp_path: Path) -> None:
+    stretch = "{target: web-1, start: 2026-01-01T00:20:00Z, end: '9999-12-31T23:59:59-05:00', why: x}"
+    (tmp_path / "m.csv").write_text(HOUR)
+    data = read([tmp_path], mapping(tmp_path, f"{SIGNALS}censored: [{stretch}]\n"))
+    assert not (label(data, Target()).truths[0].y[0, 20:] == 0).any()
+
+
+@pytest.mark.parametrize(
+    "time", ["0001-01-01T00:00:00+01:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-05:00"]
+)
+def test_a_time_that_stands_for_none_is_an_error_at_its_line(tmp_path: Path, time: str) -> None:
+    (tmp_path / "m.csv").write_text(HOUR + f"{time},web-1,1\n")
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS))
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.found) == (122, repr(time))
+    (tmp_path / "m.csv").write_text(HOUR)
+    line = f"{time},2026-01-01T00:10:00Z,web-1,x\n"
+    (tmp_path / "e.csv").write_text("start,end,target,issue\n" + line)
+    with pytest.raises(errors.InvalidInput) as caught:
+        read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS))
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.field, problem.found) == (2, "start", repr(time))
+
+
+FORESEEN = "target: {mode: forecast, horizonMinutes: 30}\n"
+
+
+@pytest.mark.parametrize(
+    ("at", "issue", "counts"),
+    [("01:22", "memory-leak", True), ("01:22", "pod-crash", False), ("01:32", "memory-leak", False)],
+)
+def test_of_what_happened_after_the_data_is_told_what_labels_make_of_it(
+    tmp_path: Path, at: str, issue: str, counts: bool
+) -> None:
+    (tmp_path / "m.csv").write_text(HOUR)
+    within = "2026-01-01T00:10:00Z,2026-01-01T00:12:00Z,web-2,pod-crash\n"
+    after = f"2026-01-01T{at}:00Z,2026-01-01T01:40:00Z,web-1,{issue}\n"
+    healthy = []
+    for lines in (within, within + after):
+        (tmp_path / "e.csv").write_text("start,end,target,issue\n" + lines)
+        data = read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS + FORESEEN))
+        healthy.append(int((label(data, Target()).truths[0].y[0] == 0).sum()))
+    assert (healthy[1] < healthy[0]) is counts
+    assert [note.partition(":")[0] for note in data.notes] == [
+        "1 of 2 events lies outside of the data and counts for nothing"
+    ] * (not counts)
+
+
+def test_an_event_after_the_data_is_not_of_another_zone_when_something_led_up_to_it(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(HOUR)
+    after = "2026-01-01T01:22:00Z,2026-01-01T01:40:00Z,web-1,memory-leak\n"
+    (tmp_path / "e.csv").write_text("start,end,target,issue\n" + after)
+    assert read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS + FORESEEN)).notes == ()
+
+
+def test_a_ramp_outside_of_the_data_that_makes_all_of_it_unknown_does_not_count_for_nothing(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "m.csv").write_text(HOUR)
+    before = "2025-12-31T19:00:00Z,2025-12-31T19:30:00Z,web-1,memory-leak\n"
+    (tmp_path / "e.csv").write_text(
+        "start,end,target,issue\n" + before + "2026-01-01T00:10:00Z,2026-01-01T00:20:00Z,web-1,memory-leak\n"
+    )
+    more = f"{SIGNALS}events: {{file: e.csv, meaning: ramp}}\n"
+    data = read([tmp_path], mapping(tmp_path, more))
+    assert not (label(data, Target()).truths[0].y == 0).any()
+    (note,) = data.notes
+    assert note.startswith("1 of 2 events lies outside of the data and makes moments within it unknown: ")
 
 
 def test_events_of_other_runs_lie_outside_of_the_data(tmp_path: Path) -> None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import os
 import socket
+import socketserver
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from itertools import count
+from threading import Thread
 
 import numpy as np
 import pytest
 from tests.prediction.conftest import tiny
 
 from chaoskit import errors
-from chaoskit.prediction import features, folds, forest, search
+from chaoskit.prediction import far, features, folds, forest, search
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.labels import Labelled, label
 from chaoskit.prediction.table import Table, tabulate
@@ -49,8 +56,8 @@ def test_a_dask_cluster_grows_the_same_forests(table: Table, at_home: list[np.nd
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp"
     ) as cluster:
-        far = tiny(recipe="evidence", backend="dask", scheduler=cluster.scheduler_address)
-        np.testing.assert_array_equal(scored(table, far)[0], at_home[0])
+        there = tiny(recipe="evidence", backend="dask", scheduler=cluster.scheduler_address)
+        np.testing.assert_array_equal(scored(table, there)[0], at_home[0])
 
 
 def test_a_dask_scheduler_that_nobody_named_is_asked_for(table: Table) -> None:
@@ -81,36 +88,138 @@ def test_a_dask_scheduler_that_no_worker_joins_is_unavailable(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(forest, "PATIENCE", "1s")
+    monkeypatch.setattr(far, "PATIENCE", 1.0)
     with distributed.LocalCluster(
         n_workers=0, processes=False, dashboard_address=None, protocol="tcp"
     ) as cluster:
-        far = tiny(recipe="evidence", backend="dask", scheduler=cluster.scheduler_address)
+        there = tiny(recipe="evidence", backend="dask", scheduler=cluster.scheduler_address)
         with pytest.raises(errors.Unavailable, match="no worker has joined") as caught:
-            scored(table, far)
-    assert caught.value.hint == f"start one: dask worker {far.scheduler}"
+            scored(table, there)
+    assert caught.value.hint == f"start one: dask worker {there.scheduler}"
 
 
-def test_what_dask_lacks_for_an_address_is_told_in_its_own_words() -> None:
+def test_what_dask_lacks_for_an_address_is_told_in_its_own_words_and_alone() -> None:
     pytest.importorskip("distributed")
-    asked = (  # in a process of its own: what Dask has made of a client by then, it ends when it likes
-        "import os; from chaoskit.prediction.forest import Options, spread\n"
-        "try: spread(Options(backend='dask', scheduler='tls://127.0.0.1:1')).__enter__()\n"
-        "except Exception as error: print(type(error).__name__, error, flush=True)\n"
-        "os._exit(0)"
+    asked = (  # in a process of its own, whose end is looked at, too
+        "from chaoskit.prediction.forest import Options, grow\n"
+        "try: list(grow((), Options(backend='dask', scheduler='tls://127.0.0.1:1')))\n"
+        "except Exception as error: print(type(error).__name__, error)\n"
     )
     ended = subprocess.run(
-        [sys.executable, "-c", asked], stdout=subprocess.PIPE, text=True, timeout=120, check=False
+        [sys.executable, "-c", asked], capture_output=True, text=True, timeout=120, check=False
     )
     assert ended.stdout.startswith("CannotStart Dask cannot ask tls://127.0.0.1:1: TLS expects"), ended
+    assert ended.stderr == ""
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [(b"", "nothing is heard from it"), (b"SSH-2.0-OpenSSH_9.0 or any other\r\n", "is no Dask scheduler")],
+)
+def test_what_listens_there_and_is_no_dask_scheduler_is_unavailable(
+    monkeypatch: pytest.MonkeyPatch, said: bytes, told: str
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(far, "PATIENCE", 1.0)
+
+    class Another(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(said)
+            while self.request.recv(4096):
+                pass
+
+    with (
+        serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Another)) as port,
+        pytest.raises(errors.Unavailable, match=told) as caught,
+    ):
+        list(forest.grow((), tiny(backend="dask", scheduler=f"127.0.0.1:{port}")))
+    assert caught.value.hint == "is it the scheduler's port, not that of its dashboard?"
+
+
+@contextmanager
+def serving(server: socketserver.TCPServer) -> Iterator[int]:
+    """The port at which it serves."""
+    with server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def test_workers_that_leave_a_dask_cluster_meanwhile_are_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(far, "PATIENCE", 1.0)
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, protocol="tcp"
+    ) as cluster:
+
+        def questions() -> Iterator[tuple[int]]:
+            yield (1,)
+            cluster.scale(0)
+            while cluster.scheduler.workers:
+                cluster.sync(asyncio.sleep, 0.01)
+            yield (2,)
+
+        at = cluster.scheduler_address
+        with pytest.raises(errors.Unavailable, match="no worker is left at the Dask scheduler") as caught:
+            list(far.answers(at, abs, questions()))
+    assert caught.value.hint == f"start one: dask worker {at}"
+
+
+def test_a_dask_scheduler_that_goes_away_meanwhile_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(far, "PATIENCE", 1.0)
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, protocol="tcp"
+    ) as cluster:
+
+        def questions() -> Iterator[tuple[int]]:
+            cluster.close()
+            yield (1,)
+
+        with pytest.raises(errors.Unavailable, match="went away meanwhile"):
+            list(far.answers(cluster.scheduler_address, abs, questions()))
+
+
+class Elsewhere:
+    """Something of a package that the others do not have."""
+
+    def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
+        return import_module, ("a_package_of_ours",)
+
+
+def test_machines_of_a_dask_cluster_that_lack_a_package_are_told() -> None:
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=1,
+            processes=False,
+            dashboard_address=None,
+            protocol="tcp",
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        pytest.raises(errors.Unavailable, match="cannot read what it is sent: No module named 'a_package"),
+    ):
+        list(far.answers(cluster.scheduler_address, abs, [(Elsewhere(),)]))
+
+
+def test_dask_workers_that_die_of_a_forest_are_told() -> None:
+    distributed, dask = pytest.importorskip("distributed"), pytest.importorskip("dask")
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, dashboard_address=None, silence_logs=logging.CRITICAL
+        ) as cluster,
+        pytest.raises(errors.Unavailable, match="died, one after the other, of one forest") as caught,
+    ):
+        list(far.answers(cluster.scheduler_address, os._exit, [(1,)]))
+    assert caught.value.hint == "their logs say why; have they the memory for it?"
+
+
 def test_a_dask_scheduler_that_does_not_answer_is_unavailable(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr(forest, "PATIENCE", "1s")
+    monkeypatch.setattr(far, "PATIENCE", 1.0)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"

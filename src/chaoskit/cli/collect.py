@@ -139,4 +139,5 @@ def _table(out: Console, found: Collected) -> None:
     fetched = f"{found.new} stretch{'' if found.new == 1 else 'es'} fetched now"
     out.print(f"{counted(files, 'file')}, {fetched}; read by {found.mapping}")
     data, mapping = quote(str(found.folder)), quote(str(found.mapping))
-    next_step(out, f"chaoskit train --data {data} --mapping {mapping}")
+    # of files every namespace is learned: train takes no -n beside them
+    next_step(out, f"chaoskit train --data {data} --mapping {mapping}", but=("namespace",))

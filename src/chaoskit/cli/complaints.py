@@ -15,6 +15,7 @@ from chaoskit.errors import ChaoskitError, Interrupted, InvalidInput, Problem, R
 from chaoskit.outcome import of_error
 from chaoskit.secretforms import HIDDEN
 from chaoskit.settings import RULE
+from chaoskit.visible import visible
 
 _INDENT = " " * 9
 WIDEST = 120
@@ -22,8 +23,11 @@ WIDEST = 120
 
 
 def words(error: ChaoskitError) -> str:
-    """The error as a person reads it, each line ended; three lines, or one block per problem."""
-    return str(hidden(_words(error)))
+    """The error as a person reads it, each line ended; three lines, or one block per problem.
+
+    Whatever is quoted, a terminal obeys nothing of it.
+    """
+    return visible(str(hidden(_words(error))))
 
 
 def _words(error: ChaoskitError) -> str:
@@ -65,7 +69,7 @@ def problem_words(problem: Problem, level: str = "error") -> str:
     source = _around(_line(problem.path, problem.line), problem.column) if quotable else ""
     if source:
         lines.append(f"{_INDENT}{problem.line} | {source}")
-    return "\n".join(lines) + "\n"
+    return visible("\n".join(lines) + "\n")
 
 
 def _around(line: str, column: int) -> str:
@@ -91,4 +95,4 @@ def bug(error: BaseException) -> str:
         file.write(hidden("".join(traceback.format_exception(error))))
     missing = "an import failed" if isinstance(error, ImportError) else "this is a bug in chaoskit"
     says = hidden(f"error    {missing}: {type(error).__name__}: {error}")
-    return f"{says}\n{_INDENT}the traceback lies in {name}\n"
+    return visible(f"{says}\n{_INDENT}the traceback lies in {name}\n")

@@ -48,14 +48,14 @@ def evaluate(
     that answers goes on answering, until a promotion or rollback.
     """
     from chaoskit.flows.learning import judged
-    from chaoskit.prediction import document, fallback, is_portable, promoted, swapped
+    from chaoskit.prediction import against, document, fallback, is_portable, promoted
     from chaoskit.prediction.artifact import libraries
 
     measured.check_writable(out)
     dataset, meaning, target = measured.read(data, mapping, tell=session.say)
     models = session.loaded.settings.home / "models"
     answering = promoted(models)
-    name, answers = model or answering, (model or answering) == answering and not swapped(models)
+    name, answers = model or answering, (model or answering) == answering and not against(models)
     report = judged(
         dataset,
         models=models,

@@ -47,6 +47,8 @@ def list_(session: Session) -> None:
 def show(session: Session, name: Annotated[str, typer.Argument(help="Name of the model.")]) -> None:
     """Show a model's card: what it was trained on, how it was judged, what it cannot foresee."""
     found = _find(session, name)
+    if found.against:
+        session.say(f"! {found.name} does not answer: {found.against}")
     if found.altered:
         session.say(f"! {_altered(found)}")
     if session.output is Format.TABLE:
@@ -149,7 +151,9 @@ def _comparison(cards: list[Listed]) -> dict[str, Any]:
 
 
 def _altered(found: Listed) -> str:
-    return f"the card of {found.name} was changed since it was written: what it says is not what was found"
+    from chaoskit.prediction.registry import ALTERED
+
+    return f"the card of {found.name} {ALTERED}: what it says is not what was found"
 
 
 def _same_data(cards: list[Listed]) -> bool:

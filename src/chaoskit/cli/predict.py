@@ -17,6 +17,7 @@ from chaoskit.cli.stopping import stopping
 from chaoskit.errors import InvalidInput
 from chaoskit.files import check_writable
 from chaoskit.outcome import Outcome
+from chaoskit.visible import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -223,9 +224,11 @@ def _from_files(
     dataset = prediction.read(data, prediction.load_mapping(mapping).without_events())
     for note in dataset.notes:
         session.say(f"! {note}")
-    now = moment(at, "--at") if at else dataset.blocks[-1].end
+    now = moment(at, "--at") if at else max(block.end for block in dataset.blocks)
     window = dataset.until(now)
     session.say(_answered_for(now, *prediction.heard_of(dataset, now), newest=not at))
+    if others := prediction.beside(window, now):
+        session.say(_unanswered(others, window.blocks[-1].run))
     health = prediction.health_of(chosen[1], window, now) if chosen else prediction.Health()
     found = learning.answer(window, chosen, now=now)
     several = len({each.namespace for each in found}) > 1
@@ -238,6 +241,12 @@ def _answered_for(now: datetime, there: int, pods: int, *, newest: bool) -> str:
     which = ", the newest" if newest else ""
     have = "has" if there == 1 else "have"
     return f"moment   {now:%Y-%m-%d %H:%M} UTC{which}; {there} of {pods} pods {have} samples then"
+
+
+def _unanswered(others: int, run: str) -> str:
+    """That of runs side by side one is answered for."""
+    which = "1 other run has" if others == 1 else f"{others} other runs have"
+    return f"! {which} samples then, too: only run {visible(run)}, which began last, is answered for"
 
 
 def _watch(

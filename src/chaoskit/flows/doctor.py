@@ -188,9 +188,8 @@ def model(models: Path) -> Iterator[Check]:
         yield Check(
             "model", "blocked", f"{name} is promoted, but its folder is gone", "chaoskit models retire"
         )
-    elif prediction.swapped(models):
-        words = f"{name} was promoted, but its file is not the one that was promoted"
-        yield Check("model", "blocked", words, "chaoskit models retire")
+    elif words := prediction.against(models):
+        yield Check("model", "blocked", f"{name} was promoted, but {words}", "chaoskit models retire")
     elif name:
         yield Check("model", "ok", f"{name} answers")
     else:

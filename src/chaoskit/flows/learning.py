@@ -188,7 +188,7 @@ def _folder(models: Path, model: str) -> Path:
     """The folder of the model of that name, or of the promoted one.
 
     Raises `UnknownName` when there is none of the name, `NotFound` when none is promoted, or it is gone,
-    `Refused` when another file lies where the promoted one was.
+    `Refused` when the promoted one's file or card is, or another file lies there.
     """
     wanted = model or prediction.promoted(models)
     if not wanted:

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from chaoskit.prediction.predictor import history as history
     from chaoskit.prediction.predictor import predict as predict
     from chaoskit.prediction.registry import Listed as Listed
+    from chaoskit.prediction.registry import against as against
+    from chaoskit.prediction.registry import answering as answering
     from chaoskit.prediction.registry import bare as bare
     from chaoskit.prediction.registry import calibrated_name as calibrated_name
     from chaoskit.prediction.registry import check_answers as check_answers
@@ -58,10 +60,10 @@ if TYPE_CHECKING:
     from chaoskit.prediction.registry import promoted as promoted
     from chaoskit.prediction.registry import retire as retire
     from chaoskit.prediction.registry import rollback as rollback
-    from chaoskit.prediction.registry import swapped as swapped
     from chaoskit.prediction.report import Report as Report
     from chaoskit.prediction.rules import by_rules as by_rules
     from chaoskit.prediction.silence import Silent as Silent
+    from chaoskit.prediction.silence import beside as beside
     from chaoskit.prediction.silence import heard as heard
     from chaoskit.prediction.silence import heard_of as heard_of
     from chaoskit.prediction.silence import silent as silent
@@ -85,6 +87,8 @@ _HOME = {
     "predictor": ("history", "predict"),
     "registry": (
         "Listed",
+        "against",
+        "answering",
         "bare",
         "calibrated_name",
         "check_answers",
@@ -97,11 +101,10 @@ _HOME = {
         "promoted",
         "retire",
         "rollback",
-        "swapped",
     ),
     "report": ("Report",),
     "rules": ("by_rules",),
-    "silence": ("Silent", "heard", "heard_of", "silent"),
+    "silence": ("Silent", "beside", "heard", "heard_of", "silent"),
     "tables": ("lacking_events", "read"),
     "training": ("Model",),
 }

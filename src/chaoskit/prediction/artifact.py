@@ -116,14 +116,7 @@ def load(folder: Path, *, state: Path, key: bytes = b"", witnesses: bool = False
     if not isinstance(trained, Trained) or trained.model.spec.fingerprint != objects.read(folder / CARD).get(
         "fingerprint"
     ):
-        if registry.is_altered(state, folder):
-            raise errors.InvalidInput(
-                f"the card in {folder} is not the one that was written with its model",
-                hint="put that one back, or train it again",
-            )
-        raise errors.InvalidInput(
-            f"{folder} was trained on features that this version makes differently", hint="train it again"
-        )
+        raise _unfit(state, folder, "was trained on features that this version makes differently")
     if witnesses and (folder / WITNESSES).is_file():
         found = _loaded(folder, WITNESSES, state, key)
         return replace(trained, witnesses=found if isinstance(found, Witnesses) else None)
@@ -134,7 +127,7 @@ def _loaded(folder: Path, name: str, state: Path, key: bytes) -> Any:
     """What lies in this file, once somebody vouches for it and the libraries are those that wrote it."""
     data = (folder / name).read_bytes()
     _check_trust(folder, name, hashlib.sha256(data).hexdigest(), state, key)
-    _check_versions(folder)
+    _check_versions(state, folder)
     return joblib.load(io.BytesIO(data))
 
 
@@ -156,17 +149,25 @@ def _check_trust(folder: Path, name: str, digest: str, state: Path, key: bytes) 
     )
 
 
-def _check_versions(folder: Path) -> None:
+def _unfit(state: Path, folder: Path, words: str) -> errors.InvalidInput:
+    """What the card says of the model in this folder, unless it is the card that does not belong there."""
+    card_of = f"the card in {folder}"
+    if not (folder / CARD).is_file():
+        return errors.InvalidInput(f"{card_of} is gone", hint="put it back, or train it again")
+    if registry.is_altered(state, folder):
+        hint = "put that one back, or train it again"
+        return errors.InvalidInput(f"{card_of} {registry.ALTERED}", hint=hint)
+    return errors.InvalidInput(f"{folder} {words}", hint="train it again")
+
+
+def _check_versions(state: Path, folder: Path) -> None:
     """A forest is only sure to be read by the minor version of scikit-learn that wrote it."""
     found = objects.read(folder / CARD)
     if found.get("schema") != card.SCHEMA:
-        raise errors.InvalidInput(
-            f"{folder} was made by another version of chaoskit: its alarms mean something else",
-            hint="train it again",
-        )
+        words = "was made by another version of chaoskit: its alarms mean something else"
+        raise _unfit(state, folder, words)
     made_with = found.get("libraries")
     had = str(made_with.get("scikit-learn") if isinstance(made_with, dict) else made_with)
     if had.split(".")[:2] != sklearn.__version__.split(".")[:2]:
-        raise errors.InvalidInput(
-            f"{folder} was made with scikit-learn {had}, here is {sklearn.__version__}", hint="train it again"
-        )
+        words = f"was made with scikit-learn {had}, here is {sklearn.__version__}"
+        raise _unfit(state, folder, words)

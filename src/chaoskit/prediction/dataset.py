@@ -126,6 +126,9 @@ class Dataset:
     def until(self, at: datetime) -> Dataset:
         """The same without what was measured after `at`; blocks that begin later are left out.
 
+        The last block is the one that tells of `at`, or of the latest moment before it; where several do, as
+        of runs side by side, the one that began last.
+
         Raises:
             InvalidInput: nothing was measured before.
         """
@@ -133,7 +136,7 @@ class Dataset:
         kept = tuple(b.cut(0, n) for b, n in zip(self.blocks, counts, strict=True) if n > 0)
         if not kept:
             raise errors.InvalidInput(f"there is no data before {at:%Y-%m-%d %H:%M} UTC")
-        return replace(self, blocks=kept)
+        return replace(self, blocks=tuple(sorted(kept, key=lambda block: (block.end, block.start))))
 
     def _columns(self, block: Block, wanted: Sequence[Signal]) -> Values:
         values = np.full((len(block.rows), len(wanted), block.length), np.nan, dtype=np.float32)

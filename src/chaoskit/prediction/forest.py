@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any, Literal
@@ -15,13 +14,11 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from chaoskit import errors
+from chaoskit.prediction import far
 from chaoskit.prediction.features import Floats, Spec
 from chaoskit.prediction.table import Samples, Table
 
 Backend = Literal["threading", "loky", "dask"]
-
-PATIENCE = "10s"
-"""How long a Dask scheduler may take to answer, and then a worker to join it."""
 
 ADDRESS, SCHEMES = "--scheduler tcp://HOST:8786", {"", "tcp", "tls", "ws", "wss"}
 """How the address of a Dask scheduler is written, and the protocols that such a one may name."""
@@ -92,7 +89,11 @@ def grow(
     lessons: Sequence[Lesson] | Iterator[Lesson], options: Options
 ) -> Iterator[tuple[NDArray[np.float32], RandomForestClassifier]]:
     """For each lesson in turn the answers, and the forest that gave them; `options.jobs` at a time."""
-    with spread(options):
+    if options.backend == "dask":
+        check(options)
+        yield from far.answers(options.scheduler, _answer, ((each, options) for each in lessons))
+        return
+    with joblib.parallel_config(options.backend, n_jobs=options.jobs):
         made = joblib.Parallel(return_as="generator")(
             joblib.delayed(_answer)(each, options) for each in lessons
         )
@@ -116,18 +117,6 @@ def fit(each: Lesson, options: Options) -> RandomForestClassifier:
         n_jobs=1,
     )
     return forest.fit(each.rows, each.y, sample_weight=each.weights)
-
-
-@contextmanager
-def spread(options: Options) -> Iterator[None]:
-    """Inside, joblib grows `options.jobs` forests at once where the options say."""
-    if options.backend != "dask":
-        with joblib.parallel_config(options.backend, n_jobs=options.jobs):
-            yield
-        return
-    check(options)
-    with _asked(options.scheduler) as client, joblib.parallel_config("dask", n_jobs=-1, client=client):
-        yield
 
 
 def check(options: Options) -> None:
@@ -156,32 +145,6 @@ def _is_address(scheduler: str) -> bool:
     except ValueError:
         return False
     return whole and scheme in SCHEMES and not {" ", "@"} & set(place)
-
-
-@contextmanager
-def _asked(scheduler: str) -> Iterator[Any]:
-    """A client of this scheduler, at which a worker works; `CannotStart` where there is none."""
-    from distributed import Client
-
-    try:
-        client: Any = Client(scheduler, timeout=PATIENCE, set_as_default=False)
-    except OSError as error:
-        raise _unavailable(
-            scheduler, f"the Dask scheduler at {scheduler} does not answer: {error}"
-        ) from error
-    except (TypeError, ValueError) as error:  # of settings of Dask's own, as those of TLS
-        raise errors.CannotStart(f"Dask cannot ask {scheduler}: {error}") from error
-    with client, client.as_current():
-        try:
-            client.wait_for_workers(1, timeout=PATIENCE)
-        except TimeoutError as error:
-            said = f"no worker has joined the Dask scheduler at {scheduler}"
-            raise _unavailable(scheduler, said, hint=f"start one: dask worker {scheduler}") from error
-        yield client
-
-
-def _unavailable(scheduler: str, words: str, hint: str = "") -> errors.Unavailable:
-    return errors.Unavailable(words, service="dask", address=scheduler, hint=hint)
 
 
 def score(forest: Any, rows: Floats) -> NDArray[np.float32]:

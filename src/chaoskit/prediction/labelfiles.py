@@ -10,7 +10,7 @@ from chaoskit import errors
 from chaoskit.prediction import mapping as mappings
 from chaoskit.prediction import sheets
 from chaoskit.prediction.sheets import Cells
-from chaoskit.prediction.values import A_TIME, Clock, Clocks, Mixed, moment
+from chaoskit.prediction.values import A_TIME, OPEN_END, Clock, Clocks, Mixed, moment
 from chaoskit.records import LabelRecord, new_id
 
 ALL = "*"
@@ -28,10 +28,12 @@ def read_labels(paths: Sequence[Path], mapping: mappings.Mapping, clocks: Clocks
 
 
 def _censored(each: mappings.Censored) -> LabelRecord:
-    start = each.start.astimezone(UTC)
+    start, end = (
+        datetime.fromtimestamp(min(max(at.timestamp(), 0.0), OPEN_END), UTC) for at in (each.start, each.end)
+    )
     return LabelRecord(
         id=new_id(start), at=start, trace_id="", target=each.target, namespace="", meaning="unknown",
-        issue="", start=start, end=each.end.astimezone(UTC), source=each.why,
+        issue="", start=start, end=end, source=each.why,
     )  # fmt: skip
 
 
@@ -68,7 +70,7 @@ def _wrong(
     for name in _times(names):
         at = sheet.place[name]
         try:
-            moment(cells[at])
+            (Clock().until if name == names.end else moment)(cells[at])
         except (ValueError, TypeError):
             return errors.Problem(str(sheet.path), name, repr(cells[at]), A_TIME, line, at + 1)
     return errors.Problem(str(sheet.path), "event", str(error), "an event", line)
@@ -81,7 +83,7 @@ def mixed_up(
     for name in names:
         at = sheet.place[name]
         try:
-            clock(cells[at])
+            clock.until(cells[at])
         except Mixed:
             return errors.Problem(str(sheet.path), name, repr(cells[at]), clock.sort, line, at + 1)
     raise AssertionError(f"{sheet.path}:{line} was of one zone after all")
@@ -111,7 +113,8 @@ def _labels(
     def text(column: str) -> str:
         return str(cells[place[column]]) if column else ""
 
-    start, end = (datetime.fromtimestamp(clock(cells[place[key]]), UTC) for key in (names.start, names.end))
+    start = datetime.fromtimestamp(clock(cells[place[names.start]]), UTC)
+    end = datetime.fromtimestamp(clock.until(cells[place[names.end]]), UTC)
     if end < start:
         raise ValueError(f"an end ({end:%H:%M:%S}) before its start ({start:%H:%M:%S})")
     word, run = text(names.issue), text(names.run)

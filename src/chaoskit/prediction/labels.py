@@ -326,6 +326,15 @@ def means_anybody(block: Block, record: LabelRecord, target: Target) -> bool:
     return _there(block, event, target.reach_of(event)) or _there(block, edge, STALE)
 
 
+def reaches(block: Block, record: LabelRecord, target: Target) -> bool:
+    """Whether it lies so shortly after the block that of a row's last samples more than usual are censored.
+
+    Those of the last horizon are so anyway: this is for what can be foreseen two of them ahead.
+    """
+    event = _event(0, block, record)
+    return event is not None and _there(block, event, target.lead_of(event))
+
+
 def _there(block: Block, event: Event, before: timedelta) -> bool:
     """Whether one of its rows has a sample while it lasts or so long before it, or was not yet gone then."""
     lately = _steps(max(before, STALE), block)
@@ -392,12 +401,12 @@ def _truth(
         hit = scored[rows, span] | (hurt & (np.arange(span.start, span.stop) >= event.first))
         y[rows, span] = np.where(hit, 1, y[rows, span])
         number[rows, span] = np.where(hit, offset + index, number[rows, span])
-    y[(y == 0) & _goingended(block.values, lead)] = -1
+    y[(y == 0) & _open_ended(block.values, lead)] = -1
     y[(y == 0) & ~scored] = -1
     return Truth(y, number)
 
 
-def _goingended(values: Values, lead: int) -> NDArray[np.bool_]:
+def _open_ended(values: Values, lead: int) -> NDArray[np.bool_]:
     """Where less than a horizon is known of what came next: the end of the data, or of the pod."""
     there = present(values)
     later = np.zeros_like(there)

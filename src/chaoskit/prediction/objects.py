@@ -15,6 +15,9 @@ Sound = Callable[[Mapping[str, Any]], bool]
 """Whether what an object holds is of the kinds that belong there."""
 
 
+MEND = "put a copy of before in its place, or move it away"
+
+
 def _any(_: Mapping[str, Any]) -> bool:
     return True
 
@@ -29,15 +32,14 @@ def read(path: Path, *, sound: Sound = _any) -> dict[str, Any]:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
         raise errors.InvalidInput(f"{path} cannot be read: {errors.cause(error)}") from error
+    except (ValueError, RecursionError) as error:
+        raise errors.InvalidInput(f"{path} cannot be read: {errors.cause(error)}", hint=MEND) from error
     if not isinstance(found, dict):
-        raise errors.InvalidInput(f"{path} is not a JSON object")
+        raise errors.InvalidInput(f"{path} is not a JSON object", hint=MEND)
     if not sound(found):
-        raise errors.InvalidInput(
-            f"{path} is damaged: it holds what is never written there",
-            hint="put a copy of before in its place, or move it away",
-        )
+        raise errors.InvalidInput(f"{path} is damaged: it holds what is never written there", hint=MEND)
     return found
 
 

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from chaoskit import errors
 from chaoskit.ports.metrics import Signal
-from chaoskit.prediction.dataset import Block
-from chaoskit.prediction.labels import Target, means_anybody
+from chaoskit.prediction.dataset import Block, present
+from chaoskit.prediction.labels import Target, means_anybody, reaches
 from chaoskit.records import LabelRecord
 from chaoskit.signals import BY_NAME
 
 ALL = "*"
 
 NEAR = timedelta(minutes=15)
-"""So far from the data an event may lie at most, if any is to count."""
+"""So far from the data an event may lie, if any is to count; what led up to one may lie farther before it."""
 
 SHOWN = 4
 """So many names are told of many."""
@@ -96,7 +96,8 @@ def check_events(
 ) -> list[str]:
     """In words, how many events lie outside of the data, and which name nobody who is there then.
 
-    Of both nothing is learned.
+    Of both no failure is learned. What a ramp that lies outside leaves unknown may reach into the data all
+    the same; what led up to an event after its end may, too: such a one lies within it.
 
     Who fell silent before an event is named by it as long as the target labels or censors what led up to it.
 
@@ -105,24 +106,46 @@ def check_events(
     Raises:
         InvalidInput: none lies within the data's time, or no failure that names somebody names one of these.
     """
-    told = [each for each in labels if each.meaning != "unknown"]
-    inside = [each for each in told if any(_inside(each, block) for block in blocks)]
-    lost = [each for each in inside if not _means(each, blocks, target)]
+    every = list(labels)
+    told = [each for each in every if each.meaning != "unknown"]
+    inside = [each for each in told if any(_counts(each, block, target) for block in blocks)]
+    measured = any(present(block.values).any() for block in blocks)  # else it is not for its events
+    lost = [each for each in inside if measured and not _means(each, blocks, target)]
     if useless := _useless(told, inside, lost, blocks):
         if not unlabelled:
             raise useless
         return [f"{useless.message}; what the history itself does not tell counts as healthy"]
-    return [*_outsiders(told, blocks), *_nobodys(lost)]
+    known = {id(each) for each in inside}
+    outside = [each for each in told if id(each) not in known]
+    clouds = {_line(each) for each in every if each.meaning == "unknown" and _overlaps(each, blocks)}
+    vain = [each for each in outside if _line(each) not in clouds]
+    clouding = [each for each in outside if _line(each) in clouds]
+    return [
+        *_outsiders(vain, len(told), "counts for nothing", "count for nothing"),
+        *_outsiders(clouding, len(told), *[f"make{s} moments within it unknown" for s in ("s", "")]),
+        *_nobodys(lost),
+    ]
 
 
-def _outsiders(told: Sequence[LabelRecord], blocks: Sequence[Block]) -> list[str]:
-    """How many of those that are told lie outside of the data, and when the first of them does."""
-    starts = [each.start for each in told if not any(_inside(each, block) for block in blocks)]
-    if not starts:
+def _outsiders(some: Sequence[LabelRecord], of: int, one: str, many: str) -> list[str]:
+    """How many of those that are told lie outside of the data, what these do, and when the first is."""
+    if not some:
         return []
-    lie = "lie outside of the data and count" if len(starts) > 1 else "lies outside of the data and counts"
-    first = f"{min(starts):%Y-%m-%d %H:%M} UTC"
-    return [f"{len(starts)} of {_events(len(told))} {lie} for nothing: the first is at {first}"]
+    lie = f"lie outside of the data and {many}" if len(some) > 1 else f"lies outside of the data and {one}"
+    first = f"{min(each.start for each in some):%Y-%m-%d %H:%M} UTC"
+    return [f"{len(some)} of {_events(of)} {lie}: the first is at {first}"]
+
+
+def _line(each: LabelRecord) -> tuple[object, ...]:
+    """What the labels of one line of a file share: its file, run and time."""
+    return each.source, each.run, each.at
+
+
+def _overlaps(each: LabelRecord, blocks: Sequence[Block]) -> bool:
+    return any(
+        each.run in {"", block.run} and each.start <= block.end and each.end >= block.start
+        for block in blocks
+    )
 
 
 def _nobodys(lost: Sequence[LabelRecord]) -> list[str]:
@@ -157,7 +180,15 @@ def _useless(
 def _means(each: LabelRecord, blocks: Sequence[Block], target: Target) -> bool:
     """Whether it means a row that is there then, or what led up to it; chaos on a node has none."""
     node = each.meaning == "chaos" and each.target.startswith("node/")
-    return node or any(_inside(each, block) and means_anybody(block, each, target) for block in blocks)
+    return node or any(
+        _counts(each, block, target) and means_anybody(block, each, target) for block in blocks
+    )
+
+
+def _counts(each: LabelRecord, block: Block, target: Target) -> bool:
+    """Whether it lies within the data, or so shortly after it that what led up to it does."""
+    late = block.end < each.start <= block.end + target.lead
+    return _inside(each, block) or (late and reaches(block, each, target))
 
 
 def _inside(each: LabelRecord, block: Block) -> bool:
@@ -166,7 +197,7 @@ def _inside(each: LabelRecord, block: Block) -> bool:
 
 
 def _elsewhen(told: Sequence[LabelRecord], blocks: Sequence[Block]) -> errors.InvalidInput:
-    first, start, end = min(each.start for each in told), blocks[0].start, blocks[-1].end
+    first, start, end = min(each.start for each in told), blocks[0].start, max(block.end for block in blocks)
     many = f"none of the {len(told)} events lies within the data: the first is at"
     which = many if len(told) > 1 else "the one event does not lie within the data: it is at"
     return errors.InvalidInput(

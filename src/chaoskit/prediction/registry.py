@@ -10,7 +10,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +31,9 @@ LONGEST, HUNG = 200, 30
 """Bytes of what models are called after, and of the numbers that are hung on; a file system has 255 for both
 and for what is written beside meanwhile."""
 
+GONE, CARDLESS = "its file is gone", "its card is gone"
 SWAPPED = "its file is not the one that was promoted"
-ALTERED = "its card was changed since it was written"
+ALTERED = "is not the one that was written with its file"
 
 RULES = "to let rules answer: chaoskit models retire"
 
@@ -41,9 +42,9 @@ RULES = "to let rules answer: chaoskit models retire"
 class Listed:
     """One model folder as it lies there, unread: its name, place and card, and whether it answers.
 
-    `verdict` is what was found out about it here, None when nothing was. It is `swapped` when it was promoted
-    and its file is another one now: then it does not answer. Its card or page is `altered` when it is none of
-    those that were written with the file, as far as these are known.
+    `verdict` is what was found out about it here, None when nothing was. Something is `against` the answers
+    of a promoted one when its file or card is gone, or the file another one now: then it does not answer. Its
+    card or page is `altered` when it is none of those that were written with the file, as far as known.
     """
 
     name: str
@@ -51,13 +52,13 @@ class Listed:
     card: Mapping[str, Any]
     promoted: bool
     verdict: Mapping[str, Any] | None = None
-    swapped: bool = False
+    against: str = ""
     altered: bool = False
 
     @property
     def standing(self) -> str:
         """``beats every baseline``, or what speaks against its promotion, or against its answers."""
-        said = (SWAPPED if self.swapped else "", self._judged, ALTERED if self.altered else "")
+        said = (self.against, self._judged, f"its card {ALTERED}" if self.altered else "")
         return "; ".join(filter(None, said))
 
     @property
@@ -82,11 +83,11 @@ def remember(state: Path, folder: Path, digests: Mapping[str, str], *, cards: Se
 
 def is_altered(state: Path, folder: Path) -> bool:
     """Whether the card or page in this folder is none that was written with the model, as far as known."""
-    return _is_altered(ledgers.known(state), folder)
+    return _is_altered(ledgers.known(state).get(digest_of(folder), {}), folder)
 
 
-def _is_altered(known: Mapping[str, Any], folder: Path) -> bool:
-    cards = known.get(digest_of(folder), {}).get("cards", [])
+def _is_altered(entry: Mapping[str, Any], folder: Path) -> bool:
+    cards = entry.get("cards", [])
     there = [path for path in (folder / CARD, folder / PAGE) if path.is_file()]
     return bool(cards) and not {hashlib.sha256(path.read_bytes()).hexdigest() for path in there} <= {*cards}
 
@@ -120,21 +121,31 @@ def _verdict(known: Mapping[str, Any], folder: Path) -> Mapping[str, Any] | None
     return found
 
 
-def _is_other(root: Path, promotion: Mapping[str, Any]) -> bool:
-    """Whether another file lies where the one was that was promoted; of promotions of before nobody knows."""
-    had, has = promotion.get("digest", ""), digest_of(root / str(promotion["name"]))
-    return bool(had and has) and had != has
+def _against(root: Path, promotion: Mapping[str, Any]) -> str:
+    """That its file or card is gone, or another file lies there, as far as the promotion knows its own."""
+    name, had = _who(promotion)
+    if not name:
+        return ""
+    has = digest_of(root / name)
+    if has and had in {"", has}:
+        return _cardless(root / name)
+    return SWAPPED if has else GONE
+
+
+def _cardless(folder: Path) -> str:
+    return "" if (folder / CARD).is_file() else CARDLESS
 
 
 def names(root: Path) -> tuple[Listed, ...]:
-    """All model folders under `root`, oldest first; none is unpickled."""
-    current, other, known = promoted(root), swapped(root), ledgers.known(root)
+    """All model folders under `root`, also without a card, oldest first; none is unpickled."""
+    current, amiss, known = promoted(root), against(root), ledgers.known(root)
     found = []
-    for path in root.glob(f"*/{CARD}"):
-        folder = path.parent
-        answers, verdict = folder.name == current, _verdict(known, folder)
-        listed = Listed(folder.name, folder, objects.read(path), answers and not other, verdict)
-        found.append(replace(listed, swapped=answers and other, altered=_is_altered(known, folder)))
+    for folder in {path.parent for name in (CARD, PORTABLE, DATA) for path in root.glob(f"*/{name}")}:
+        answers, entry = folder.name == current, known.get(digest_of(folder), {})
+        speaks = amiss if answers else _cardless(folder)
+        card, altered = objects.read(folder / CARD), _is_altered(entry, folder)
+        promoted_ = answers and not speaks
+        found.append(Listed(folder.name, folder, card, promoted_, entry.get("verdict"), speaks, altered))
     return tuple(sorted(found, key=lambda listed: (str(listed.card.get("trained_at", "")), listed.name)))
 
 
@@ -182,32 +193,45 @@ def next_name(root: Path, base: str) -> str:
 
 def promoted(root: Path) -> str:
     """The name of the model that answers, "" where rules do."""
-    history = ledgers.history(root)
-    return str(history[-1]["name"]) if history else ""
+    return answering(root)[0]
 
 
-def swapped(root: Path) -> bool:
-    """Whether a model is promoted, and its file is another one now."""
+def answering(root: Path) -> tuple[str, str]:
+    """The name and digest of the model that answers, both "" where rules do: the same as long as it is."""
+    return _who(_promotion(root))
+
+
+def _promotion(root: Path) -> Mapping[str, Any]:
     history = ledgers.history(root)
-    return bool(history) and _is_other(root, history[-1])
+    return history[-1] if history else {"name": ""}
+
+
+def _who(promotion: Mapping[str, Any]) -> tuple[str, str]:
+    return str(promotion["name"]), str(promotion.get("digest", ""))
+
+
+def against(root: Path) -> str:
+    """What of the promoted model is gone, or that its file is another one now; "" where it answers."""
+    return _against(root, _promotion(root))
 
 
 def check_answers(root: Path) -> None:
-    """The model that is promoted may answer: its file is the very one that was promoted.
+    """The model that is promoted may answer: its file is the very one that was promoted, and has its card.
 
     Raises:
-        Refused: it is another one.
+        Refused: it is another one, or either is gone.
     """
-    if swapped(root):
-        raise _other(promoted(root))
+    if words := against(root):
+        raise _unfit(promoted(root), words)
 
 
-def _other(name: str) -> errors.Refused:
+def _unfit(name: str, words: str) -> errors.Refused:
+    again = f"if it is to answer: chaoskit models promote {name}" if words == SWAPPED else "put it back"
     return errors.Refused(
-        f"{name} was promoted, but {SWAPPED}",
+        f"{name} was promoted, but {words}",
         guard="promotion",
         limit="the very file that was promoted, by its digest",
-        hint=f"if it is to answer: chaoskit models promote {name}; {RULES}",
+        hint=f"{again}; {RULES}",
     )
 
 
@@ -222,7 +246,7 @@ def promote(root: Path, name: str) -> bool:
         raise errors.UnknownName(f"no model {name} in {root}", hint="chaoskit models list")
     _check(root / name, _verdict(ledgers.known(root), root / name))
     with ledgers.history_changed(root) as history:
-        if history and (history[-1]["name"], history[-1].get("digest")) == (name, digest):
+        if history and _who(history[-1]) == (name, digest):
             return False
         history.append({"name": name, "digest": digest, "at": datetime.now(UTC).isoformat()})
     return True
@@ -255,7 +279,7 @@ def fallback(root: Path) -> str:
     history = _before(ledgers.history(root))
     name = str(history[-1]["name"]) if history else ""
     verdict = _verdict(ledgers.known(root), root / name) if name else None
-    return name if verdict and verdict["promotable"] and not _is_other(root, history[-1]) else ""
+    return name if verdict and verdict["promotable"] and not _against(root, history[-1]) else ""
 
 
 def rollback(root: Path) -> str:
@@ -269,8 +293,8 @@ def rollback(root: Path) -> str:
         if not history:
             raise errors.NotFound("no other model was promoted before this one", hint=RULES)
         name = str(history[-1]["name"])
-        if _is_other(root, history[-1]):
-            raise _other(name)
+        if words := _against(root, history[-1]):
+            raise _unfit(name, words)
         if name:
             _check(root / name, _verdict(known, root / name))
     return name

@@ -51,6 +51,12 @@ def silent(heard: Heard, now: datetime) -> tuple[Silent, ...]:
     )
 
 
+def beside(window: Dataset, now: datetime) -> int:
+    """How many other runs have samples of the five minutes until then: of them nothing is said."""
+    last = window.blocks[-1].run
+    return len({block.run for block in window.blocks if block.end > now - STALE} - {last})
+
+
 def heard_of(dataset: Dataset, now: datetime) -> tuple[int, int]:
     """How many pods have a sample of the five minutes until then, and how many there are at any time."""
     block = dataset.until(now).blocks[-1]

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 LATEST = 1e11
-"""Unix seconds of the year 5138: a larger number is in a smaller unit."""
+"""Unix seconds of the year 5138: a larger number is in a smaller unit, and a later time is none."""
+
+OPEN_END = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
+"""In Unix seconds: what ends later ends then, as what goes on and is written to end in the year 9999."""
 
 MISSING = frozenset({"", "nan", "NaN", "null", "None", "NA"})
 
@@ -34,6 +37,13 @@ class Clock:
 
     def __call__(self, cell: Any) -> float:
         """Unix seconds, as `moment`; `Mixed` where the first had a zone and this has none, or the reverse."""
+        return _bounded(self._heard(cell), cell)
+
+    def until(self, cell: Any) -> float:
+        """The same of an end, `OPEN_END` at most: of the farthest future it may be told."""
+        return _bounded(min(self._heard(cell), OPEN_END), cell)
+
+    def _heard(self, cell: Any) -> float:
         at, zoned = _told(cell)
         if self.zoned not in {None, zoned}:
             raise Mixed(cell)
@@ -71,9 +81,15 @@ def moment(cell: Any) -> float:
     """Unix seconds of an ISO 8601 time (UTC where it names no zone) or of a Unix time.
 
     A Unix time may be in seconds, milli-, micro- or nanoseconds: its size tells which. A number that writes a
-    date and a time in 12 or 14 digits is none.
+    date and a time in 12 or 14 digits is none, nor is what lies before 1970 or after `LATEST`.
     """
-    return _told(cell)[0]
+    return _bounded(_told(cell)[0], cell)
+
+
+def _bounded(at: float, cell: Any) -> float:
+    if not 0 <= at < LATEST:
+        raise ValueError(cell)
+    return at
 
 
 def _told(cell: Any) -> tuple[float, bool]:

@@ -30,6 +30,7 @@ class Predicting:
         self._world, self._say = world, say
         self._alarms = Alarms(world, say)
         self._lookouts: dict[str, Lookout] = {}
+        self._answering: dict[str, tuple[str, str]] = {}
 
     def look(self, namespace: str) -> None:
         """Alarms in the namespace are known to whoever is to know them, and which of them are over.
@@ -57,12 +58,13 @@ class Predicting:
 
     def _lookout(self, namespace: str) -> Lookout:
         """What looks at this namespace, with what it has measured so far, and as the promoted model says."""
-        known, answers = self._lookouts.get(namespace), prediction.promoted(self._world.models)
+        known, answers = self._lookouts.get(namespace), prediction.answering(self._world.models)
         if known is None:
             known = AIChaosEngine(self._world).lookout(namespace, listen=self._say.listen)
             self._lookouts[namespace] = known
-        elif (known.model[0] if known.model else "") != answers:
+        elif self._answering[namespace] != answers:
             known.answered_by(learning.chosen(self._world.models, key=self._world.model_key))
+        self._answering[namespace] = answers
         return known
 
 
