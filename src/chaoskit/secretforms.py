@@ -65,7 +65,7 @@ _OF_THEMSELVES = (
     # a private key as text, to its end or as far as it goes
     (
         r"(-----BEGIN [A-Z ]{0,32}PRIVATE KEY[A-Z ]{0,8}-----)"
-        r"(?=(?:\\+[nr]|[^\w+/]){0,80}(?:[a-z0-9+/]{12}|Proc-Type))(?:[^\"'-]|-(?!----))+"
+        r"(?=(?:\\++[nr]?|[^\w+/\\]){0,80}+(?:[a-z0-9+/]{12}|Proc-Type))(?:[^\"'-]|-(?!----))+"
     ),
     # a JWT, and what begins as nothing else does
     r"((?<![\w-]))(?-i:eyJ)[\w-]{8,4096}+\.(?-i:eyJ)[\w-]{4,4096}+\.[\w-]{0,4096}",
