@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from chaoskit.secretforms import looks_secret
+from chaoskit.secretnames import looks_secret
 
 _A_SECRET = re.compile(
     r"\bkind\\*[\"']?\s*:\s*\\*[\"']?Secret(?:List)?(?![\w-])|\bstringData\b", re.IGNORECASE
