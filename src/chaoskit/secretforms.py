@@ -21,6 +21,7 @@ _WORD = r"[^\s\"'&,;\\]"
 """What a word in a command or an address goes on with."""
 _PLACEHOLDER = r"(?-i:(?:USER:)?(?:PASSWORD|TOKEN|VALUE)(?![\w-]))"
 """What chaoskit itself writes where a secret is to be put."""
+_IS_SURE = rf"[\w.-]{{0,64}}?{SURE}"
 _TELLING = r"(?=[^\s\"']{0,64}?\d)(?=[^\s\"']{0,64}?[a-z])"
 """A word of letters and digits: where words may stand as well, only such a one is a secret."""
 _REST = r"(?:\\\r?\n|[^\n|;&]){0,200}?"
@@ -71,15 +72,24 @@ _BY_NAME = (
     (r"(?:^|(?<=[\"']))((?-i:[A-Z]\w*-[A-Z])[\w-]++):[ \t]+", r"[^\"'\n]+"),
     (rf"(?:(?<=\n)|^(?=[^\n]*\n))[ \t]*(?:- )?{_NAME}[ \t]*[:=][ \t]+", r"(?!\s)[^\"'\n]+"),
     # what is called a password or key, in quotes, or with a dash as headers are
-    (rf"(?:(?<=[\"'])|^(?=\w+-))[ \t]*(?:- )?([\w.-]{{0,64}}?{SURE}\w*+)[ \t]*[:=][ \t]+", r"[^\"'\n]+"),
+    (rf"(?:(?<=[\"'])|^(?=\w+-))[ \t]*(?:- )?({_IS_SURE}\w*+)[ \t]*[:=][ \t]+", r"[^\"'\n]+"),
     # password=x, ?token=x up to where a word ends; --api-key="x y", {token=~"x"}, {token!="x"}
     (rf"{_A_NAME}(?:=~?+|!=|!~)", _BARE),
     # "password": "x", "password": ["x"], "password": 123, ["--password", "x"]
     (rf"{_A_NAME}\\*[\"']\s{{0,80}}:\s{{0,80}}\[?\s{{0,80}}", r"\d[\d.]*"),
     (r"[\"'](--?[\w.-]++)\\*[\"']\s{0,80},\s{0,80}", r"(?!)"),
-    # {password: x} and <password>x</password>
-    (rf"(?<=[{{,])\s{{0,8}}{_NAME}:\s{{1,8}}", r"[^\"'\n,{}]{1,512}+(?=[^{}\n]{0,200}\})"),
-    (rf"<(?:\w{{1,32}}:)?{_NAME}(?:\s[^<>\n]{{0,200}})?>(?=[^<\n]++</)", r"[^<\n]++"),
+    # {password: x} and <password>x</password>; words behind a token only speak
+    (
+        rf"(?<=[{{,])\s{{0,8}}(?={_IS_SURE}|[\w.-]++:\s{{1,8}}(?:\\*[\"']|{_TELLING})){_NAME}:\s{{1,8}}",
+        r"[^\"'\n,{}]{1,512}+(?=[^{}\n]{0,200}\})",
+    ),
+    (
+        (
+            rf"<(?:\w{{1,32}}:)?(?={_IS_SURE}|[^<>\n]{{0,300}}>(?=[^<\s]{{0,64}}?\d)[^<\s]{{0,64}}?[a-z])"
+            rf"{_NAME}(?:\s[^<>\n]{{0,200}})?>(?=[^<\n]++</)"
+        ),
+        r"[^<\n]++",
+    ),
     # {"name": "API_TOKEN", "value": "x"}, in YAML in two lines
     (
         (
@@ -97,9 +107,11 @@ _ALONE = (
 """A line that is all of a text, or of what is in quotes: a header, a setting, or only words."""
 _LOGIN = r"(?:-[A-Za-z]{0,8}u|--(?:proxy-)?user)"
 _CLIENT = r"(?:mysql|mariadb)(?!d\b)[\w-]{0,16}"
+_OF_A_USER = r"(?=\s[^\n|;&]{0,200}?(?<=\s)(?:-u|--username)[\s=])"
+"""Its first shell is called as the database is: a password has it only of a user."""
 _PROGRAMS = {
     "-a": r"(?:redis|valkey)-cli",
-    "-p": r"(?:sshpass|mongo(?:sh|dump|restore|export|import)?|rabbitmqadmin|cqlsh"
+    "-p": rf"(?:sshpass|mongo(?:sh|dump|restore|export|import|{_OF_A_USER})|rabbitmqadmin|cqlsh"
     r"|(?:docker|podman|oc|az|az\s+acr|helm\s+registry)\s+login)",
     "-P": r"(?:sqlcmd|bcp)",
     "-w": r"ldap(?:add|compare|delete|modify|modrdn|passwd|search|whoami)",
@@ -115,7 +127,7 @@ _IN_COMMANDS = (
         (
             (
                 rf"(?<![\w.-]){programs}\s(?:{_REST}\s)?(?-i:{option})"
-                r"(?:[ \t]{1,8}|(?-i:(?<=-[aPw]))|(?<=sshpass\s-p))(?!\\*[\"']?[{\[])"
+                r"(?:[ \t]{1,8}|(?-i:(?<=-[aPw]))|(?<=sshpass\s-p))"
             ),
             rf"(?!-|\d+:\d){_WORD}+",
         )
