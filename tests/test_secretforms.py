@@ -256,6 +256,8 @@ def test_what_is_called_by_a_secrets_name_is_hidden_whatever_the_name_goes_on_wi
     ("name", "value", "secret"),
     [
         ("PASSWORD_LENGTH", 12, False),
+        ("PASS", "12345678", True),
+        ("pass", "3/5", False),
         ("PASSWORD_LENGTH", "12", False),
         ("PASSWORD_LENGTH", "hunter-length=5", True),
         ("PASSWORD_LENGTH", "12345678", True),

@@ -47,7 +47,7 @@ _NAMES_NONE = re.compile(
 _MEASURED = re.compile(
     rf"[\w.-]*[-._]{_COUNTED}=(?i:true|false|-?\d{{1,7}}(?:\.\d+)?(?:ms|[smhd%])?)"
     r"|(?:has|is|no|use|with|without)[-_][\w.-]*=(?i:true|false)|[\w.-]*[-._]header=X-[A-Za-z-]+"
-    r"|pwd=(?:/[a-z][a-z-]*)+|pass=(?i:\d[\d.]*%?|ok|yes|no|true|false)|(?:[\w.-]*[-._])?tokens=\d{1,7}"
+    r"|pwd=(?:/[a-z][a-z-]*)+|pass=(?i:\d{1,6}(?:[./]\d+)?%?|ok|yes|no|true|false)|(?:[\w.-]*[-._])?tokens=\d{1,7}"
     rf"|(?![\w.-]*{SURE})[\w.-]*(?:cookie|secret|token|credential)s?[-.]\w+=\d[\d.]* of \d[^\n]*"
     r"|secrets=(?:(?:create|delete|get|list|patch|update|watch)[ ,]*+)+"
 )

@@ -14,6 +14,7 @@ UNITS = (
     "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----MIIEowIBAAKC", "eyJaaaaaaaa", "eyJaaaaaaaa.",
     "{token: ", "<token>", "mongosh -u ", "docker login ", "A-Token: ",
     "token_", "token-", "a.token=", "?code=A1",
+    "token-a=1 of 2 ", "password-length=12 ", "token-key.", "mongo -u a ", "{a-key: b ",
 )  # fmt: skip
 ESCAPED = ("\\n", "\\\\n", "\\\\\\\\n", "\\\\r\\\\n", '\\"', '\\\\"', "\\t ")
 """How JSON, and JSON within JSON, writes the end of a line and quotes."""
