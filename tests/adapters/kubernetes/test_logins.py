@@ -279,6 +279,21 @@ def test_a_plugin_whose_logins_are_short_is_asked_for_each_half_also_after_the_f
     assert count.read_text().count("x") == 2
 
 
+def test_a_login_that_does_not_end_is_not_renewed(tmp_path: Path) -> None:
+    told = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": {"token": "t"},
+    }
+    user = plugin(tmp_path, f"echo x >> {tmp_path}/ran; echo '{json.dumps(told)}'")
+    clock = ManualClock()
+    transport = Transport(config.log_in(kubeconfig(tmp_path, **user)).configuration, clock)
+    for _ in range(3):
+        assert transport.authorization() == "Bearer t"
+        clock.turn(AUTHORIZATION)
+    assert (tmp_path / "ran").read_text().count("x") == 1
+
+
 @pytest.mark.parametrize("user", [{"exec": "kubelogin"}, {"auth-provider": "gcp"}])
 def test_what_logs_in_and_has_another_shape_is_the_users_mistake(tmp_path: Path, user: Any) -> None:
     with pytest.raises(CannotStart, match="gives no"):
