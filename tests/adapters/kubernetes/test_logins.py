@@ -279,19 +279,8 @@ def test_a_plugin_whose_logins_are_short_is_asked_for_each_half_also_after_the_f
     assert count.read_text().count("x") == 2
 
 
-def test_a_login_that_does_not_end_is_not_renewed(tmp_path: Path) -> None:
-    told = {
-        "apiVersion": "client.authentication.k8s.io/v1",
-        "kind": "ExecCredential",
-        "status": {"token": "t"},
-    }
-    user = plugin(tmp_path, f"echo x >> {tmp_path}/ran; echo '{json.dumps(told)}'")
-    clock = ManualClock()
-    transport = Transport(config.log_in(kubeconfig(tmp_path, **user)).configuration, clock)
-    for _ in range(3):
-        assert transport.authorization() == "Bearer t"
-        clock.turn(AUTHORIZATION)
-    assert (tmp_path / "ran").read_text().count("x") == 1
+def test_nobody_is_asked_for_a_login_that_does_not_end(tmp_path: Path) -> None:
+    assert config.log_in(kubeconfig(tmp_path, token="t")).configuration.refresh_api_key_hook is None
 
 
 @pytest.mark.parametrize("user", [{"exec": "kubelogin"}, {"auth-provider": "gcp"}])
