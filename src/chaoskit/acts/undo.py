@@ -41,7 +41,7 @@ def undo(hands: Hands, entry: Entry, *, until: float = -inf) -> Undone:
     while True:
         try:
             if entry.doubted:
-                hands.before(hands.together() + LATE, partial(stands, hands.cluster, entry))
+                hands.before(hands.doubts.since(hands.clock) + LATE, partial(stands, hands.cluster, entry))
             return way(hands, entry)
         except TakenOver:
             raise
@@ -173,6 +173,7 @@ def _ready(hands: Hands, entry: Entry) -> Undone:
 def _engine(hands: Hands, entry: Entry) -> Undone:
     trail = Trail.of(entry)
     left = engine.end(hands.cluster, hands.clock, trail, keep=hands.keep, tell=hands.tell)
+    hands.nodes.anew()  # until now it may have hit them
     if left:
         return Undone("left", "; ".join(left))
     return Undone("restored", f"{entry.target} ended, nothing of it is left")
