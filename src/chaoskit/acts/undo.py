@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from math import inf
 from typing import Any
 
@@ -41,7 +40,9 @@ def undo(hands: Hands, entry: Entry, *, until: float = -inf) -> Undone:
     while True:
         try:
             if entry.doubted:
-                hands.before(hands.doubts.since(hands.clock) + LATE, partial(stands, hands.cluster, entry))
+                hands.before(
+                    hands.doubts.since(hands.clock) + LATE, lambda: not may_come(hands.cluster, entry)
+                )
             return way(hands, entry)
         except TakenOver:
             raise
@@ -72,6 +73,11 @@ def stands(cluster: Cluster, entry: Entry) -> bool:
         case rollout.KIND:
             return rollouts.fingerprint(found) == str(entry.after)
     return entry.kind == resize.KIND and resize.stands(body, entry.after)
+
+
+def may_come(cluster: Cluster, entry: Entry) -> bool:
+    """Whether what an entry in doubt is the undo of is not there, but may be yet."""
+    return not stands(cluster, entry)
 
 
 def _left(entry: Entry, why: str) -> Undone:
