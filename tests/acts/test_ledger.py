@@ -636,6 +636,16 @@ def test_what_a_dead_run_had_an_answer_to_is_not_waited_for() -> None:
     assert clock.monotonic() == 0
 
 
+@pytest.mark.parametrize("secret", [False, True])
+def test_what_several_changes_share_is_written_once_and_undone_first(*, secret: bool) -> None:
+    cluster, clock = FakeCluster(deployment(replicas=0), deployment("web", replicas=0)), ManualClock()
+    shared = Entry("field", CART, ("spec", "paused"), None, {"of": "both"}, secret=secret)
+    ledger = opened(cluster, clock)
+    ledger.write(SCALED, shared, replace(PERHAPS, doubted=False), shared)
+    assert [each.path[-1] for each in ledger.account.entries] == ["replicas", "replicas", "paused"]
+    assert [len(each["data"]) for each in cluster.list(kube.SECRET).items] == [1] * secret
+
+
 def test_a_server_that_stays_away_is_told_in_what_is_left() -> None:
     cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
     ledger = opened(cluster, clock)

@@ -167,6 +167,25 @@ def test_what_may_come_of_many_is_waited_for_together() -> None:
     assert clock.monotonic() == pytest.approx(30 + LATE, abs=1)
 
 
+def test_what_was_asked_of_a_pod_that_is_gone_is_not_waited_for() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    pod = ObjectRef(kube.POD, "shop", "cart-1", "uid-gone")
+    killed(cluster, clock, "a", Entry("resize", pod, before={}, after={"c": {"limits": {"memory": "1Gi"}}}))
+    assert [each.undo.state for each in rescue(cluster, clock)] == ["confirmed"]
+    assert clock.monotonic() == 30
+
+
+@pytest.mark.parametrize(("later", "waits"), [(5 * 60, LATE), (2 * 86400, 0)])
+def test_what_was_asked_long_ago_is_not_waited_for(later: float, waits: float) -> None:
+    cluster, clock = FakeCluster(deployment(replicas=3)), ManualClock()
+    ledger = killed(cluster, clock, "a", Entry("field", CART, REPLICAS, 3, 0))
+    with pytest.raises(Unavailable), ledger.doubting(*ledger.account.entries):
+        raise Unavailable("no answer", service="kubernetes")
+    clock.turn(later)
+    assert [each.undo.state for each in rescue(cluster, clock)] == ["confirmed"]
+    assert clock.monotonic() == later + 30 + waits
+
+
 def test_what_comes_is_taken_back_at_once_while_that_of_another_is_waited_for() -> None:
     cluster, clock = FakeCluster(deployment(replicas=3), deployment("web", replicas=3)), ManualClock()
     killed(cluster, clock, "a", Entry("field", CART, REPLICAS, 3, 0))

@@ -59,6 +59,9 @@ from chaoskit.sharing import fresh
 LONGEST = 64_000
 """Characters of evidence that a Lease takes: all annotations of an object may have 256 KiB together."""
 
+LONG_AGO = timedelta(minutes=10)
+"""What was asked for so long ago is done or never will be: a server takes a minute at most."""
+
 
 class Ledger:
     """One run's or recovery's account in the cluster, in the hands of the process that works on it.
@@ -148,7 +151,7 @@ class Ledger:
         meta = {"resourceVersion": account.version}
         stored = cluster.patch(account.ref, {"metadata": meta, "spec": spec})
         version = stored["metadata"].get("resourceVersion", "")
-        entries = _unheard(account.entries)
+        entries = _unheard(account.entries, long_ago=_is_long_ago(account, clock))
         account = dataclasses.replace(account, holder=holder, version=version, entries=entries)
         return cls(cluster, clock, account)
 
@@ -174,9 +177,12 @@ class Ledger:
         """The undo of what comes next is in the cluster; call it before acting.
 
         Guards count `action`, if there is one, as done by this act, so that a kill hides nothing. What there
-        is to tell goes with it: from then on somebody may follow, be there many acts or few.
+        is to tell goes with it: from then on somebody may follow, be there many acts or few. What several
+        changes share is written once, to be undone before any of what else they did.
         """
-        written = [self._sealed.kept(each) for each in entries]
+        written = [
+            self._sealed.kept(each) for at, each in enumerate(entries) if each not in entries[at + 1 :]
+        ]
         if written or action:
             self._keep((*self.account.entries, *written), action)
 
@@ -362,11 +368,20 @@ class Ledger:
         self.account = dataclasses.replace(self.account, entries=entries, actions=actions)
 
 
-def _unheard(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+def _is_long_ago(account: Account, clock: Clock) -> bool:
+    """Whether nothing its process asked for is on its way, though a clock may be wrong by minutes."""
+    renewed = kube.time_of(account.renewed)
+    return renewed is not None and clock.now() - renewed > LONG_AGO
+
+
+def _unheard(entries: tuple[Entry, ...], *, long_ago: bool) -> tuple[Entry, ...]:
     """The entries of a dead process: in doubt are those to which it may have had no answer.
 
-    It had one to all that is older than an engine, and to an engine whose uid it wrote.
+    It had one to all that is older than an engine, and to an engine whose uid it wrote. Of what was long ago
+    nothing is in doubt any more.
     """
+    if long_ago:
+        return tuple(dataclasses.replace(each, doubted=False) for each in entries)
     heard = (at + bool(each.target.uid) for at, each in enumerate(entries) if each.kind == ENGINE)
     first = max(heard, default=0)
     return (*entries[:first], *(dataclasses.replace(each, doubted=True) for each in entries[first:]))

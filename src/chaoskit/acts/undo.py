@@ -12,12 +12,15 @@ from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.replacing import Hands
 from chaoskit.acts.trail import ENGINE, Trail, find
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver, Unavailable
-from chaoskit.ports.cluster import Cluster, ObjectRef
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 LATE = 60.0
 """Seconds for which a server may still do what it was asked for, after its answer was lost: its own limit."""
 
 IN_DOUBT = f"the server may do yet what nobody heard an answer to: looked at for {LATE:.0f} s"
+
+_MADE = frozenset({"created", ENGINE})
+"""Kinds of what is not there before it is done."""
 
 _TRIES = 4
 _PATIENCE = 60.0
@@ -59,11 +62,24 @@ def undo(hands: Hands, entry: Entry, *, until: float = -inf) -> Undone:
 
 def stands(cluster: Cluster, entry: Entry) -> bool:
     """Whether the target holds now what the entry is the undo of."""
-    if entry.kind in {"created", ENGINE}:
+    if entry.kind in _MADE:
         return _there(cluster, entry)
     body = kube.found(cluster, entry.target)
-    if body is None:
-        return False
+    return body is not None and _holds(body, entry)
+
+
+def may_come(cluster: Cluster, entry: Entry) -> bool:
+    """Whether what an entry in doubt is the undo of is not there, but may be yet.
+
+    Nothing comes to an object that is gone, that very one: what there may be of its name is another one.
+    """
+    if entry.kind in _MADE:
+        return not _there(cluster, entry)
+    body = kube.found(cluster, entry.target)
+    return not entry.target.uid if body is None else not _holds(body, entry)
+
+
+def _holds(body: Object, entry: Entry) -> bool:
     found = fields.value_at(body, entry.path)
     match entry.kind:
         case "field":
@@ -73,11 +89,6 @@ def stands(cluster: Cluster, entry: Entry) -> bool:
         case rollout.KIND:
             return rollouts.fingerprint(found) == str(entry.after)
     return entry.kind == resize.KIND and resize.stands(body, entry.after)
-
-
-def may_come(cluster: Cluster, entry: Entry) -> bool:
-    """Whether what an entry in doubt is the undo of is not there, but may be yet."""
-    return not stands(cluster, entry)
 
 
 def _left(entry: Entry, why: str) -> Undone:
