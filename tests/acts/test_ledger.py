@@ -502,6 +502,7 @@ def after_a_lost_answer(error: ChaoskitError) -> ChaoskitError:
         (Forbidden("may not create"), False),
         (after_a_lost_answer(Forbidden("may not create")), True),
         (KeyboardInterrupt(), True),
+        (ValueError("a bug in reading the answer"), True),
     ],
 )
 def test_an_act_whose_answer_was_lost_is_in_doubt_and_the_cluster_says_so(

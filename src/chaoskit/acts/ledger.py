@@ -206,13 +206,13 @@ class Ledger:
     def doubting(self, *entries: Entry) -> Iterator[None]:
         """Inside, what these entries are the undo of is done; where the answer is lost, they are in doubt.
 
-        So they are where nobody waits for it any more: who uses the library has no signal handler. They are
-        so here in any case, and in the cluster as soon as it can be told.
+        So they are where nobody waits for it any more (who uses the library has no signal handler), and where
+        it was not understood. They are so here in any case, and in the cluster as soon as it can be told.
         """
         try:
             yield
-        except (ChaoskitError, KeyboardInterrupt, SystemExit) as error:
-            if not (isinstance(error, ChaoskitError) and error.harmless):
+        except BaseException as error:
+            if not getattr(error, "harmless", False):
                 self._doubt({(each.kind, each.target, each.path) for each in entries})
             raise
 

@@ -111,8 +111,7 @@ class Undoing:
 
     def _taken_back(self, entry: Entry) -> Course[None]:
         """What became of the entry was told, once it was there or can come no more."""
-        end = self.hands.doubts.since(self.hands.clock) + undo.LATE if entry.doubted else 0.0
-        while self.hands.clock.monotonic() < end and self._may_come(entry, unread=False):
+        while self._may_come(entry, unread=False) and not self._is_late():
             self.book.keep_alive()
             yield
             self._outlast()
@@ -126,6 +125,11 @@ class Undoing:
             self._note(found.words)
         else:
             self._tell("done", found.words)
+
+    def _is_late(self) -> bool:
+        """Whether nothing that is in doubt can come any more."""
+        clock = self.hands.clock
+        return clock.monotonic() >= self.hands.doubts.since(clock) + undo.LATE
 
     def _outlast(self) -> None:
         """A server that does not answer is asked again for a while from now on."""
