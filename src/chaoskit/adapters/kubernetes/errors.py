@@ -62,6 +62,11 @@ class Failure:
         """Whether it is a 404 that names no object: anybody on the way to the server says that, too."""
         return self.code == 404 and not self.details.get("name")
 
+    @property
+    def denied(self) -> bool:
+        """Whether a webhook said no: its code, which the server keeps, is of what it looked for itself."""
+        return self.code == 404 and " denied the request" in self.message
+
     def caused_by(self, reason: str) -> bool:
         """Whether one of the causes has that reason."""
         return any(cause.get("reason") == reason for cause in self.causes)
@@ -87,11 +92,11 @@ def read_failure(
 def translate(failure: Failure) -> ChaoskitError:
     """The one error of our tree that a failure means."""
     said = f"cannot {failure.attempted}: {failure.message}"
+    if failure.code in {401, 403} or failure.denied:
+        return _forbidden(failure, said)
     if failure.code in _SIMPLE and not failure.about_the_path:
         return _SIMPLE[failure.code](said)
     match failure.code:
-        case 401 | 403:
-            return _forbidden(failure, said)
         case 429 if failure.caused_by("DisruptionBudget"):
             return _budget(failure)
         case 500 if "typed patch object" in failure.message:  # 1.20: an apply that lacks a list's key
