@@ -279,6 +279,10 @@ def test_a_plugin_whose_logins_are_short_is_asked_for_each_half_also_after_the_f
     assert count.read_text().count("x") == 2
 
 
+def test_nobody_is_asked_for_a_login_that_does_not_end(tmp_path: Path) -> None:
+    assert config.log_in(kubeconfig(tmp_path, token="t")).configuration.refresh_api_key_hook is None
+
+
 @pytest.mark.parametrize("user", [{"exec": "kubelogin"}, {"auth-provider": "gcp"}])
 def test_what_logs_in_and_has_another_shape_is_the_users_mistake(tmp_path: Path, user: Any) -> None:
     with pytest.raises(CannotStart, match="gives no"):
