@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
@@ -62,8 +63,9 @@ class Watching:
         trace: TracebackType | None,
     ) -> None:
         self._stop.set()
+        ends = time.monotonic() + 5
         for thread in () if self._linger else self._threads:
-            thread.join(timeout=5)
+            thread.join(max(0.0, ends - time.monotonic()))
 
     def next(self, seconds: float) -> Sighting | None:
         """The next change, or None when `seconds` (of the clock) pass without one.

@@ -17,6 +17,7 @@ from chaoskit.acts.entries import Entry
 from chaoskit.acts.following import follow
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import Rescued
+from chaoskit.acts.undo import LATE
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Conflict, Forbidden, NotFound, Unavailable
 from chaoskit.events import Event, Warned, ignore
@@ -212,6 +213,15 @@ def test_what_is_dead_and_undone_here_is_kept() -> None:
     ended = abort(cluster, clock, accounts(cluster)[:1], "incident 7", keep=keep)
     assert [each.account.id for each in kept] == [each.account.id for each in ended] == ["run1"]
     assert [each.name for each in kept[0].steps] == ["rescue", "undo"]
+
+
+def test_what_may_come_of_several_that_are_dead_is_waited_for_together() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=3)), ManualClock()
+    for each in two(cluster, clock):
+        each.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    ended = abort(cluster, clock, accounts(cluster), "incident 7")
+    assert [each.undo.state for each in ended] == ["confirmed"] * 2
+    assert clock.monotonic() == pytest.approx(30 + LATE, abs=3)
 
 
 def handed(cluster: FakeCluster, clock: ManualClock) -> Account:

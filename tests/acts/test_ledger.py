@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from math import inf
@@ -14,9 +15,10 @@ from tests.acts.test_undo import storing
 from chaoskit import kube
 from chaoskit.acts.accounts import KEEP_UNTIL, LEDGER, Account, account_of, accounts, prune
 from chaoskit.acts.entries import Entry
-from chaoskit.acts.ledger import OUTAGE, Ledger
+from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.trail import Trail
 from chaoskit.acts.undo import LATE
+from chaoskit.acts.undoing import OUTAGE
 from chaoskit.clock import ManualClock
 from chaoskit.errors import ChaoskitError, Conflict, Forbidden, TakenOver, Unavailable
 from chaoskit.events import Event, Step
@@ -500,6 +502,7 @@ def after_a_lost_answer(error: ChaoskitError) -> ChaoskitError:
         (Forbidden("may not create"), False),
         (after_a_lost_answer(Forbidden("may not create")), True),
         (KeyboardInterrupt(), True),
+        (ValueError("a bug in reading the answer"), True),
     ],
 )
 def test_an_act_whose_answer_was_lost_is_in_doubt_and_the_cluster_says_so(
@@ -634,6 +637,16 @@ def test_what_a_dead_run_had_an_answer_to_is_not_waited_for() -> None:
     assert clock.monotonic() == 0
 
 
+@pytest.mark.parametrize("secret", [False, True])
+def test_what_several_changes_share_is_written_once_and_undone_first(*, secret: bool) -> None:
+    cluster, clock = FakeCluster(deployment(replicas=0), deployment("web", replicas=0)), ManualClock()
+    shared = Entry("field", CART, ("spec", "paused"), None, {"of": "both"}, secret=secret)
+    ledger = opened(cluster, clock)
+    ledger.write(SCALED, shared, replace(PERHAPS, doubted=False), shared)
+    assert [each.path[-1] for each in ledger.account.entries] == ["replicas", "replicas", "paused"]
+    assert [len(each["data"]) for each in cluster.list(kube.SECRET).items] == [1] * secret
+
+
 def test_a_server_that_stays_away_is_told_in_what_is_left() -> None:
     cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
     ledger = opened(cluster, clock)
@@ -668,6 +681,9 @@ def test_who_never_wrote_a_secret_needs_no_right_to_remove_one() -> None:
         other.close(Outcome.PASSED)
 
 
+NODE = ObjectRef(kube.NODE, "", "node-1")
+
+
 def _known(name: str, since: str, status: str = "True") -> Object:
     conditions = [{"type": "Ready", "status": status, "lastTransitionTime": since}]
     return {**node(name), "status": {"conditions": conditions}}
@@ -699,6 +715,38 @@ def test_nodes_that_stay_away_are_waited_for_together() -> None:
     ledger.write(*_stopped(*names))
     assert len(ledger.undo().left) == 3
     assert clock.monotonic() == 75
+
+
+@pytest.mark.parametrize(
+    ("uid", "newer"),
+    [(TRAIL.engine.uid, ()), ("", ()), (TRAIL.engine.uid, ("node-2",))],
+    ids=["known", "in doubt", "after another node"],
+)
+@pytest.mark.parametrize(
+    ("ends", "missed", "back", "state", "at"),
+    [(65, 90, None, "not confirmed", 140), (80, 50, 100, "confirmed", 100)],
+)
+def test_a_node_is_waited_for_from_the_end_of_its_engine_on(
+    uid: str, newer: Sequence[str], ends: float, missed: float, back: float | None, state: str, at: float
+) -> None:
+    """Its kubelet is silent for 50 s before anybody knows, and may be started at the engine's end."""
+    nodes = [_known(each, "09:00") for each in ("node-1", *newer)]
+    cluster, clock = FakeCluster(*nodes, chaos_engine("initialized")), ManualClock()
+    trail = replace(TRAIL, engine=replace(TRAIL.engine, uid=uid))
+    ledger = opened(cluster, clock)
+    entries = (*_stopped("node-1"), trail.entry(), *_stopped(*newer))
+    ledger.write(*(replace(each, doubted=not uid) for each in entries))
+
+    def turns(body: Object, ref: ObjectRef = NODE) -> None:
+        cluster.patch(ref, {"status": body["status"]})
+
+    over = {"status": {"engineStatus": "stopped"}}
+    clock.call_at(ends, partial(turns, over, replace(TRAIL.engine, uid="")))
+    clock.call_at(missed, partial(turns, _known("node-1", "09:10", "False")))
+    if back is not None:
+        clock.call_at(back, partial(turns, _known("node-1", "09:12")))
+    assert ledger.undo().state == state
+    assert clock.monotonic() == pytest.approx(at, abs=1)
 
 
 def test_after_an_outage_a_node_has_the_whole_time_again_in_which_it_would_be_missed() -> None:

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
-import pytest
-from tests.acts.fake import CART, FakeCluster, deployment
+from dataclasses import replace
 
+import pytest
+from tests.acts.fake import CART, FakeCluster, deployment, node
+from tests.acts.test_engine import TRAIL
+
+from chaoskit import kube
 from chaoskit.acts.accounts import LEDGER, account_of, accounts
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import Rescued, rescue
+from chaoskit.acts.undo import LATE
 from chaoskit.clock import ManualClock
 from chaoskit.errors import ChaoskitError, Forbidden, Unavailable
 from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
@@ -114,6 +119,120 @@ def test_a_ledger_that_cannot_be_read_is_told_and_blocks_no_other() -> None:
     assert done["dead"].state == "confirmed"
     assert "cannot be read" in done["a"].left[0]
     assert account_of(cluster.get(spoilt)).state == "active"
+
+
+WEB = replace(CART, name="web")
+REPLICAS = ("spec", "replicas")
+
+
+def killed(cluster: FakeCluster, clock: ManualClock, id_: str, *entries: Entry) -> Ledger:
+    """A dead run, which may have changed what it wrote down last, and may not."""
+    ledger = Ledger.open(cluster, clock, id=id_, act="chaos", namespace="shop", targets=(CART,), trace_id="t")
+    ledger.write(*entries)
+    return ledger
+
+
+def scaled(cluster: FakeCluster, clock: ManualClock) -> dict[ObjectRef, float]:
+    """When each deployment was put back first."""
+    times = dict[ObjectRef, float]()
+
+    def note(_verb: str, ref: ObjectRef) -> None:
+        if ref.kind == kube.DEPLOYMENT:
+            times.setdefault(ref, clock.monotonic())
+
+    cluster.before_write = note
+    return times
+
+
+def test_what_stands_of_any_is_put_back_at_once_whatever_is_waited_for_of_another() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=3), deployment("web", replicas=0)), ManualClock()
+    killed(cluster, clock, "a", Entry("field", CART, REPLICAS, 3, 0))
+    killed(cluster, clock, "b", Entry("field", WEB, REPLICAS, 3, 0))
+    times, ended = scaled(cluster, clock), dict[str, float]()
+
+    def keep(rescued: Rescued) -> Rescued:
+        ended[rescued.account.id] = clock.monotonic()
+        return rescued
+
+    assert [each.undo.state for each in rescue(cluster, clock, keep=keep)] == ["confirmed"] * 2
+    assert times == {WEB: 30}
+    assert ended == {"a": 30 + LATE, "b": 30}
+
+
+def test_what_may_come_of_many_is_waited_for_together() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=3)), ManualClock()
+    for each in range(10):
+        killed(cluster, clock, f"run{each}", Entry("field", CART, REPLICAS, 3, 0))
+    assert [each.undo.state for each in rescue(cluster, clock)] == ["confirmed"] * 10
+    assert clock.monotonic() == pytest.approx(30 + LATE, abs=1)
+
+
+def test_what_was_asked_of_a_pod_that_is_gone_is_not_waited_for() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    pod = ObjectRef(kube.POD, "shop", "cart-1", "uid-gone")
+    killed(cluster, clock, "a", Entry("resize", pod, before={}, after={"c": {"limits": {"memory": "1Gi"}}}))
+    assert [each.undo.state for each in rescue(cluster, clock)] == ["confirmed"]
+    assert clock.monotonic() == 30
+
+
+@pytest.mark.parametrize(("later", "waits"), [(5 * 60, LATE), (2 * 86400, 0)])
+def test_what_was_asked_long_ago_is_not_waited_for(later: float, waits: float) -> None:
+    cluster, clock = FakeCluster(deployment(replicas=3)), ManualClock()
+    ledger = killed(cluster, clock, "a", Entry("field", CART, REPLICAS, 3, 0))
+    with pytest.raises(Unavailable), ledger.doubting(*ledger.account.entries):
+        raise Unavailable("no answer", service="kubernetes")
+    clock.turn(later)
+    assert [each.undo.state for each in rescue(cluster, clock)] == ["confirmed"]
+    assert clock.monotonic() == later + 30 + waits
+
+
+def test_what_comes_is_taken_back_at_once_while_that_of_another_is_waited_for() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=3), deployment("web", replicas=3)), ManualClock()
+    killed(cluster, clock, "a", Entry("field", CART, REPLICAS, 3, 0))
+    killed(cluster, clock, "b", Entry("field", WEB, REPLICAS, 3, 0))
+    times = scaled(cluster, clock)
+
+    def comes() -> None:
+        cluster.objects[(kube.DEPLOYMENT, "shop", "web")]["spec"]["replicas"] = 0
+
+    clock.call_at(40, comes)
+    rescue(cluster, clock)
+    assert times == {WEB: pytest.approx(40, abs=1)}
+
+
+def test_those_that_wait_are_held_while_another_is_undone() -> None:
+    conditions = [{"type": "Ready", "status": "False", "lastTransitionTime": "09:05"}]
+    cluster, clock = FakeCluster({**node(), "status": {"conditions": conditions}}), ManualClock()
+    cluster.create(deployment(replicas=3))
+    killed(cluster, clock, "a", Entry("field", CART, REPLICAS, 3, 0))
+    stopped = Entry("ready", ObjectRef(kube.NODE, "", "node-1"), before="09:00", after="kubelet")
+    killed(cluster, clock, "b", stopped, TRAIL.entry())  # waited for for longer than a Lease
+    ages = list[float]()
+
+    def look() -> None:
+        renewed = {each.id: kube.time_of(each.renewed) for each in accounts(cluster)}["a"]
+        assert renewed is not None
+        ages.append((clock.now() - renewed).total_seconds())
+
+    for at in range(35, 90, 5):
+        clock.call_at(at, look)
+    rescue(cluster, clock)
+    assert len(ages) == 11
+    assert max(ages) < 30 / 2
+
+
+def test_what_another_takes_over_meanwhile_is_left_to_it_and_the_others_are_undone() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=3)), ManualClock()
+    for each in ("a", "b"):
+        killed(cluster, clock, each, Entry("field", CART, REPLICAS, 3, 0))
+
+    def take() -> None:
+        (found,) = (each for each in accounts(cluster) if each.id == "a")
+        Ledger.take_over(cluster, clock, found)
+
+    clock.call_at(50, take)
+    assert [each.account.id for each in rescue(cluster, clock)] == ["b"]
+    assert [each.id for each in accounts(cluster)] == ["a"]
 
 
 def test_a_run_that_another_rescuer_takes_in_the_middle_is_left_to_it() -> None:

@@ -101,6 +101,15 @@ def test_what_was_in_doubt_is_undone_when_it_comes(after: float) -> None:
     assert clock.monotonic() <= after + 1
 
 
+@pytest.mark.parametrize(("uid", "waits"), [("the one", 0), ("", LATE)])
+def test_nothing_is_waited_for_that_was_asked_of_an_object_that_is_gone(uid: str, waits: float) -> None:
+    """That very object: who did not know it may have asked for what is made anew."""
+    clock = ManualClock()
+    entry = replace(REPLICAS, target=replace(CART, uid=uid), doubted=True)
+    assert undo(Hands(FakeCluster(), clock), entry).fate == "gone"
+    assert clock.monotonic() == waits
+
+
 def test_a_value_that_is_set_late_is_put_back() -> None:
     cluster, clock = FakeCluster(deployment(replicas=3)), ManualClock()
 

@@ -155,6 +155,28 @@ def test_a_pull_that_is_tried_again_is_waited_for_until_it_fails_as_well() -> No
     assert decide(seen(body, "Pod", "MODIFIED", puller("ErrImagePull"), 170.0), 170) is not None
 
 
+FAILS, HELD, MADE = (waiting(each) for each in ("ErrImagePull", "ImagePullBackOff", "ContainerCreating"))
+
+
+def both(one: State, other: State) -> Object:
+    """A runner of two containers with an image each."""
+    body = runner(one, 0, phase="Pending")
+    body["spec"]["containers"].append({"name": "d", "image": "another/image:1"})
+    body["status"]["containerStatuses"].append({"name": "d", "state": other, "restartCount": 0})
+    return body
+
+
+def test_two_images_that_fail_for_the_first_time_in_turn_are_waited_for() -> None:
+    turns = ((0.0, both(FAILS, MADE)), (12.0, both(HELD, FAILS)), (25.0, both(HELD, HELD)))
+    body = known(*turns)
+    assert decide(body, 179) is None
+    again = seen(body, "Pod", "MODIFIED", both(HELD, FAILS), 40.0)
+    assert decide(again, 41) is None
+    told = decide(again, 42)
+    assert told is not None
+    assert told.reason == "image another/image:1 of pod web-chaos-runner cannot be pulled"
+
+
 def test_a_pull_that_is_tried_again_has_as_long_as_a_first_one() -> None:
     for state in ("ErrImagePull", "ImagePullBackOff"):
         body = known((0.0, puller(state)))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from chaoskit import errors
+from chaoskit.experiments.checks import Check
 from chaoskit.files import whole
 from chaoskit.flows import doctor, learning
 from chaoskit.prediction import artifact, ledgers, objects, registry
@@ -311,6 +312,19 @@ def exchanged(trained: Trained, tmp_path: Path) -> Path:
     return tmp_path
 
 
+def examined(root: Path) -> list[Check]:
+    return list(doctor.examine("model", lambda: doctor.model(root)))
+
+
+def test_a_card_of_another_model_is_told_by_the_doctor_as_by_a_prediction(root_of_two: Path) -> None:
+    registry.promote(root_of_two, "shop-1")
+    assert [each.state for each in examined(root_of_two)] == ["ok"]
+    (root_of_two / "shop-1" / registry.CARD).write_text("{}")
+    (check,) = examined(root_of_two)
+    assert check.state == "blocked"
+    assert "is not the one that was written with its file" in check.words
+
+
 def test_another_file_in_the_place_of_the_promoted_one_does_not_answer(exchanged: Path) -> None:
     with pytest.raises(errors.Refused, match="shop-2 was promoted, but its file is not the one") as caught:
         learning.chosen(exchanged)
@@ -319,8 +333,9 @@ def test_another_file_in_the_place_of_the_promoted_one_does_not_answer(exchanged
     words = "its file is not the one that was promoted; does not beat static rule"
     assert listed["shop-2"] == (False, f"{words}; its card is not the one that was written with its file")
     assert learning.chosen(exchanged, "shop-2") is not None
-    (check,) = doctor.model(exchanged)
-    assert (check.state, check.mend) == ("blocked", "chaoskit models retire")
+    (check,) = examined(exchanged)
+    assert check.state == "blocked"
+    assert check.mend.endswith(registry.RULES)
     assert registry.retire(exchanged) == "shop-2"
     assert learning.chosen(exchanged) is None
 
@@ -360,7 +375,7 @@ def test_a_promoted_model_that_has_lost_its_file_or_card_does_not_answer(
     with pytest.raises(errors.Refused, match=f"shop-1 was promoted, but {words}") as caught:
         learning.chosen(root_of_two)
     assert caught.value.hint == f"put it back; {registry.RULES}"
-    (check,) = doctor.model(root_of_two)
+    (check,) = examined(root_of_two)
     assert (check.state, check.words) == ("blocked", f"shop-1 was promoted, but {words}")
     (listed,) = (each for each in registry.names(root_of_two) if each.name == "shop-1")
     assert (listed.promoted, listed.standing.partition(";")[0]) == (False, words)

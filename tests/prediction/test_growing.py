@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import socket
 import socketserver
 import subprocess
@@ -19,6 +20,7 @@ from threading import Thread
 import numpy as np
 import pytest
 from tests.prediction.conftest import tiny
+from tests.servers import free_port
 
 from chaoskit import errors
 from chaoskit.prediction import far, features, folds, forest, search
@@ -178,6 +180,38 @@ def test_a_dask_scheduler_that_goes_away_meanwhile_is_unavailable(monkeypatch: p
 
         with pytest.raises(errors.Unavailable, match="went away meanwhile"):
             list(far.answers(cluster.scheduler_address, abs, questions()))
+
+
+@contextmanager
+def dask(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A scheduler or worker in a process of its own."""
+    command = [sys.executable, "-m", f"distributed.cli.dask_{module}", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_dask_scheduler_that_stands_still_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+    at = f"tcp://127.0.0.1:{free_port()}"
+    with (
+        dask("scheduler", "--host", at, "--no-dashboard") as scheduler,
+        dask("worker", at, "--nworkers", "1", "--nthreads", "1", "--no-dashboard", "--no-nanny"),
+    ):
+        with distributed.Client(at, timeout=60, set_as_default=False) as client:
+            client.wait_for_workers(1, timeout=60)
+        monkeypatch.setattr(far, "PATIENCE", 1.0)
+
+        def questions() -> Iterator[tuple[int]]:
+            yield (1,)
+            scheduler.send_signal(signal.SIGSTOP)  # its kernel goes on to take what it is sent
+            yield (2,)
+
+        with pytest.raises(errors.Unavailable, match="went away meanwhile"):
+            list(far.answers(at, abs, questions()))
 
 
 class Elsewhere:

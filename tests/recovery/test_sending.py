@@ -17,14 +17,20 @@ from tests.recovery.test_hardships import Refusing, Shop, at
 
 from chaoskit import kube, recovery
 from chaoskit.acts.accounts import accounts
+from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.undo import LATE
-from chaoskit.errors import Conflict, Forbidden, Refused, Unavailable, after
+from chaoskit.errors import CannotStart, ChaoskitError, Conflict, Forbidden, Refused, Unavailable, after
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object, ObjectRef
 from chaoskit.ports.http import Response
-from chaoskit.recovery import Options, Plan
+from chaoskit.recovery import Options, Plan, remedies
+from chaoskit.recovery.remedies import Deadline, Hands
 from chaoskit.recovery.sending import Sending
+
+Act = Callable[[], object]
+Error = Callable[[], ChaoskitError]
+Before = Callable[[str, ObjectRef], None]
 
 BAD = ObjectRef(kube.POD, "shop", "cart-bad")
 
@@ -266,19 +272,81 @@ def test_what_is_done_when_it_is_tried_again_is_taken_back_at_once() -> None:
     assert took[1] - took[0] < 10
 
 
-@pytest.mark.parametrize("harmless", [True, False])
-def test_what_the_server_denied_may_be_done_where_an_attempt_before_it_was_lost(*, harmless: bool) -> None:
-    shop = Shop()
+def _no(error: Error, *, harmless: bool, of: str = "orders", tell: Act = lambda: None) -> Before:
+    """The server says so to each change of this one."""
 
     def denied(_verb: str, target: ObjectRef) -> None:
-        if target.name == "orders":
-            with after(harmless=harmless):
-                raise Forbidden("not any more")
+        if target.name == of:
+            tell()
+            denial = error()
+            denial.harmless = harmless
+            raise denial
 
-    shop.before_write = denied
+    return denied
+
+
+SHED = partial(Unavailable, "too many requests (HTTP 429)", service="kubernetes")
+
+
+@pytest.mark.parametrize("harmless", [True, False])
+@pytest.mark.parametrize("error", [partial(Forbidden, "not any more"), SHED])
+def test_what_the_server_denied_may_be_done_where_an_attempt_before_it_was_lost(
+    error: Error, *, harmless: bool
+) -> None:
+    shop = Shop()
+    shop.before_write = _no(error, harmless=harmless)
     record = shop.recover(scaling(shop))
     assert record.outcome is Outcome.NOT_RECOVERED, record.reason
     assert record.steps[0]["done"] is not harmless
+
+
+@pytest.mark.parametrize("harmless", [True, False])
+def test_what_is_tried_again_is_owed_once(*, harmless: bool) -> None:
+    shop, owed = Shop(), list[int]()
+    shop.before_write = _no(
+        SHED,
+        harmless=harmless,
+        tell=lambda: owed.extend(len(each.entries) for each in accounts(shop)),
+    )
+    record = shop.recover(scaling(shop))
+    assert (set(owed), record.undo.state) == ({1}, "confirmed")
+    assert len(owed) > 9
+
+
+def test_a_symptom_that_goes_while_the_server_takes_nothing_went_by_itself() -> None:
+    shop = Lasting(helps=False)
+    plan = shop.restarting()
+    shop.before_delete = lambda pod, _options: _no(SHED, harmless=True, of="cart-bad")("delete", pod)
+    shop.clock.call_at(30, shop.serves)
+    record = shop.recover(plan)
+    assert (record.outcome, record.reason) == (Outcome.HEALED, "the symptom went away by itself")
+
+
+class Elsewhere(Shop):
+    """Others give cart another template just when it is to be rolled back, whose first answer was lost."""
+
+    def patch(self, ref: ObjectRef, patch: Any, *, dry_run: bool = False, **options: Any) -> Object:
+        if ref.name != "cart" or dry_run:
+            return super().patch(ref, patch, dry_run=dry_run, **options)
+        self.objects[ref.kind, "shop", "cart"]["spec"]["template"]["metadata"]["labels"]["by"] = "others"
+        with after(harmless=False):
+            raise Conflict("it has changed")
+
+
+def test_what_was_owed_before_is_owed_still_when_a_change_meets_another_of_the_same() -> None:
+    shop = Elsewhere()
+    cart = kube.ref_of(shop.get(ref("cart")), kube.DEPLOYMENT)
+    older = Entry("rollout", cart, ("spec", "template"), "cart-h0", "the digest of an act before")
+    ledger = Ledger.open(
+        shop, shop.clock, id="r", act="recovery", namespace="shop", targets=(ref("cart"),), trace_id="t"
+    )
+    ledger.write(older)
+    plan = shop.plan({"action": "roll-back"})
+    rung = replace(plan.rungs[0], expects={"from": "cart-h2", "to": "cart-h1"})
+    hands = Hands(shop, shop.clock, "r", shop.clock.now(), plan.issue, Deadline(shop.clock, 60))
+    with pytest.raises(CannotStart, match="another revision"):
+        remedies.apply(rung, ref("cart"), hands, ledger)
+    assert [each.before for each in ledger.account.entries] == ["cart-h0"]
 
 
 class Hooks:

@@ -94,14 +94,14 @@ def test_what_crashed_is_back_when_its_present_run_has_lasted() -> None:
 
 
 @needs_recordings
-def test_pods_are_asked_for_only_by_the_look_that_would_be_the_last_word() -> None:
+def test_pods_are_asked_for_only_by_looks_that_would_be_the_last_word() -> None:
     monitor, cluster = replayed(16.9)
     assert monitor.before()[0].held is True
     assert monitor.during(injected=True)[0].held is True
     assert cluster.lists == 0
     cluster.clock.turn(2)
     monitor.after("after undo")
-    assert cluster.lists == 1  # of sixty looks one fell on a ready moment: 43.9 s
+    assert cluster.lists == 61  # by one look a second for a minute
 
 
 NOW = datetime(2026, 11, 23, 6, 0, 0, tzinfo=UTC)
@@ -253,6 +253,21 @@ def test_how_long_a_container_runs_is_seen_and_not_told_by_another_clock(ahead: 
     assert back(clock, Sources(FakeCluster(cart(1, 1), runs), clock))[:3] == [False, False, True]
 
 
+@pytest.mark.parametrize("last", [ended(3, 2, ago=2), ended(0, 4, ago=2, reason="Completed")])
+@pytest.mark.parametrize(("within", "since", "after", "at"), [(15, 0, 6, 10), (10, 0, 1, 10), (10, 9, 1, 10)])
+def test_how_long_a_container_runs_is_seen_before_its_workload_is_ready(
+    last: Object, within: float, since: float, after: float, at: float
+) -> None:
+    """It has run for so long when the fault is over, and its workload is ready so long after that."""
+    clock = ManualClock(NOW)
+    cluster = FakeCluster(cart(0, 1), pod(last=last, state=running(since)))
+    clock.call_at(after, lambda: cluster.objects.update({(kube.DEPLOYMENT, "shop", "cart"): cart(1, 1)}))
+    condition = ready().model_copy(update={"recovers_within": within})
+    monitor = Monitor([condition], "shop", Sources(cluster, clock))
+    (seen,) = monitor.after()
+    assert (seen.held, clock.monotonic()) == (True, at), seen.words()
+
+
 def test_what_was_started_again_between_two_looks_is_watched_anew() -> None:
     clock, cluster = ManualClock(NOW), FakeCluster(cart(1, 1), IN_TURN)
     again = pod(last=ended(3, 1, ago=-4), state=running(-5), restarts=5)
@@ -276,6 +291,15 @@ def test_where_pods_may_not_be_read_it_is_as_before_and_said_once() -> None:
     assert [each.message for each in heard if isinstance(each, Warned)] == [
         "pods in shop may not be read: one that is ready between two crashes counts as ready"
     ]
+
+
+def test_what_is_not_ready_is_not_back_whether_its_pods_may_be_read_or_not() -> None:
+    cluster = FakeCluster(cart(0, 1), IN_TURN)
+    sources = Sources(cluster, ManualClock(NOW))
+    for hidden in (set[tuple[str, str]](), {("pods", "shop")}):
+        cluster.hidden = hidden
+        found = measure(ready(), "shop", sources, settles=True)
+        assert (found.held, found.observed, found.lacks) == (False, "0 ready", "")
 
 
 STAGES: tuple[Stage, ...] = ("after", "after undo")
@@ -302,6 +326,13 @@ def test_many_runs_ask_once_for_the_pods_that_have_run_for_long() -> None:
     cluster, sources = shared(cart(2, 2), *STEADY)
     found = [measure(ready(), "shop", sources, settles=True) for _ in range(5)]
     assert ([each.held for each in found], cluster.asked) == ([True] * 5, [""])
+
+
+def test_many_runs_watch_together_the_pods_that_are_not_ready() -> None:
+    cluster, sources = shared(cart(0, 1), IN_TURN)
+    for _ in range(5):
+        assert measure(ready(), "shop", sources, settles=True).held is False
+    assert cluster.asked == [""]
 
 
 def test_what_has_not_run_for_long_is_looked_at_as_it_is_now() -> None:

@@ -67,11 +67,17 @@ def abort(
         raise failed
     while watched:
         now = _now(cluster, clock, watched)
-        for id_, one in list(watched.items()):
-            done = None if one.silent else _ended(cluster, clock, one, now.get(id_), listen, keep)
+        heard = [one for one in watched.values() if not one.silent]
+        ended = [_ended(clock, one, now.get(one.account.id)) for one in heard]
+        dead = [
+            one.account
+            for one, done in zip(heard, ended, strict=True)
+            if done is None and _is_dead(clock, one)
+        ]
+        for done in (*ended, *finish(cluster, clock, dead, listen, keep)):
             if done is not None:
                 found.append(done)
-                del watched[id_]
+                del watched[done.account.id]
         if watched and clock.sleep(1.0, stop):
             break
     return tuple(found)
@@ -118,16 +124,16 @@ def _now(cluster: Cluster, clock: Clock, watched: dict[str, _Watched]) -> dict[s
     return found
 
 
-def _ended(
-    cluster: Cluster, clock: Clock, one: _Watched, now: Account | None, listen: Listener, keep: Keep
-) -> Rescued | None:
-    """How the act ended; None while its process is at it."""
+def _ended(clock: Clock, one: _Watched, now: Account | None) -> Rescued | None:
+    """How the act ended; None while its process is at it, or is dead."""
     if now is None:
         return Rescued(one.account, Undo("confirmed"))
     if now.outcome and now.entries:  # closed with something still owed
         return Rescued(now, Undo("not confirmed", (f"{now.ref}: its own process could not undo it",)))
     if now.version != one.account.version:
         one.account, one.since = now, clock.monotonic()
-    if clock.monotonic() - one.since < now.duration:
-        return None
-    return finish(cluster, clock, now, listen, keep)
+    return None
+
+
+def _is_dead(clock: Clock, one: _Watched) -> bool:
+    return clock.monotonic() - one.since >= one.account.duration

@@ -15,7 +15,6 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from chaoskit import kube
-from chaoskit.acts import undo
 from chaoskit.acts.accounts import (
     ACT_LABEL,
     ACTIONS,
@@ -39,17 +38,18 @@ from chaoskit.acts.accounts import (
     plain_ref,
     prune,
 )
-from chaoskit.acts.entries import Entry, Undone
+from chaoskit.acts.entries import Entry
 from chaoskit.acts.fields import Path
 from chaoskit.acts.halt import Act
 from chaoskit.acts.lease import Gone, HeldLease
-from chaoskit.acts.replacing import Hands
+from chaoskit.acts.replacing import Hands, Together
 from chaoskit.acts.sealed import Sealed
 from chaoskit.acts.telling import Telling
 from chaoskit.acts.trail import ENGINE
+from chaoskit.acts.undoing import Course, Undoing, side_by_side
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, TakenOver
-from chaoskit.events import Listener, Mark, Step, ignore
+from chaoskit.events import Listener, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.records import Undo, new_id
@@ -59,8 +59,8 @@ from chaoskit.sharing import fresh
 LONGEST = 64_000
 """Characters of evidence that a Lease takes: all annotations of an object may have 256 KiB together."""
 
-OUTAGE = 60.0
-"""Seconds for which an undo outlasts a server that does not answer."""
+LONG_AGO = timedelta(minutes=10)
+"""What was asked for so long ago is done or never will be: a server takes a minute at most."""
 
 
 class Ledger:
@@ -151,7 +151,7 @@ class Ledger:
         meta = {"resourceVersion": account.version}
         stored = cluster.patch(account.ref, {"metadata": meta, "spec": spec})
         version = stored["metadata"].get("resourceVersion", "")
-        entries = _unheard(account.entries)
+        entries = _unheard(account.entries, long_ago=_is_long_ago(account, clock))
         account = dataclasses.replace(account, holder=holder, version=version, entries=entries)
         return cls(cluster, clock, account)
 
@@ -177,9 +177,12 @@ class Ledger:
         """The undo of what comes next is in the cluster; call it before acting.
 
         Guards count `action`, if there is one, as done by this act, so that a kill hides nothing. What there
-        is to tell goes with it: from then on somebody may follow, be there many acts or few.
+        is to tell goes with it: from then on somebody may follow, be there many acts or few. What several
+        changes share is written once, to be undone before any of what else they did.
         """
-        written = [self._sealed.kept(each) for each in entries]
+        written = [
+            self._sealed.kept(each) for at, each in enumerate(entries) if each not in entries[at + 1 :]
+        ]
         if written or action:
             self._keep((*self.account.entries, *written), action)
 
@@ -203,13 +206,13 @@ class Ledger:
     def doubting(self, *entries: Entry) -> Iterator[None]:
         """Inside, what these entries are the undo of is done; where the answer is lost, they are in doubt.
 
-        So they are where nobody waits for it any more: who uses the library has no signal handler. They are
-        so here in any case, and in the cluster as soon as it can be told.
+        So they are where nobody waits for it any more (who uses the library has no signal handler), and where
+        it was not understood. They are so here in any case, and in the cluster as soon as it can be told.
         """
         try:
             yield
-        except (ChaoskitError, KeyboardInterrupt, SystemExit) as error:
-            if not (isinstance(error, ChaoskitError) and error.harmless):
+        except BaseException as error:
+            if not getattr(error, "harmless", False):
                 self._doubt({(each.kind, each.target, each.path) for each in entries})
             raise
 
@@ -246,55 +249,45 @@ class Ledger:
         return self._lease.wanted_end(seen)
 
     def undo(self, listen: Listener = ignore) -> Undo:
-        """Every entry was undone, newest first, or stands in `left` with the reason; safe to repeat.
-
-        What is in doubt and not there yet comes last: nothing that stands is left in force while it is
-        waited for, but what is older and about the same object, whose value it may still replace.
+        """Every entry was undone, or stands in `left` with the reason; safe to repeat: see `Undoing.course`.
 
         Raises:
             TakenOver: another process holds the account, and undoes what is left.
         """
-        if not self.account.entries:
-            return Undo("none needed")
-        left: list[str] = []
-        notes: list[str] = []
+        (undone,) = side_by_side([self.undoing(listen)], self._clock)
+        return undone
 
-        def tell(mark: Mark, words: str) -> None:
-            listen(Step(self._clock.now(), "undo", mark, words, run=self.account.id))
+    def undoing(
+        self,
+        listen: Listener = ignore,
+        *,
+        doubts: Together | None = None,
+        keep: Callable[[], None] = lambda: None,
+    ) -> Course[Undo]:
+        """As `undo`, beside others: their `doubts` wait together, `keep` is called in every other wait."""
 
-        def note(words: str) -> None:
-            notes.append(words)
-            tell("note", words)
+        def alive() -> None:
+            self.keep_alive()
+            keep()
 
-        until = self._clock.monotonic() + OUTAGE
-        hands = Hands(fresh(self._cluster), self._clock, self._keep_alive, note)
+        hands = Hands(fresh(self._cluster), self._clock, alive, doubts=doubts or Together())
+        return Undoing(self, hands, listen).course()
 
-        def take_back(entry: Entry) -> None:
-            self._refuse_when_taken()
-            found = self._undone(entry, hands, until)
-            reason = found.words if found.fate == "left" else self._settled(entry)
-            if reason:
-                left.append(reason)
-                tell("failed", reason)
-            elif found.fate == "not ours":
-                note(found.words)
-            else:
-                tell("done", found.words)
+    def whole(self, entry: Entry) -> Entry:
+        """The entry with its values, secret or not.
 
-        late = list[Entry]()
-        for entry in reversed(self.account.entries):
-            if comes := self._may_come(entry, hands):
-                tell("note", f"{entry.target}: {undo.IN_DOUBT}")
-            if entry.kind != ENGINE and (comes or any(_same(entry, each) for each in late)):
-                late.append(entry)
-            else:  # what is older than an engine is for the time after its end
-                take_back(entry)
-        for entry in late:
-            take_back(entry)
-        return Undo("not confirmed" if left else "confirmed", tuple(left), tuple(notes))
+        Raises:
+            ChaoskitError: its Secret cannot be read.
+            KeyError, TypeError, ValueError: it does not hold them.
+        """
+        return self._sealed.whole(entry)
 
-    def _refuse_when_taken(self) -> None:
-        """Nobody else holds the account, as far as the server answers: what others did is not undone here."""
+    def refuse_when_taken(self) -> None:
+        """Nobody else holds the account, as far as the server answers: what others did is not undone here.
+
+        Raises:
+            TakenOver: somebody does.
+        """
         try:
             self._lease.read()
         except Gone:
@@ -304,33 +297,12 @@ class Ledger:
         except ChaoskitError:
             return  # the undo itself will find out
 
-    def _may_come(self, entry: Entry, hands: Hands) -> bool:
-        """Whether it is in doubt and not there yet, as far as the server answers."""
-        try:
-            return entry.doubted and not undo.stands(hands.cluster, self._sealed.whole(entry))
-        except (ChaoskitError, KeyError, TypeError, ValueError):
-            return True  # the undo itself will find out
+    def keep_alive(self) -> None:
+        """The Lease is renewed; what keeps it from that keeps no undo from its end, but another holder.
 
-    def _undone(self, entry: Entry, hands: Hands, until: float) -> Undone:
-        """What became of one entry: a Secret that is gone keeps no other entry from its undo."""
-        try:
-            whole = self._sealed.whole(entry)
-        except (ChaoskitError, KeyError, TypeError, ValueError) as error:
-            return Undone("left", f"{entry.target}: its original value cannot be read: {error}")
-        return undo.undo(hands, whole, until=until)
-
-    def _settled(self, entry: Entry) -> str:
-        """Why the entry is still owed though it is undone, in words: then it is undone once more later."""
-        try:
-            self.settle(entry)
-        except TakenOver:
-            raise
-        except ChaoskitError as error:
-            return f"{entry.target}: undone, but {self.account.ref} could not be told: {error}"
-        return ""
-
-    def _keep_alive(self) -> None:
-        """The Lease is renewed; what keeps it from that keeps no undo from its end, but another holder."""
+        Raises:
+            TakenOver: another process holds the account.
+        """
         try:
             self.renew()
         except Gone:
@@ -396,18 +368,23 @@ class Ledger:
         self.account = dataclasses.replace(self.account, entries=entries, actions=actions)
 
 
-def _unheard(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
+def _is_long_ago(account: Account, clock: Clock) -> bool:
+    """Whether nothing its process asked for is on its way, though a clock may be wrong by minutes."""
+    renewed = kube.time_of(account.renewed)
+    return renewed is not None and clock.now() - renewed > LONG_AGO
+
+
+def _unheard(entries: tuple[Entry, ...], *, long_ago: bool) -> tuple[Entry, ...]:
     """The entries of a dead process: in doubt are those to which it may have had no answer.
 
-    It had one to all that is older than an engine, and to an engine whose uid it wrote.
+    It had one to all that is older than an engine, and to an engine whose uid it wrote. Of what was long ago
+    nothing is in doubt any more.
     """
+    if long_ago:
+        return tuple(dataclasses.replace(each, doubted=False) for each in entries)
     heard = (at + bool(each.target.uid) for at, each in enumerate(entries) if each.kind == ENGINE)
     first = max(heard, default=0)
     return (*entries[:first], *(dataclasses.replace(each, doubted=True) for each in entries[first:]))
-
-
-def _same(one: Entry, other: Entry) -> bool:
-    return dataclasses.replace(one.target, uid="") == dataclasses.replace(other.target, uid="")
 
 
 def _targets(targets: Sequence[ObjectRef], aimed: int) -> Mapping[str, str]:

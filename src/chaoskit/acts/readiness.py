@@ -26,12 +26,12 @@ def owed(node: Object, service: str) -> tuple[Entry, ...]:
 def undo(hands: Hands, entry: Entry) -> Undone:
     """The node is Ready: again, or it still was after the time in which it would have been missed.
 
-    All nodes of one ledger are waited for together.
+    All nodes of one ledger are waited for together, from the end of the engine that hit them.
 
     Raises:
         NotFound: it is gone.
     """
-    began = hands.together()
+    began = hands.nodes.since(hands.clock)
 
     def back() -> bool:
         node = hands.cluster.get(entry.target)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from chaoskit import kube
 from chaoskit.clock import Clock
@@ -15,27 +15,41 @@ EVICTION = 60.0
 
 
 @dataclass(slots=True)
+class Together:
+    """Those that wait for the same time to pass begin together, with the first of them."""
+
+    _began: float | None = None
+
+    def since(self, clock: Clock) -> float:
+        """From when on they wait, as the clock's `monotonic`."""
+        if self._began is None:
+            self._began = clock.monotonic()
+        return self._began
+
+    def anew(self) -> None:
+        """They begin to wait once more: what went by meanwhile, nobody saw."""
+        self._began = None
+
+
+@dataclass(slots=True)
 class Hands:
     """What the undos of one ledger work with.
 
     `keep` is called while they wait, `tell` hears in words what they had to do beside putting things back.
+    What is in `doubts` waits from another moment on than `nodes` do: those from the end of their fault.
     """
 
     cluster: Cluster
     clock: Clock
     keep: Callable[[], None] = lambda: None
     tell: Callable[[str], None] = lambda _words: None
-    _asked: float | None = None
-
-    def together(self) -> float:
-        """From when on those that wait for the same time to pass do, as the clock's `monotonic`."""
-        if self._asked is None:
-            self._asked = self.clock.monotonic()
-        return self._asked
+    doubts: Together = field(default_factory=Together)
+    nodes: Together = field(default_factory=Together)
 
     def anew(self) -> None:
-        """They begin to wait once more: what went by meanwhile, nobody saw."""
-        self._asked = None
+        """All of them begin to wait once more: the server was away."""
+        self.doubts.anew()
+        self.nodes.anew()
 
     def until(self, done: Callable[[], bool]) -> bool:
         """Whether it was done in time; an application's own pace decides."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from chaoskit.acts.accounts import Account, accounts
 from chaoskit.acts.ledger import Ledger
+from chaoskit.acts.replacing import Together
+from chaoskit.acts.undoing import Course, side_by_side
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver
 from chaoskit.events import Event, Listener, Step, ignore
@@ -78,61 +81,99 @@ def rescue(
     `left`, as is a ledger that cannot be read; both stay for the next rescue. `keep` is given each in turn,
     before its Lease tells no more of it: whoever is killed meanwhile has kept it, or the next rescue does.
     """
-    done, bugs = list[Rescued | None](), list[Exception]()
-    for account in dead(cluster, clock, active(cluster, namespace), namespace=namespace, stop=stop):
-        try:
-            done.append(finish(cluster, clock, account, listen, keep))
-        except Exception as bug:  # noqa: BLE001 - raised when the others are undone
-            bugs.append(bug)
-    if bugs:
-        raise bugs[0]
-    return tuple(each for each in done if each is not None)
+    found = dead(cluster, clock, active(cluster, namespace), namespace=namespace, stop=stop)
+    return tuple(each for each in finish(cluster, clock, found, listen, keep) if each is not None)
 
 
 def finish(
-    cluster: Cluster, clock: Clock, account: Account, listen: Listener, keep: Keep = nowhere
-) -> Rescued | None:
-    """As `undo`; what keeps this process from taking it over is told in `left`."""
-    try:
-        return undo(cluster, clock, account, listen, keep)
-    except ChaoskitError as error:
-        return _left(keep, account, error.message)
+    cluster: Cluster, clock: Clock, found: Sequence[Account], listen: Listener, keep: Keep = nowhere
+) -> tuple[Rescued | None, ...]:
+    """How the undo of each dead act stands; None where it is somebody else's by now.
+
+    What stands of any goes first, and what may come yet of all of them is waited for together: for none of
+    them anybody has asked the server since. What keeps this process from taking one over is told in `left`.
+
+    Raises:
+        Exception: the first bug of whoever listens or keeps, when the others are undone.
+    """
+    beside = _Beside(cluster, clock, listen, keep)
+    return side_by_side([beside.finished(each) for each in found], clock)
 
 
 def undo(
     cluster: Cluster, clock: Clock, account: Account, listen: Listener, keep: Keep = nowhere
 ) -> Rescued | None:
-    """How the undo of one dead act stands; None when it is somebody else's by now.
+    """As `finish`, of one act.
 
     Raises:
         ChaoskitError: it could not be taken over, and stands as it did: try again.
     """
-    if account.unreadable:
-        return _left(keep, account, account.unreadable)
-    try:
-        ledger = Ledger.take_over(cluster, clock, account)
-    except (Conflict, NotFound):
-        return None  # renewed, taken over, or ended
-    undone, steps = Undo("not confirmed"), list[Step]()
+    (undone,) = side_by_side([_Beside(cluster, clock, listen, keep).undone(account)], clock)
+    return undone
 
-    def tell(event: Event) -> None:
-        steps.extend([event] if isinstance(event, Step) else [])
-        listen(event)
 
-    try:
-        tell(Step(clock.now(), "rescue", "begun", f"{account.act} {account.id}", run=account.id))
-        undone = ledger.undo(tell)
-        rescued = keep(Rescued(account, undone, tuple(steps)))
-        outcome = rescued.told if undone.left else rescued.outcome  # what is left is for the next rescue
-        ledger.close(outcome, keep=account.memorable, reason=rescued.account.reason)
-    except TakenOver:
-        return None
-    except (
-        ChaoskitError
-    ) as error:  # a Lease that stays though all of it is undone owes nothing to the history
-        unsettled = undone.left or undone.state == "not confirmed"
-        return _left(keep if unsettled else nowhere, account, error.message, *undone.left)
-    return rescued
+class _Beside:
+    """Dead acts that are undone side by side: while one is waited for, this process holds the others too."""
+
+    def __init__(self, cluster: Cluster, clock: Clock, listen: Listener, keep: Keep) -> None:
+        self._cluster, self._clock = cluster, clock
+        self._listen, self._keep = listen, keep
+        self._doubts = Together(clock.monotonic())
+        self._held: list[Ledger] = []
+
+    def finished(self, account: Account) -> Course[Rescued | None]:
+        """As `undone`; what keeps this process from taking it over is told in `left`."""
+        try:
+            return (yield from self.undone(account))
+        except ChaoskitError as error:
+            return _left(self._keep, account, error.message)
+
+    def undone(self, account: Account) -> Course[Rescued | None]:
+        """How the undo of one dead act stands; None when it is somebody else's by now.
+
+        Raises:
+            ChaoskitError: it could not be taken over.
+        """
+        if account.unreadable:
+            return _left(self._keep, account, account.unreadable)
+        try:
+            ledger = Ledger.take_over(self._cluster, self._clock, account)
+        except (Conflict, NotFound):
+            return None  # renewed, taken over, or ended
+        self._held.append(ledger)
+        try:
+            return (yield from self._closed(ledger, account))
+        finally:
+            self._held.remove(ledger)
+
+    def _closed(self, ledger: Ledger, account: Account) -> Course[Rescued | None]:
+        undone, steps = Undo("not confirmed"), list[Step]()
+
+        def tell(event: Event) -> None:
+            steps.extend([event] if isinstance(event, Step) else [])
+            self._listen(event)
+
+        try:
+            words = f"{account.act} {account.id}"
+            tell(Step(self._clock.now(), "rescue", "begun", words, run=account.id))
+            undone = yield from ledger.undoing(tell, doubts=self._doubts, keep=self._alive)
+            rescued = self._keep(Rescued(account, undone, tuple(steps)))
+            outcome = rescued.told if undone.left else rescued.outcome  # what is left is for the next rescue
+            ledger.close(outcome, keep=account.memorable, reason=rescued.account.reason)
+        except TakenOver:
+            return None
+        except (
+            ChaoskitError
+        ) as error:  # a Lease that stays though all of it is undone owes nothing to the history
+            unsettled = undone.left or undone.state == "not confirmed"
+            return _left(self._keep if unsettled else nowhere, account, error.message, *undone.left)
+        return rescued
+
+    def _alive(self) -> None:
+        """Those that are held are renewed; what another has taken meanwhile finds that out in its turn."""
+        for each in self._held:
+            with suppress(TakenOver):
+                each.keep_alive()
 
 
 def _left(keep: Keep, account: Account, reason: str, *more: str) -> Rescued:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from math import inf
 from typing import Any
 
@@ -13,12 +12,15 @@ from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.replacing import Hands
 from chaoskit.acts.trail import ENGINE, Trail, find
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver, Unavailable
-from chaoskit.ports.cluster import Cluster, ObjectRef
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 LATE = 60.0
 """Seconds for which a server may still do what it was asked for, after its answer was lost: its own limit."""
 
 IN_DOUBT = f"the server may do yet what nobody heard an answer to: looked at for {LATE:.0f} s"
+
+_MADE = frozenset({"created", ENGINE})
+"""Kinds of what is not there before it is done."""
 
 _TRIES = 4
 _PATIENCE = 60.0
@@ -41,7 +43,9 @@ def undo(hands: Hands, entry: Entry, *, until: float = -inf) -> Undone:
     while True:
         try:
             if entry.doubted:
-                hands.before(hands.together() + LATE, partial(stands, hands.cluster, entry))
+                hands.before(
+                    hands.doubts.since(hands.clock) + LATE, lambda: not may_come(hands.cluster, entry)
+                )
             return way(hands, entry)
         except TakenOver:
             raise
@@ -58,11 +62,24 @@ def undo(hands: Hands, entry: Entry, *, until: float = -inf) -> Undone:
 
 def stands(cluster: Cluster, entry: Entry) -> bool:
     """Whether the target holds now what the entry is the undo of."""
-    if entry.kind in {"created", ENGINE}:
+    if entry.kind in _MADE:
         return _there(cluster, entry)
     body = kube.found(cluster, entry.target)
-    if body is None:
-        return False
+    return body is not None and _holds(body, entry)
+
+
+def may_come(cluster: Cluster, entry: Entry) -> bool:
+    """Whether what an entry in doubt is the undo of is not there, but may be yet.
+
+    Nothing comes to an object that is gone, that very one: what there may be of its name is another one.
+    """
+    if entry.kind in _MADE:
+        return not _there(cluster, entry)
+    body = kube.found(cluster, entry.target)
+    return not entry.target.uid if body is None else not _holds(body, entry)
+
+
+def _holds(body: Object, entry: Entry) -> bool:
     found = fields.value_at(body, entry.path)
     match entry.kind:
         case "field":
@@ -173,6 +190,7 @@ def _ready(hands: Hands, entry: Entry) -> Undone:
 def _engine(hands: Hands, entry: Entry) -> Undone:
     trail = Trail.of(entry)
     left = engine.end(hands.cluster, hands.clock, trail, keep=hands.keep, tell=hands.tell)
+    hands.nodes.anew()  # until now it may have hit them
     if left:
         return Undone("left", "; ".join(left))
     return Undone("restored", f"{entry.target} ended, nothing of it is left")

@@ -48,7 +48,7 @@ def doctor(
 def _look(runtime: Runtime, namespace: str, asked: str) -> list[Check]:
     from chaoskit.flows import doctor as looking
 
-    protected = runtime.limits.protected
+    protected, settings = runtime.limits.protected, runtime.settings
     looks = {
         "cluster": lambda: looking.cluster(runtime.cluster),
         "rights": lambda: looking.rights(runtime.cluster, namespace),
@@ -56,7 +56,7 @@ def _look(runtime: Runtime, namespace: str, asked: str) -> list[Check]:
         "litmus": lambda: looking.litmus(runtime.cluster, namespace, protected),
         "prometheus": lambda: looking.signals(runtime.metrics, runtime.cluster, namespace, protected),
         "store": lambda: looking.store(runtime.store),
-        "model": lambda: looking.model(runtime.settings.home / "models"),
+        "model": lambda: looking.model(settings.home / "models", settings.model_key.encode()),
     }
     return [check for name, look in looks.items() for check in looking.examine(name, look)]
 

@@ -24,11 +24,11 @@ PENDING = 120.0
 _BEGUN = frozenset({"ContainerCreating", "PodInitializing"})
 
 Troubles = Mapping[str, float]
-"""Since when what is true of a pod: ``pulls``, ``pending``, ``crashes C`` and ``runs C N``.
+"""Since when what is true of a pod: ``pending``, ``pulls C``, ``crashes C`` and ``runs C N``.
 
-It ``pulls`` while an image cannot be had; ``held back`` is once the pull is to be tried again, ``hopeless``
-once that has failed as well, or where none is tried. A container ``C`` crashes until it ends well or holds:
-it does so as well while its ``N``th restart runs.
+A container ``C`` ``pulls`` while its image cannot be had; ``held back C`` is once the pull is to be tried
+again, ``hopeless C`` once that has failed as well, or where none is tried. It crashes until it ends well or
+holds: it does so as well while its ``N``th restart runs.
 """
 
 
@@ -42,15 +42,19 @@ def troubles(pod: Object, before: Troubles, now: float) -> Troubles:
 
 def _pulls(pod: Object, before: Troubles) -> Iterator[str]:
     """The kubelet tells of the last try while it makes the next one: that is seen only when it has failed."""
-    reasons = kube.IMAGE_REASONS.intersection(reason for _, reason, _ in kube.waiting(pod))
-    if not reasons:
-        return
-    yield "pulls"
-    if kube.IMAGE_HELD_BACK in reasons or "held back" in before:
-        yield "held back"
-    failed_again = "held back" in before and reasons != {kube.IMAGE_HELD_BACK}
-    if failed_again or "hopeless" in before or reasons & kube.UNPULLED_REASONS:
-        yield "hopeless"
+    for name, reason in _without_image(pod):
+        yield f"pulls {name}"
+        held_back, hopeless = f"held back {name}", f"hopeless {name}"
+        if reason == kube.IMAGE_HELD_BACK or held_back in before:
+            yield held_back
+        failed_again = held_back in before and reason != kube.IMAGE_HELD_BACK
+        if failed_again or hopeless in before or reason in kube.UNPULLED_REASONS:
+            yield hopeless
+
+
+def _without_image(pod: Object) -> Iterator[tuple[str, str]]:
+    """(container, reason) of each whose image cannot be had."""
+    return ((name, why) for name, why, _ in kube.waiting(pod) if why in kube.IMAGE_REASONS)
 
 
 def _pending(pod: Object) -> Iterator[str]:
@@ -100,13 +104,14 @@ def told(pod: Object, known: Troubles, now: float, *, pulls: float) -> tuple[str
     `pulls` is for how many seconds its node may be busy with it: the first pull of an image takes minutes.
     """
     name = pod["metadata"]["name"]
-    if _lasts(known, "pulls", now) >= (PULL_FAILS if "hopeless" in known else pulls):
-        return f"image {_image(pod)} of pod {name} cannot be pulled", "mend its name or registry"
+    for each, _ in _without_image(pod):
+        if _lasts(known, f"pulls {each}", now) >= (PULL_FAILS if f"hopeless {each}" in known else pulls):
+            return f"image {_image(pod, each)} of pod {name} cannot be pulled", "mend its name or registry"
     for status in _statuses(pod):
         crash = _crash(status, pod)
         if crash is not None and _lasts(known, f"crashes {status['name']}", now) >= CRASHES:
             return f"pod {name} does not start: {crash[0]}", crash[1]
-    if _lasts(known, "pending", now) >= (pulls if _is_begun(pod) or "pulls" in known else PENDING):
+    if _lasts(known, "pending", now) >= (pulls if _is_begun(pod) or any(_without_image(pod)) else PENDING):
         return f"pod {name} is pending: {_why_pending(pod)}", ""
     return None
 
@@ -124,11 +129,10 @@ def _statuses(pod: Object) -> tuple[Mapping[str, Any], ...]:
     return (*kube.init_container_statuses(pod), *kube.container_statuses(pod))
 
 
-def _image(pod: Object) -> str:
-    waiting = {name for name, reason, _ in kube.waiting(pod) if reason in kube.IMAGE_REASONS}
+def _image(pod: Object, container: str) -> str:
     spec = pod["spec"]
     every = (*(spec.get("initContainers") or ()), *spec["containers"])
-    return next((str(each["image"]) for each in every if each["name"] in waiting), "of a container")
+    return next((str(each["image"]) for each in every if each["name"] == container), "of a container")
 
 
 def _why_pending(pod: Object) -> str:

@@ -179,18 +179,11 @@ def store(found: Store) -> Iterator[Check]:
     yield Check("store", "ok", f"{found.name}{'' if newest else ', no run yet'}")
 
 
-def model(models: Path) -> Iterator[Check]:
-    """A model is promoted."""
-    from chaoskit import prediction
+def model(models: Path, key: bytes = b"") -> Iterator[Check]:
+    """Whether a model answers, and which; raises what a prediction with it would."""
+    from chaoskit.flows import learning
 
-    name = prediction.promoted(models)
-    if name and not (models / name).is_dir():
-        yield Check(
-            "model", "blocked", f"{name} is promoted, but its folder is gone", "chaoskit models retire"
-        )
-    elif words := prediction.against(models):
-        yield Check("model", "blocked", f"{name} was promoted, but {words}", "chaoskit models retire")
-    elif name:
-        yield Check("model", "ok", f"{name} answers")
+    if found := learning.chosen(models, key=key):
+        yield Check("model", "ok", f"{found[0]} answers")
     else:
         yield Check("model", "warning", "none is promoted: plain rules answer", "chaoskit train")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +18,8 @@ from chaoskit import errors
 
 PATIENCE = 10.0
 """Seconds that a Dask scheduler may take to answer, and a worker to join it, also when all have left."""
+
+_LOOK_AGAIN = 0.1
 
 AHEAD = 2
 """So many pieces of work are there for each thread of the cluster: one is done, one waits beside it."""
@@ -55,7 +58,7 @@ def _in_turn(
     """The answers in order; only so many questions are made and sent as the cluster has threads for."""
     left, sent = iter(questions), deque[Any]()
     while True:
-        room = AHEAD * max(1, sum(client.nthreads().values()))
+        room = AHEAD * max(1, _threads(client))
         while len(sent) < room and (question := next(left, None)) is not None:
             sent.append(client.submit(ask, *question, pure=False))
         if not sent:
@@ -125,11 +128,21 @@ async def _greeted(scheduler: str) -> None:
 
 
 def _check_worker(client: Any, scheduler: str, words: str) -> None:
-    try:
-        client.wait_for_workers(1, timeout=PATIENCE)
-    except TimeoutError as error:
-        said, hint = f"{words} the Dask scheduler at {scheduler}", f"start one: dask worker {scheduler}"
-        raise _unavailable(scheduler, said, hint=hint) from error
+    ends = time.monotonic() + PATIENCE
+    while not _threads(client):
+        if time.monotonic() > ends:
+            said, hint = f"{words} the Dask scheduler at {scheduler}", f"start one: dask worker {scheduler}"
+            raise _unavailable(scheduler, said, hint=hint)
+        time.sleep(_LOOK_AGAIN)
+
+
+def _threads(client: Any) -> int:
+    """How many the workers have together; `TimeoutError` where the scheduler stands still.
+
+    Dask's own questions wait without end for one whose machine alone still answers.
+    """
+    found: dict[str, int] = client.sync(client.scheduler.ncores, callback_timeout=PATIENCE)
+    return sum(found.values())
 
 
 @contextmanager

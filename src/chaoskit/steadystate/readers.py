@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from chaoskit import kube, sharing
@@ -44,6 +45,7 @@ def measure(condition: Condition, namespace: str, sources: Sources, *, settles: 
     """Whether the condition holds now; `held` is None, with the reason, when that cannot be known.
 
     With `settles` a workload that is ready is so for good, as far as its pods tell: not between two crashes.
+    Of one that is not, it is seen since when its containers run.
     """
     try:
         if condition.prometheus is not None:
@@ -84,9 +86,24 @@ def _workload(condition: WorkloadCondition, namespace: str, sources: Sources, *,
         body = workload(sources.cluster, namespace, condition.workload)
         judged = comparing.workload(condition, body)
     wanted = judged.measured is not None and judged.measured.least
-    if not (settles and judged.held and wanted and body is not None):
+    if not (settles and wanted and body is not None):
         return judged
-    return _steadily(judged, body, namespace, sources)
+    if judged.held:
+        return _steadily(judged, body, namespace, sources)
+    _look_on(body, namespace, sources)
+    return judged
+
+
+def _look_on(body: Object, namespace: str, sources: Sources) -> None:
+    """What runs of its pods is watched from now on, though they are not ready; none that may not be read."""
+    alone = sharing.fresh(sources.cluster) is sources.cluster
+    with suppress(ChaoskitError):
+        pods = (
+            sources.cluster.list(kube.POD, namespace, labels=kube.selector_of(body)).items
+            if alone
+            else _together(body, namespace, sources)
+        )
+        sources.runs.watched(pods, sources.clock.monotonic())
 
 
 def _steadily(judged: Judgement, body: Object, namespace: str, sources: Sources) -> Judgement:
@@ -108,12 +125,16 @@ def _settled(judged: Judgement, body: Object, namespace: str, sources: Sources) 
 
     What ran for long then has not crashed soon after it began since.
     """
+    return comparing.lasting(judged, _together(body, namespace, sources), sources.clock.now())
+
+
+def _together(body: Object, namespace: str, sources: Sources) -> tuple[Object, ...]:
+    """Its pods as all runs here read them together, a moment ago."""
     every = sharing.made(
         sources.cluster, ("pods", namespace), lambda beneath: beneath.list(kube.POD, namespace).items
     )
     selector = (body.get("spec") or {}).get("selector")
-    mine = (each for each in every if kube.selects(selector, kube.labels_of(each)))
-    return comparing.lasting(judged, mine, sources.clock.now())
+    return tuple(each for each in every if kube.selects(selector, kube.labels_of(each)))
 
 
 def workload(cluster: Cluster, namespace: str, name: str) -> Object | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -87,6 +88,27 @@ def test_what_was_found_is_not_asked_for_again() -> None:
     before = len(server.asked)
     discovery.of(kube.PDB)
     assert len(server.asked) == before
+
+
+def test_who_knows_a_kind_does_not_wait_for_who_asks_for_another() -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    class Slow(Server):
+        def __call__(self, path: str) -> Any:
+            if path.startswith("/apis/batch"):
+                asked.set()
+                answer.wait(30)
+            return super().__call__(path)
+
+    discovery = Discovery(Slow(OLD))
+    known = discovery.of(kube.POD)
+    asking = threading.Thread(target=discovery.of, args=(kube.JOB,))
+    asking.start()
+    asked.wait(30)
+    assert discovery.of(kube.POD) is known
+    assert asking.is_alive()
+    answer.set()
+    asking.join(30)
 
 
 def test_a_kind_installed_later_is_found() -> None:

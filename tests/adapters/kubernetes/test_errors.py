@@ -94,6 +94,21 @@ def test_who_names_no_object_does_not_say_that_one_is_missing(body: Any) -> None
     assert "address" in error.hint
 
 
+def test_a_kubelet_knows_that_a_pod_has_gone() -> None:
+    assert isinstance(translated(404, "pod does not exist\n"), NotFound)
+
+
+@pytest.mark.parametrize("of", [{"name": "fast", "kind": "storageclasses"}, {}])
+def test_a_webhook_that_misses_something_says_no_to_the_request_and_nothing_of_its_object(
+    of: dict[str, Any],
+) -> None:
+    words = 'admission webhook "x.io" denied the request: cannot get it: storageclasses "fast" not found'
+    error = translated(404, status(404, words, **of))
+    assert type(error) is Forbidden
+    assert words in str(error)
+    assert not error.hint
+
+
 def test_an_invalid_object_lists_every_wrong_field() -> None:
     causes = [
         {

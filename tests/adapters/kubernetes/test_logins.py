@@ -17,7 +17,7 @@ from tests.servers import free_port
 from tests.wire import Answer, Asked, scripted
 
 from chaoskit.adapters.kubernetes import config
-from chaoskit.adapters.kubernetes.loaders import ends_at
+from chaoskit.adapters.kubernetes.loaders import authorities, ends_at
 from chaoskit.adapters.kubernetes.transport import AUTHORIZATION, Transport
 from chaoskit.clock import ManualClock
 from chaoskit.errors import CannotStart
@@ -142,6 +142,7 @@ def test_an_issuer_for_whom_nobody_vouches_is_told_nothing(
         assert (elsewhere.asked, nobodys.asked) == ([], [])
     assert "oidc gives no new token" in error.message
     assert "CERTIFICATE_VERIFY_FAILED" in error.message
+    assert "idp-certificate-authority" in error.hint
 
 
 @pytest.mark.parametrize("said", UNNAMED, ids=["unnamed", "empty"])
@@ -278,6 +279,10 @@ def test_a_plugin_whose_logins_are_short_is_asked_for_each_half_also_after_the_f
     assert count.read_text().count("x") == 2
 
 
+def test_nobody_is_asked_for_a_login_that_does_not_end(tmp_path: Path) -> None:
+    assert config.log_in(kubeconfig(tmp_path, token="t")).configuration.refresh_api_key_hook is None
+
+
 @pytest.mark.parametrize("user", [{"exec": "kubelogin"}, {"auth-provider": "gcp"}])
 def test_what_logs_in_and_has_another_shape_is_the_users_mistake(tmp_path: Path, user: Any) -> None:
     with pytest.raises(CannotStart, match="gives no"):
@@ -296,3 +301,13 @@ def test_a_token_in_a_file_is_the_one_that_stands_there_now(tmp_path: Path) -> N
     (tmp_path / "token").unlink()
     clock.turn(AUTHORIZATION)
     assert transport.authorization() == "Bearer second"
+
+
+def test_where_openssl_knows_a_folder_alone_the_systems_file_is_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    system = Path("/etc/ssl/certs/ca-certificates.crt")
+    if not system.is_file():
+        pytest.skip(f"this system keeps no {system}")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
+    assert authorities() == str(system)

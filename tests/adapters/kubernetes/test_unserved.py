@@ -30,6 +30,17 @@ NGINX = Answer(404, b"<html><body><h1>404 Not Found</h1><hr>nginx</body></html>"
 GATEWAY = Answer(
     404, {"kind": "Status", "code": 404, "reason": "NotFound", "message": 'cluster "prod" not found'}
 )
+NAMED = Answer(
+    404,
+    {
+        "kind": "Status",
+        "code": 404,
+        "reason": "NotFound",
+        "message": 'clusters "prod" not found',
+        "details": {"name": "prod", "kind": "clusters"},
+    },
+)
+"""A gateway's, of an object of its own."""
 APPS = {"groups": [{"name": "apps", "versions": [{"version": "v1"}]}]}
 
 
@@ -95,7 +106,7 @@ ACTS: dict[str, Callable[[KubernetesCluster], object]] = {
 }
 
 
-@pytest.mark.parametrize("page", [MUX, NGINX, GATEWAY], ids=["mux", "nginx", "gateway"])
+@pytest.mark.parametrize("page", [MUX, NGINX, GATEWAY, NAMED], ids=["mux", "nginx", "gateway", "named"])
 @pytest.mark.parametrize("act", ACTS)
 def test_who_answers_in_the_place_of_the_server_makes_it_unavailable(
     cluster: KubernetesCluster, server: Server, page: Answer, act: str
@@ -144,8 +155,9 @@ def test_so_it_is_for_who_knows_nothing_of_the_server_yet(
             cluster.get(REF)
 
 
-def test_an_undo_is_not_taken_for_done(cluster: KubernetesCluster, server: Server) -> None:
-    server.away = lambda path: NGINX
+@pytest.mark.parametrize("page", [NGINX, NAMED], ids=["nginx", "named"])
+def test_an_undo_is_not_taken_for_done(cluster: KubernetesCluster, server: Server, page: Answer) -> None:
+    server.away = lambda path: page
     entry = Entry("field", REF, ("spec", "replicas"), 3, 0)
     assert undo(Hands(cluster, ManualClock()), entry).fate == "left"
 

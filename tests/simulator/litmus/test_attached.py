@@ -232,7 +232,8 @@ def test_a_command_probe_is_run_in_the_experiments_own_pod() -> None:
     town = Town()
     town.answers["/bin/sh"] = lambda _: Executed(0, "42\n")
     comparator = {"type": "int", "criteria": "==", "value": "42"}
-    wanted = probe("cmdProbe", "SOT", {"command": "echo $((6 * 7))", "comparator": comparator})
+    asked = {"command": "echo $((6 * 7))", "comparator": comparator}
+    wanted = probe("cmdProbe", "SOT", asked, probeTimeout="50s")  # the thread beside it may wait for a core
     town.api.create(chaos("pod-delete", {"TOTAL_CHAOS_DURATION": "1"}, probe=[wanted]))
     town.live(60)
     assert ("/bin/sh", "-c", "echo $((6 * 7))") in town.ran

@@ -56,6 +56,8 @@ class Discovery:
             Unserved: a page that every API server has, or that this one has named, is not there: who
                 answers is another, or it is just starting. That says nothing of what the server has.
         """
+        if found := self._found.get((group, kind, version)):
+            return found  # nobody who knows waits for who asks
         with self._lock:
             known = self._found.get((group, kind, version))
             if known is None and self._pages:

@@ -35,6 +35,9 @@ class Unserved(Unavailable):
     """Nobody there knows the path: the server has lost the kind, or it is not the API server that says so."""
 
 
+_OF_KUBELETS = "pod does not exist"
+"""What a kubelet says of a command for a pod that has gone, which the API server hands on as text."""
+
 _SIMPLE: dict[int, type[ChaoskitError]] = {404: NotFound, 409: Conflict}
 
 
@@ -60,7 +63,13 @@ class Failure:
     @property
     def about_the_path(self) -> bool:
         """Whether it is a 404 that names no object: anybody on the way to the server says that, too."""
-        return self.code == 404 and not self.details.get("name")
+        named = self.details.get("name") or self.message == _OF_KUBELETS
+        return self.code == 404 and not named
+
+    @property
+    def denied(self) -> bool:
+        """Whether a webhook said no: its code, which the server keeps, is of what it looked for itself."""
+        return " denied the request" in self.message
 
     def caused_by(self, reason: str) -> bool:
         """Whether one of the causes has that reason."""
@@ -87,11 +96,11 @@ def read_failure(
 def translate(failure: Failure) -> ChaoskitError:
     """The one error of our tree that a failure means."""
     said = f"cannot {failure.attempted}: {failure.message}"
+    if failure.code in {401, 403} or (failure.code == 404 and failure.denied):
+        return _forbidden(failure, said)
     if failure.code in _SIMPLE and not failure.about_the_path:
         return _SIMPLE[failure.code](said)
     match failure.code:
-        case 401 | 403:
-            return _forbidden(failure, said)
         case 429 if failure.caused_by("DisruptionBudget"):
             return _budget(failure)
         case 500 if "typed patch object" in failure.message:  # 1.20: an apply that lacks a list's key
@@ -184,7 +193,7 @@ def _forbidden(failure: Failure, said: str) -> CannotStart:
     if " cannot impersonate " in failure.message:
         # Not Forbidden: nothing at all can be asked, not even what may be asked.
         return CannotStart(said, hint=_IMPERSONATING)
-    a_right_is_missing = " cannot " in failure.message  # not a quota, not an admission rule
+    a_right_is_missing = " cannot " in failure.message and not failure.denied  # no quota, no admission rule
     hint = "grant that right in a Role and bind it to the user, or use another context"
     return Forbidden(said, hint=hint if a_right_is_missing else "")
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import urllib3.exceptions
@@ -64,8 +65,23 @@ def with_authority(said: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def authorities() -> str:
-    """The file of the authorities that this system trusts, else of those that come with `requests`."""
-    return ssl.get_default_verify_paths().cafile or DEFAULT_CA_BUNDLE_PATH
+    """The file of the authorities that this system trusts, else of those that come with `requests`.
+
+    Some Pythons know the system's by a folder alone, which the official client cannot be given.
+    """
+    own = ssl.get_default_verify_paths().cafile
+    return next(
+        (each for each in (own, *_OF_SYSTEMS) if each and Path(each).is_file()), DEFAULT_CA_BUNDLE_PATH
+    )
+
+
+_OF_SYSTEMS = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
+"""Where Linux and macOS keep them: Debian, Red Hat, SUSE, Alpine."""
 
 
 def ends_at(token: str) -> datetime | None:

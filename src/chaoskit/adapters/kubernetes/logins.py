@@ -16,7 +16,7 @@ from chaoskit.adapters.kubernetes.renewals import Renewal, read_again
 from chaoskit.errors import CannotStart
 
 _AGAIN = "log in to the cluster again, as for kubectl: `kubectl auth can-i --list` shows whether it worked"
-
+_NAMED = "name who vouches for it: idp-certificate-authority in the kubeconfig, or SSL_CERT_FILE"
 _GONE = (
     "kubectl has no such auth-provider since 1.26: let a plugin log in (users[].user.exec in the kubeconfig)"
 )
@@ -43,7 +43,8 @@ def load(where: str, context: str, user: Mapping[str, Any], configuration: Confi
     if user.get("tokenFile") and not user.get("auth-provider"):
         renewed.refresh_api_key_hook = partial(read_again, Path(user["tokenFile"]))
     elif renewed.refresh_api_key_hook:
-        renewed.refresh_api_key_hook = Renewal(found, renewed.refresh_api_key_hook)
+        ends = hasattr(found, "expiry")
+        renewed.refresh_api_key_hook = Renewal(found, renewed.refresh_api_key_hook) if ends else None
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -61,6 +62,8 @@ def _told(where: str, user: Mapping[str, Any], error: Exception) -> CannotStart:
 def _of_provider(where: str, provider: Mapping[str, Any], said: str) -> CannotStart:
     who = provider.get("name") or "auth-provider"
     words = f"the kubeconfig {where} cannot be used: {who} gives no new token ({said})"
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return CannotStart(words, hint=_NAMED)
     return CannotStart(words, hint=_AGAIN if provider.get("name") == "oidc" else _GONE)
 
 

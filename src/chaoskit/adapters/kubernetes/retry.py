@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, NotFound
+from chaoskit.errors import ChaoskitError, NotFound, after
 
 T = TypeVar("T")
 
@@ -83,23 +83,14 @@ def attempt(
     failures, harmless = 0, True
     while True:
         try:
-            return act()
+            with after(harmless=harmless):  # who logs in anew may fail in between
+                return act()
         except Failed as failed:
             failures += 1
             wait = max(policy.wait(failures), failed.trouble.retry_after or 0.0)
             last = failures == policy.attempts or clock.monotonic() + wait > deadline
             if last or not may_repeat(failed.trouble, repeat) or clock.sleep(wait, stop):
-                raise _after(failed.error, harmless=harmless) from failed.error.__cause__
+                # Where the object is gone it will not be done any more. A conflict may be with itself.
+                with after(harmless=harmless or isinstance(failed.error, NotFound)):
+                    raise failed.error from failed.error.__cause__
             harmless = harmless and failed.error.harmless
-        except ChaoskitError as error:  # who logs in anew may fail in between
-            raise _after(error, harmless=harmless) from error.__cause__
-
-
-def _after(error: ChaoskitError, *, harmless: bool) -> ChaoskitError:
-    """The error, after attempts that were `harmless`, or one at least may be done yet.
-
-    Where the object is gone it will not be any more. A conflict may be with itself.
-    """
-    if not (harmless or isinstance(error, NotFound)):
-        error.harmless = False
-    return error

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import urllib3
 import urllib3.exceptions
@@ -231,6 +231,8 @@ class Transport:
         secrets = self.secrets
         said = without(body.decode(errors="replace"), secrets).encode()
         found = errors.read_failure(request.attempted, self.address, code, said, headers)
+        if code == 404 and found.details.get("name") not in unquote(request.path).split("/"):
+            found = replace(found, details={})  # somebody on the way misses something of its own
         return replace(found, unrenewed=without(self._unrenewed, secrets))
 
     def _lines(

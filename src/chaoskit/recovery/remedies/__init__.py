@@ -179,20 +179,21 @@ def _do(change: Change, cluster: Cluster, ledger: Ledger, sending: Sending) -> N
     """The change is done and owed; owed no more when the server said that it was not done.
 
     A conflict alone does not say so: it may be with ourselves, when the first answer was lost. What is tried
-    once more is owed already.
+    once more is owed already, be it in doubt by now or not.
     """
-    owed = ledger.account.entries
-    ledger.write(*(each for each in change.entries if replace(each, doubted=True) not in owed))
+    owed = [_sure(each) for each in ledger.account.entries]
+    written = tuple(each for each in change.entries if each not in owed)
+    ledger.write(*written)
     sending.sends()
     try:
         with ledger.doubting(*change.entries):
             change.do()
-    except (TakenOver, Unavailable):
+    except TakenOver:
         raise
     except Conflict:
         if not change.entries or not all(undo.stands(cluster, entry) for entry in change.entries):
             sending.denied()
-            _disown(ledger, owed)
+            _disown(ledger, written)
             raise
     except (Refused, CannotStart) as error:
         if error.harmless:
@@ -201,7 +202,11 @@ def _do(change: Change, cluster: Cluster, ledger: Ledger, sending: Sending) -> N
     sending.answered()
 
 
-def _disown(ledger: Ledger, owed: tuple[Entry, ...]) -> None:
+def _disown(ledger: Ledger, written: tuple[Entry, ...]) -> None:
     for entry in ledger.account.entries:
-        if entry not in owed:
+        if _sure(entry) in written:
             ledger.settle(entry)
+
+
+def _sure(entry: Entry) -> Entry:
+    return replace(entry, doubted=False)
