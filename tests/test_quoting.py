@@ -29,6 +29,11 @@ HIDDEN = {
         'kind: Secret\nstringData:\n  key: "-----BEGIN KEY-----\na\n-----END KEY-----"\n  login: {a: X}\n'
     ),
     "a line of such a key": 'kind: Secret\nstringData:\n  key: "\n-----BEGIN KEY-----\nX\n-----END KEY"\n',
+    "a private key in other than a Secret": (
+        'kind: ConfigMap\ndata:\n  server.key: "-----BEGIN PRIVATE KEY-----\na\nX\n-----END KEY-----"\n'
+    ),
+    "a name that goes on": "kind: ConfigMap\ndata:\n  api-key-primary: X\n  tokens: [a]\n",
+    "more than one": "kind: ConfigMap\ndata:\n  tokens: [X]\n",
     "braces": "env:\n- {name: DB_PASSWORD,\n\n   value: X}\n",
 }
 QUOTED = {

@@ -13,7 +13,8 @@ import pytest
 
 import chaoskit
 from chaoskit.redaction import redacted, scrubbed
-from chaoskit.secretforms import answers, looks_secret
+from chaoskit.secretforms import answers
+from chaoskit.secretnames import looks_secret
 
 CANARY = "k7Q2bmXkthaYW"
 
@@ -91,6 +92,9 @@ WRITTEN = (
     "DD_APP_KEY=@",
     "REDISCLI_AUTH=@",
     "mongosh -u root -p @ admin",
+    "docker exec db mongo -u root -p @",
+    "mongo -p @ -u root",
+    "{token: '@', a: b}",
     "mongodump --username root -p '@'",
     "docker login -u me -p @ registry",
     "podman login -p @ registry",
@@ -198,6 +202,21 @@ def test_a_secret_is_hidden_as_it_is_usually_written(written: str) -> None:
         "https://hooks.example/services/T000/B000",
         "{user: a, token: none",
         '"usage: x <token> <password>", "it"',
+        "PASSWORD_MIN_LENGTH=12 passwords_checked=3 --password-ttl=90d API_KEY_REQUIRED=true",
+        "is_password_set=true passwordSecretName=creds PRIVATE_KEY_PATH=/etc/k1",
+        '{"pass": 120, "fail": 2}',
+        "{pass: 3, fail: 2}",
+        "<pass>3</pass><pass>ok</pass>",
+        "pass=1000 fail=3",
+        "{tokens: 300, limit: 4}",
+        "{status: pass, token: ok}",
+        "targets: {labels: {secret: edge}}",
+        "<token>expected ; but found }</token>",
+        "<secret>shop-db</secret><x>1</x>",
+        "pwd=/app/data",
+        "kubectl exec mongo -- mkdir -p /data/db",
+        "kubectl -n mongo logs web -p previous",
+        "helm upgrade mongo ./c -p x",
         "set --var db_password=VALUE",
         "mongodb://USER:PASSWORD@HOST:PORT/DATABASE?replicaSet=NAME",
         "Authorization: Bearer TOKEN",
@@ -205,6 +224,86 @@ def test_a_secret_is_hidden_as_it_is_usually_written(written: str) -> None:
 )
 def test_words_that_only_speak_of_secrets_are_left(words: str) -> None:
     assert scrubbed(words) == words
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("api-key-primary", "api-key-v1", "signing-key-v1", "db-password-replica", "password-db-rw"),
+        *(
+            "slack-token-bot",
+            "client-secret-v2",
+            "password.shop",
+            "secret-id",
+            "token.github",
+            "token-prod-eu",
+        ),
+        *("API_TOKENS", "tokens", "secrets", "DB_SECRETS", "NO_REPLY_SMTP_PASSWORD", "IS_ADMIN_PASSWORD"),
+        *("MIN_IO_SECRET_KEY", "MAX_MIND_LICENSE_KEY", "PASSWORD_PG_HOST", "DB_PASSWORD_SERVICE"),
+        *("JWT_SECRET_BACKEND", "API_TOKEN_USER_SERVICE", "K3S_TOKEN_SERVER", "api-key-service"),
+        *("password-reset-service", "DB_PASSWORD_PROFILE", "API_KEY_USERNAME", "PASSWORD_LENGTH"),
+    ],
+)
+def test_what_is_called_by_a_secrets_name_is_hidden_whatever_the_name_goes_on_with(name: str) -> None:
+    assert looks_secret(name)
+    written = (f"--set a={name}={CANARY}", f'{{"{name}": "{CANARY}"}}', f"a: b\n{name}: {CANARY}\n")
+    for each in (*written, f"--{name} {CANARY}"):
+        assert CANARY not in scrubbed(each)
+    assert redacted({name: CANARY, "a": CANARY}) == {name: "(hidden)", "a": "(hidden)"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        ("PASSWORD_LENGTH", 12, False),
+        ("PASS", "12345678", True),
+        ("pass", "3/5", False),
+        ("PASSWORD_LENGTH", "12", False),
+        ("PASSWORD_LENGTH", "hunter-length=5", True),
+        ("PASSWORD_LENGTH", "12345678", True),
+        ("DB_PASSWORD_SERVICE", "123456", True),
+        ("db_password", "123456", True),
+        ("IS_ADMIN_PASSWORD", "true", False),
+        ("IS_ADMIN_PASSWORD", "123456", True),
+        ("tokens", 4096, False),
+        ("API_TOKENS", "k7,Q2", True),
+        ("pass", 120, False),
+        ("pass", "ok", False),
+        ("pass", "3-xyz", True),
+        ("smtp.pass", "123", True),
+        ("cookie-shop", "0.99 of 1", False),
+        ("cookie-shop", "0.99 of 1\nk7Q2bm", True),
+        ("secret-key", "1 of 2", True),
+    ],
+)
+def test_a_count_and_an_answer_are_no_secrets_by_their_values(name: str, value: object, secret: bool) -> None:
+    assert looks_secret(name, value) is secret
+    assert (redacted({name: value}) == {name: "(hidden)"}) is secret
+
+
+@pytest.mark.parametrize(
+    ("written", "secret"),
+    [
+        ("DB_PASS=@", "3-xyz-QQ"),
+        ("--pass=@", "12!kQ2bmX"),
+        ("SMTP_PASS=@", "7$kQ2"),
+        ("DB_PASS=@", "123"),
+        ("a: b\nsmtp.pass: @", "12 kQ2"),
+        ("said 'x-api-key: @'", "correcthorse"),
+        ('said "password: @"', "12345678"),
+        ("x-api-key: @", "correcthorse"),
+        ('"db-password: @"', "wrong horse"),
+        ("{a: b, db-password: @}", "correcthorse"),
+        ("<a:password x='y'>@</a:password>", "correcthorse"),
+        ("pwd=@", "/app7"),
+        ("redis-cli -a @ ping", "{}x9kk77"),
+        ("vault write auth/approle/login role_id=a secret-id=@", "correcthorse"),
+    ],
+)
+def test_words_and_numbers_are_hidden_where_they_are_called_a_password(written: str, secret: str) -> None:
+    told = scrubbed(written.replace("@", secret))
+    assert secret not in told
+    assert "(hidden)" in told
 
 
 def test_what_follows_an_option_in_a_list_is_its_answer() -> None:
@@ -288,7 +387,7 @@ def test_headers_and_variables_are_known_by_their_names(name: str) -> None:
     "name",
     [
         *("PWD", "OLDPWD", "compass", "key", "partition", "secretName", "bypass_checks", "token-service"),
-        *("tokenFile", "TOKEN_URL", "token_latency_seconds", "tokens_per_second", "passwords_checked"),
+        *("tokenFile", "TOKEN_URL", "token_latency_seconds", "tokens_per_second", "token-store"),
         *("cookie_errors", "TOKEN_STORE", "POSTGRES_PASSWORD_FILE", "max_tokens", "imagePullSecrets"),
         *("existingSecret", "secretKeyRef", "with-credentials", "pass-through", "secretary", "tokenizer"),
     ],

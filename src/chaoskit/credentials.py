@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from chaoskit.redaction import SHORTEST
-from chaoskit.secretforms import HIDDEN, looks_secret
+from chaoskit.secretforms import HIDDEN
+from chaoskit.secretnames import looks_secret
 
 LONG = 16
 """So many characters of a webhook's path are a key, and no word; unless it is made of words."""
@@ -79,5 +80,5 @@ def _of_options(address: str) -> Iterator[str]:
     except ValueError:
         return
     within = (each.partition(":") for _, value in options for each in value.split(","))
-    yield from (value for name, value in options if looks_secret(name))
-    yield from (value for name, _, value in within if looks_secret(name))
+    yield from (value for name, value in options if looks_secret(name, value))
+    yield from (value for name, _, value in within if looks_secret(name, value))

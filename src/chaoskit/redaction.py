@@ -16,7 +16,8 @@ from itertools import takewhile
 from typing import Any
 from urllib.parse import quote, quote_plus, urlsplit
 
-from chaoskit.secretforms import HIDDEN, answers, hide, looks_secret
+from chaoskit.secretforms import HIDDEN, answers, hide
+from chaoskit.secretnames import looks_secret
 
 SHORTEST = 6
 """A hidden value is also hidden wherever else it stands, unless it is shorter: then it may be any word."""
@@ -338,16 +339,18 @@ def _hides(parent: Mapping[Any, Any], key: Any) -> bool:
     so is what replaces one that looks secret elsewhere: ``{configMap: shop, key: DB_PASSWORD, value: x}``.
     """
     value = parent[key]
-    called = key == "value" and any(looks_secret(str(parent.get(word) or "")) for word in ("name", "key"))
+    called = key == "value" and any(
+        looks_secret(str(parent.get(word) or ""), value) for word in ("name", "key")
+    )
     if "secret" in parent and "key" in parent:
         return key == "value" and (bool(parent["secret"]) or (called and value != ""))
     if isinstance(value, bool) or not isinstance(value, _SHOWN) or value == "":
         return False
-    return looks_secret(str(key)) or called
+    return looks_secret(str(key), value) or called
 
 
 def secret_variables(variables: Mapping[str, str]) -> frozenset[str]:
     """The values of variables whose names call them secret, and that are long enough to be looked for."""
     return frozenset(
-        value for name, value in variables.items() if looks_secret(name) and len(value) >= SHORTEST
+        value for name, value in variables.items() if looks_secret(name, value) and len(value) >= SHORTEST
     )

@@ -9,46 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
+from chaoskit.secretnames import LONGEST, SURE, looks_secret
+
 HIDDEN = "(hidden)"
-
-_CALLED = re.compile(
-    r"(?:passw|passphrase|requirepass|(?<![a-z])pass(?![a-z])|pwd(?![a-z])|secret(?!ar)|token(?!i[sz])"
-    r"|credential|authorization|cookie|rediscli_auth|(?:access|account|api|app|application|auth|encryption"
-    r"|functions|jwt|license|master|model|pagerduty|private|routing|secret|shared|signing|ssh"
-    r"|subscription)[_-]?key)"
-    r"\w*(?:[-.](?:admin|b64|base|base64|data|dev|env|hash|json|key|new|old|plain|prod|production|properties"
-    r"|root|staging|string|test|text|txt|value|ya?ml|\d+))*$"
-)
-"""What holds a secret is called so at its end. Few words may follow a dash: ``token-service`` is none."""
-_NAMES_NONE = re.compile(
-    r"(?:file|path|name|ref|secrets|tokens|less)$|(?:existing|from|image|pull|tls)[_-]?secret$"
-    r"|^(?:has|is|max|min|no|use|with|without)[_-]|^old_?pwd$"
-    r"|_(?:age|algorithm|audience|backend|bytes|checked|class|counts?|days|dir|directory|domain|driver"
-    r"|enabled|endpoint|engine|errors?|expir(?:ed|es|ation|y)|fail(?:ed|ures)|fields?|folder|format|header"
-    r"|host|hours|interval|issuer|jar|kinds?|latency|length|lifetime|limit|manager|mode|mount|namespace"
-    r"|operator|percent(?:age)?|period|policy|port|prefix|provider|rate|requests|required|reset|rotation"
-    r"|scopes?|seconds?|secure|servers?|service|size|source|stat(?:e|us)|stdin|storage|store|suffix"
-    r"|template|threshold|timeout|total|ttl|types?|ur[il]s?|valid|validity|version|volume)$"
-)
-"""What only speaks of a secret: ``tokenFile``, ``TOKEN_URL``, ``max_tokens``."""
-_HUMPS = re.compile(r"(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_LONGEST = 128
-"""So many letters at the end of a name say what it is; every search is bounded."""
-
-
-@lru_cache(maxsize=4096)
-def looks_secret(text: str) -> bool:
-    """Whether a field, header, option or variable of that name holds a secret; of more names, any of them."""
-    return any(map(_is_secrets, re.findall(r"[\w.-]+", text)))
-
-
-def _is_secrets(name: str) -> bool:
-    words = _HUMPS.sub("_", name[-_LONGEST:].lstrip("-")).lower()
-    return name != "PWD" and bool(_CALLED.search(words)) and not _NAMES_NONE.search(words)
-
 
 _NAME = r"([\w.-]++)"
 _A_NAME = rf"(?<![\w.-]){_NAME}"
@@ -56,6 +21,7 @@ _WORD = r"[^\s\"'&,;\\]"
 """What a word in a command or an address goes on with."""
 _PLACEHOLDER = r"(?-i:(?:USER:)?(?:PASSWORD|TOKEN|VALUE)(?![\w-]))"
 """What chaoskit itself writes where a secret is to be put."""
+_IS_SURE = rf"[\w.-]{{0,64}}?{SURE}"
 _TELLING = r"(?=[^\s\"']{0,64}?\d)(?=[^\s\"']{0,64}?[a-z])"
 """A word of letters and digits: where words may stand as well, only such a one is a secret."""
 _REST = r"(?:\\\r?\n|[^\n|;&]){0,200}?"
@@ -65,7 +31,7 @@ _OF_THEMSELVES = (
     # a private key as text, to its end or as far as it goes
     (
         r"(-----BEGIN [A-Z ]{0,32}PRIVATE KEY[A-Z ]{0,8}-----)"
-        r"(?=(?:\\+[nr]|[^\w+/]){0,80}(?:[a-z0-9+/]{12}|Proc-Type))(?:[^\"'-]|-(?!----))+"
+        r"(?=(?:\\++[nr]?|[^\w+/\\]){0,80}+(?:[a-z0-9+/]{12}|Proc-Type))(?:[^\"'-]|-(?!----))+"
     ),
     # a JWT, and what begins as nothing else does
     r"((?<![\w-]))(?-i:eyJ)[\w-]{8,4096}+\.(?-i:eyJ)[\w-]{4,4096}+\.[\w-]{0,4096}",
@@ -100,21 +66,30 @@ _LOGS_IN = (
     rf"(\bbearer\s{{1,8}})(?!{_PLACEHOLDER}|(?:auth|tokens?|authentication|certificate)(?![\w.=/+~-]))[^\s\"',;]{{4,}}",
 )
 _BARE = rf"(?!{_PLACEHOLDER})(?:\\++(?![\"'])|{_WORD})+"
-_A_COUNT = r"(?:(?<=pass=)|(?<=pass: ))\d{1,3}(?![\w.])"
-"""``pass=3 fail=2``."""
 _BY_NAME = (
     # a header; lines of YAML and TOML among others, where "password: wrong" alone are words
     (rf"(?:-H\s?|--header[ =])[\"']?{_NAME}:[ \t]*", r"[^\"'\n]+"),
     (r"(?:^|(?<=[\"']))((?-i:[A-Z]\w*-[A-Z])[\w-]++):[ \t]+", r"[^\"'\n]+"),
-    (rf"(?:(?<=\n)|^(?=[^\n]*\n))[ \t]*(?:- )?{_NAME}[ \t]*[:=][ \t]+", rf"(?!\s|{_A_COUNT})[^\"'\n]+"),
+    (rf"(?:(?<=\n)|^(?=[^\n]*\n))[ \t]*(?:- )?{_NAME}[ \t]*[:=][ \t]+", r"(?!\s)[^\"'\n]+"),
+    # what is called a password or key, in quotes, or with a dash as headers are
+    (rf"(?:(?<=[\"'])|^(?=\w+-))[ \t]*(?:- )?({_IS_SURE}\w*+)[ \t]*[:=][ \t]+", r"[^\"'\n]+"),
     # password=x, ?token=x up to where a word ends; --api-key="x y", {token=~"x"}, {token!="x"}
-    (rf"{_A_NAME}(?:=~?+|!=|!~)", rf"(?!{_A_COUNT}){_BARE}"),
+    (rf"{_A_NAME}(?:=~?+|!=|!~)", _BARE),
     # "password": "x", "password": ["x"], "password": 123, ["--password", "x"]
     (rf"{_A_NAME}\\*[\"']\s{{0,80}}:\s{{0,80}}\[?\s{{0,80}}", r"\d[\d.]*"),
     (r"[\"'](--?[\w.-]++)\\*[\"']\s{0,80},\s{0,80}", r"(?!)"),
-    # {password: x} and <password>x</password>
-    (rf"(?<=[{{,])\s{{0,8}}{_NAME}:\s{{1,8}}", r"[^\"'\n,{}]{1,512}+(?=[^{}\n]{0,200}\})"),
-    (rf"<(?:\w{{1,32}}:)?{_NAME}(?:\s[^<>\n]{{0,200}})?>(?=[^<\n]++</)", r"[^<\n]++"),
+    # {password: x} and <password>x</password>; words behind a token only speak
+    (
+        rf"(?<=[{{,])\s{{0,8}}(?={_IS_SURE}|[\w.-]++:\s{{1,8}}(?:\\*[\"']|{_TELLING})){_NAME}:\s{{1,8}}",
+        r"[^\"'\n,{}]{1,512}+(?=[^{}\n]{0,200}\})",
+    ),
+    (
+        (
+            rf"<(?:\w{{1,32}}:)?(?={_IS_SURE}|[^<>\n]{{0,300}}>(?=[^<\s]{{0,64}}?\d)[^<\s]{{0,64}}?[a-z])"
+            rf"{_NAME}(?:\s[^<>\n]{{0,200}})?>(?=[^<\n]++</)"
+        ),
+        r"[^<\n]++",
+    ),
     # {"name": "API_TOKEN", "value": "x"}, in YAML in two lines
     (
         (
@@ -132,9 +107,11 @@ _ALONE = (
 """A line that is all of a text, or of what is in quotes: a header, a setting, or only words."""
 _LOGIN = r"(?:-[A-Za-z]{0,8}u|--(?:proxy-)?user)"
 _CLIENT = r"(?:mysql|mariadb)(?!d\b)[\w-]{0,16}"
+_OF_A_USER = r"(?=\s[^\n|;&]{0,200}?(?<=\s)(?:-u|--username)[\s=])"
+"""Its first shell is called as the database is: a password has it only of a user."""
 _PROGRAMS = {
     "-a": r"(?:redis|valkey)-cli",
-    "-p": r"(?:sshpass|mongo(?:sh|dump|restore|export|import)?|rabbitmqadmin|cqlsh"
+    "-p": rf"(?:sshpass|mongo(?:sh|dump|restore|export|import|{_OF_A_USER})|rabbitmqadmin|cqlsh"
     r"|(?:docker|podman|oc|az|az\s+acr|helm\s+registry)\s+login)",
     "-P": r"(?:sqlcmd|bcp)",
     "-w": r"ldap(?:add|compare|delete|modify|modrdn|passwd|search|whoami)",
@@ -150,7 +127,7 @@ _IN_COMMANDS = (
         (
             (
                 rf"(?<![\w.-]){programs}\s(?:{_REST}\s)?(?-i:{option})"
-                r"(?:[ \t]{1,8}|(?-i:(?<=-[aPw]))|(?<=sshpass\s-p))(?!\\*[\"']?[{\[])"
+                r"(?:[ \t]{1,8}|(?-i:(?<=-[aPw]))|(?<=sshpass\s-p))"
             ),
             rf"(?!-|\d+:\d){_WORD}+",
         )
@@ -204,7 +181,7 @@ def _answer(call: Sequence[str], option: str, word: str) -> str:
         return found[1] if found else ""
     if option in _ASKED:
         return word if _ASKED[option].match(" ".join(call)) else ""
-    return word if _OPTION.fullmatch(option) and looks_secret(option) else ""
+    return word if _OPTION.fullmatch(option) and looks_secret(option, word) else ""
 
 
 def hide(text: str) -> str:
@@ -221,9 +198,11 @@ def _without_values(text: str, head: re.Pattern[str], value: re.Pattern[str]) ->
     """The text without the values behind these heads, where the name in them, if any, is a secret's."""
     parts, at = [], 0
     for each in head.finditer(text):
-        if each.start() < at or not (head.groups == 0 or looks_secret(each[1][-_LONGEST:])):
+        name = each[1][-LONGEST:] if head.groups else "password"
+        if each.start() < at or not looks_secret(name):
             continue
-        if found := value.match(text, each.end()):
+        found = value.match(text, each.end())
+        if found and looks_secret(name, found[0].strip(" \t\\\"'")):
             parts += [text[at : each.end()], found[1] or "", HIDDEN]
             at = found.end()
     return "".join((*parts, text[at:])) if parts else text

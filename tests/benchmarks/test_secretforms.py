@@ -14,9 +14,19 @@ UNITS = (
     "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----MIIEowIBAAKC", "eyJaaaaaaaa", "eyJaaaaaaaa.",
     "{token: ", "<token>", "mongosh -u ", "docker login ", "A-Token: ",
     "token_", "token-", "a.token=", "?code=A1",
+    "token-a=1 of 2 ", "password-length=12 ", "token-key.", "mongo -u a ", "{a-key: b ",
+)  # fmt: skip
+ESCAPED = ("\\n", "\\\\n", "\\\\\\\\n", "\\\\r\\\\n", '\\"', '\\\\"', "\\t ")
+"""How JSON, and JSON within JSON, writes the end of a line and quotes."""
+HEADS = (
+    "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\\n", 'password="', '"password": "',
+    "curl -H '", "mysql -x ", "docker login ", "{token: ", "<token>", "name: token\n", "eyJaaaaaaaa.",
+    "https://a:", "--token ",
 )  # fmt: skip
 FOUR_TIMES = 8
 """How many times as long four times the text may take: sixteen would be its square."""
+AT_ONCE = 0.5
+"""Seconds, a hundred times what the longest of these takes: in the worst of ways a few letters take days."""
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -28,3 +38,12 @@ def test_four_times_the_text_takes_about_four_times_as_long(unit: str) -> None:
 
     short = max(min(seconds(16_000) for _ in range(3)), 0.005)
     assert min(seconds(64_000) for _ in range(3)) < FOUR_TIMES * short
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_nothing_that_is_repeated_behind_a_beginning_takes_longer_than_its_length(head: str) -> None:
+    for unit in (*UNITS, *ESCAPED):
+        for letters in (*range(10, 200, 5), 16_000):
+            text, began = f"{head}{(unit * letters)[:letters]}x", time.process_time()
+            hide(text)
+            assert time.process_time() - began < AT_ONCE, text[:200]

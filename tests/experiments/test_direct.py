@@ -550,6 +550,16 @@ PRIVATE_KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\nCANARY==\n----
         ("direct-jwt", "session", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.CANARY-0ld", {"value": "wrong"}),
         ("direct-smtp", "smtp.pass", "CANARY-0ld", {"value": "CANARY-n3w"}),
         ("direct-one-line", "auth.yaml", "password: CANARY-0ld", {"remove": True}),
+        *(
+            (f"direct-called-{number}", key, "CANARY-0ld", {"value": "CANARY-n3w"})
+            for number, key in enumerate(
+                (
+                    *("api-key-primary", "slack-token-bot", "client-secret-v2", "db-password-replica"),
+                    *("password.shop", "secret-id", "API_TOKENS", "NO_REPLY_SMTP_PASSWORD"),
+                    "JWT_SECRET_BACKEND",
+                )
+            )
+        ),
     ],
 )
 def test_a_setting_that_holds_a_secret_is_told_nowhere_though_it_stands_in_a_config_map(

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from chaoskit.errors import Problem
 from chaoskit.redaction import scrubbed, without
-from chaoskit.secretforms import HIDDEN, looks_secret
+from chaoskit.secretforms import HIDDEN
+from chaoskit.secretnames import looks_secret
 
 Step = str | int
 Location = tuple[Step, ...]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from chaoskit.secretforms import looks_secret
+from chaoskit.secretnames import looks_secret
 
 _A_SECRET = re.compile(
-    r"\bkind\\*[\"']?\s*:\s*\\*[\"']?Secret(?:List)?(?![\w-])|\bstringData\b", re.IGNORECASE
+    r"\bkind\\*[\"']?\s*:\s*\\*[\"']?Secret(?:List)?(?![\w-])|\bstringData\b"
+    r"|-----BEGIN [A-Z ]{0,32}PRIVATE KEY",
+    re.IGNORECASE,
 )
-"""What a Secret says of itself, or nothing else does."""
+"""What a Secret says of itself, or nothing else does; and where a private key begins."""
 _CALLS = re.compile(r"[\s{\[-]*[\"']?(?:name|key)[\"']?\s*:", re.IGNORECASE)
 """A field that may call what stands beside it secret."""
 _BEGINS = re.compile(r"\s*-\s|.*:(?:\s|$)")
@@ -31,7 +33,7 @@ def unquotable(lines: Sequence[str], number: int) -> bool:
     """Whether that line, counted from 0, may hold a secret.
 
     It speaks of one, or the line before it or what it is in does; a ``name`` or ``key`` beside any of these
-    calls it one; or its document is a Secret, in whatever line that says so.
+    calls it one; or its document is a Secret, in whatever line that says so, or has a private key.
     """
     parts = [n for n, line in enumerate(lines) if is_border(line)]
     start = max((n for n in parts if n <= number), default=0)

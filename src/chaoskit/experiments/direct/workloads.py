@@ -18,7 +18,7 @@ from chaoskit.experiments.direct.scene import Direct, Scene, access, field, on, 
 from chaoskit.experiments.faults import Parameter
 from chaoskit.ports.cluster import Access, Object, ObjectRef
 from chaoskit.redaction import scrubbed
-from chaoskit.secretforms import looks_secret
+from chaoskit.secretnames import looks_secret
 from chaoskit.topology import Workload
 
 TEMPLATE = ("spec", "template")
