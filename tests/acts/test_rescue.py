@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from tests.acts.fake import CART, FakeCluster, deployment, node
-from tests.acts.test_engine import TRAIL
+from tests.acts.test_engine import TRAIL, chaos_engine
 
 from chaoskit import kube
 from chaoskit.acts.accounts import LEDGER, account_of, accounts
@@ -157,6 +157,43 @@ def test_what_stands_of_any_is_put_back_at_once_whatever_is_waited_for_of_anothe
     assert [each.undo.state for each in rescue(cluster, clock, keep=keep)] == ["confirmed"] * 2
     assert times == {WEB: 30}
     assert ended == {"a": 30 + LATE, "b": 30}
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+@pytest.mark.parametrize("slow", ["node", "engine"])
+def test_what_stands_is_put_back_before_an_engine_or_a_node_is_waited_for(slow: str, first: str) -> None:
+    away = [{"type": "Ready", "status": "False", "lastTransitionTime": "09:05"}]
+    cluster, clock = FakeCluster(deployment("web", replicas=0)), ManualClock()
+    if slow == "node":
+        cluster.create({**node(), "status": {"conditions": away}})
+        owed = [Entry("ready", ObjectRef(kube.NODE, "", "node-1"), before="09:00", after="kubelet")]
+    else:
+        cluster.create(chaos_engine("initialized"))
+        owed = []
+    dead = {first: (*owed, TRAIL.entry()), "ab".replace(first, ""): (Entry("field", WEB, REPLICAS, 3, 0),)}
+    for id_ in "ab":
+        killed(cluster, clock, id_, *dead[id_])
+    times = scaled(cluster, clock)
+    done = {each.account.id: each.undo.state for each in rescue(cluster, clock)}
+    assert times == {WEB: 30}
+    assert done.pop(first) == "not confirmed"
+    assert list(done.values()) == ["confirmed"]
+
+
+@pytest.mark.parametrize("later", [5.0, 700.0])
+@pytest.mark.parametrize("there", [3, 0])
+def test_of_two_acts_on_one_object_the_later_one_is_undone_first(there: int, later: float) -> None:
+    """A drill took all replicas and its recovery brought them back, or was about to."""
+    cluster, clock = FakeCluster(deployment(replicas=there)), ManualClock()
+    killed(cluster, clock, "1-drill", Entry("field", CART, REPLICAS, 3, 0))
+    killed(cluster, clock, "2-recovery", Entry("field", CART, REPLICAS, 0, 3))
+    clock.turn(later)
+    done = rescue(cluster, clock)
+    assert [(each.account.id, each.undo.state) for each in done] == [
+        ("1-drill", "confirmed"),
+        ("2-recovery", "confirmed"),
+    ]
+    assert cluster.get(CART)["spec"]["replicas"] == 3
 
 
 def test_what_may_come_of_many_is_waited_for_together() -> None:

@@ -263,15 +263,19 @@ class Ledger:
         *,
         doubts: Together | None = None,
         keep: Callable[[], None] = lambda: None,
+        behind: Callable[[Entry], bool] = lambda _: False,
     ) -> Course[Undo]:
-        """As `undo`, beside others: their `doubts` wait together, `keep` is called in every other wait."""
+        """As `undo`, beside others: their `doubts` wait together, `keep` is called in every other wait.
+
+        What is `behind` something that another of them owes is taken back after that.
+        """
 
         def alive() -> None:
             self.keep_alive()
             keep()
 
         hands = Hands(fresh(self._cluster), self._clock, alive, doubts=doubts or Together())
-        return Undoing(self, hands, listen).course()
+        return Undoing(self, hands, listen, behind).course()
 
     def whole(self, entry: Entry) -> Entry:
         """The entry with its values, secret or not.

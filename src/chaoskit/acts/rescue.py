@@ -6,11 +6,14 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from operator import itemgetter
 
 from chaoskit.acts.accounts import Account, accounts
+from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.replacing import Together
-from chaoskit.acts.undoing import Course, side_by_side
+from chaoskit.acts.undoing import Course, same, side_by_side
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver
 from chaoskit.events import Event, Listener, Step, ignore
@@ -76,8 +79,8 @@ def rescue(
 ) -> tuple[Rescued, ...]:
     """Every act whose lease was not renewed while it was watched for its whole duration is undone.
 
-    Clocks are never compared: a lease is dead when this process saw it stand still. A run that another
-    rescuer takes over meanwhile is left to it. What fails on one keeps no other from its undo: it is told in
+    Whose lease stands still is seen by this process's own clock. A run that another rescuer takes over
+    meanwhile is left to it. What fails on one keeps no other from its undo: it is told in
     `left`, as is a ledger that cannot be read; both stay for the next rescue. `keep` is given each in turn,
     before its Lease tells no more of it: whoever is killed meanwhile has kept it, or the next rescue does.
     """
@@ -91,13 +94,16 @@ def finish(
     """How the undo of each dead act stands; None where it is somebody else's by now.
 
     What stands of any goes first, and what may come yet of all of them is waited for together: for none of
-    them anybody has asked the server since. What keeps this process from taking one over is told in `left`.
+    them anybody has asked the server since. Of two acts on one object the later one is undone before the
+    other. What keeps this process from taking one over is told in `left`.
 
     Raises:
         Exception: the first bug of whoever listens or keeps, when the others are undone.
     """
     beside = _Beside(cluster, clock, listen, keep)
-    return side_by_side([beside.finished(each) for each in found], clock)
+    newest = sorted(range(len(found)), key=lambda at: found[at].id, reverse=True)  # ids are sorted by time
+    ended = side_by_side([beside.finished(found[at]) for at in newest], clock)
+    return tuple(each for _, each in sorted(zip(newest, ended, strict=True), key=itemgetter(0)))
 
 
 def undo(
@@ -142,6 +148,7 @@ class _Beside:
             return None  # renewed, taken over, or ended
         self._held.append(ledger)
         try:
+            yield False  # all are held before the first is undone
             return (yield from self._closed(ledger, account))
         finally:
             self._held.remove(ledger)
@@ -156,7 +163,9 @@ class _Beside:
         try:
             words = f"{account.act} {account.id}"
             tell(Step(self._clock.now(), "rescue", "begun", words, run=account.id))
-            undone = yield from ledger.undoing(tell, doubts=self._doubts, keep=self._alive)
+            undone = yield from ledger.undoing(
+                tell, doubts=self._doubts, keep=self._alive, behind=partial(self._behind, ledger)
+            )
             rescued = self._keep(Rescued(account, undone, tuple(steps)))
             outcome = rescued.told if undone.left else rescued.outcome  # what is left is for the next rescue
             ledger.close(outcome, keep=account.memorable, reason=rescued.account.reason)
@@ -168,6 +177,11 @@ class _Beside:
             unsettled = undone.left or undone.state == "not confirmed"
             return _left(self._keep if unsettled else nowhere, account, error.message, *undone.left)
         return rescued
+
+    def _behind(self, ledger: Ledger, entry: Entry) -> bool:
+        """Whether an act that began later owes something about the same object: a recovery in a drill."""
+        later = self._held[: self._held.index(ledger)]
+        return any(same(entry, each) for other in later for each in other.account.entries)
 
     def _alive(self) -> None:
         """Those that are held are renewed; what another has taken meanwhile finds that out in its turn."""

@@ -1,16 +1,17 @@
 """The course of an undo: what stands goes first, what may come yet is waited for side by side with others.
 
-A course is a generator: it stops wherever it waits, so that others have their turn meanwhile.
+A course is a generator: it stops wherever it waits (True), or may come to block (False), so that others have
+their turn meanwhile.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from chaoskit.acts import undo
+from chaoskit.acts import readiness, undo
 from chaoskit.acts.accounts import Account
 from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.replacing import Hands
@@ -26,7 +27,10 @@ OUTAGE = 60.0
 _PAUSE = 0.5
 
 T = TypeVar("T")
-Course = Generator[None, None, T]
+Course = Generator[bool, None, T]
+
+_SLOW = frozenset({ENGINE, readiness.KIND})
+"""Who waits for their ends themselves, for minutes."""
 
 
 class Book(Protocol):
@@ -55,16 +59,17 @@ def side_by_side(courses: Sequence[Course[T]], clock: Clock) -> tuple[T, ...]:
     """
     going, ended, raised = dict(enumerate(courses)), dict[int, T](), list[Exception]()
     while going:
+        waits = list[bool]()
         for at, course in list(going.items()):
             try:
-                next(course)
+                waits.append(next(course))
                 continue
             except StopIteration as end:
                 ended[at] = end.value
             except Exception as error:  # noqa: BLE001 - raised when the others have ended
                 raised.append(error)
             del going[at]
-        if going:
+        if going and all(waits):
             clock.sleep(_PAUSE)
     if raised:
         raise raised[0]
@@ -73,11 +78,12 @@ def side_by_side(courses: Sequence[Course[T]], clock: Clock) -> tuple[T, ...]:
 
 @dataclass(slots=True)
 class Undoing:
-    """The undo of all that one ledger owes."""
+    """The undo of all that one ledger owes; what is `behind` another's waits for that one."""
 
     book: Book
     hands: Hands
     listen: Listener
+    behind: Callable[[Entry], bool] = lambda _: False
     _left: list[str] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
     _until: float = 0.0
@@ -101,9 +107,12 @@ class Undoing:
         for entry in reversed(self.book.account.entries):
             if comes := self._may_come(entry, unread=True):
                 self._tell("note", f"{entry.target}: {undo.IN_DOUBT}")
-            if entry.kind != ENGINE and (comes or any(_same(entry, each) for each in late)):
+            first = any(same(entry, each) for each in late) or self.behind(entry)
+            if entry.kind != ENGINE and (comes or first):
                 late.append(entry)
             else:  # what is older than an engine is for the time after its end
+                if entry.kind in _SLOW:
+                    yield False
                 yield from self._taken_back(entry)
         for entry in late:
             yield from self._taken_back(entry)
@@ -111,9 +120,9 @@ class Undoing:
 
     def _taken_back(self, entry: Entry) -> Course[None]:
         """What became of the entry was told, once it was there or can come no more."""
-        while self._may_come(entry, unread=False) and not self._is_late():
+        while self.behind(entry) or (self._may_come(entry, unread=False) and not self._is_late()):
             self.book.keep_alive()
-            yield
+            yield True
             self._outlast()
         self.book.refuse_when_taken()
         found = self._undone(entry)
@@ -168,5 +177,6 @@ class Undoing:
         self._tell("note", words)
 
 
-def _same(one: Entry, other: Entry) -> bool:
+def same(one: Entry, other: Entry) -> bool:
+    """Whether both are about one object, as it was or as it is now."""
     return dataclasses.replace(one.target, uid="") == dataclasses.replace(other.target, uid="")
