@@ -85,6 +85,20 @@ def test_a_dead_run_is_finished_though_taking_it_over_failed_at_first(kept: Kept
     assert kept.cluster.get(CART)["spec"]["replicas"] == 3
 
 
+def test_of_two_dead_acts_on_one_object_the_later_one_is_undone_first(kept: Kept) -> None:
+    """A drill left three of eight replicas, and died with its recovery, which had brought two back."""
+    for id_, before, after in (("1-drill", 8, 3), ("2-recovery", 3, 5)):
+        ledger = Ledger.open(
+            kept.cluster, kept.clock, id=id_, act="chaos", namespace="shop", targets=(CART,), trace_id="t"
+        )
+        ledger.write(Entry("field", CART, ("spec", "replicas"), before, after))
+    kept.clock.turn(700)
+    kept.until = lambda _: len(kept.rescued) == 2
+    kept.run(["runs"])
+    assert kept.rescued == ["done", "done"]
+    assert kept.cluster.get(CART)["spec"]["replicas"] == 8
+
+
 def test_nobody_dies_while_the_watch_is_broken(kept: Kept) -> None:
     ledger = owing(kept)
     kept.clock.call_at(15, lambda: kept.cluster.say(kube.LEASE, Change("LOST", {})))  # type: ignore[attr-defined]

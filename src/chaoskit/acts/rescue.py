@@ -106,6 +106,13 @@ def finish(
     return tuple(each for _, each in sorted(zip(newest, ended, strict=True), key=itemgetter(0)))
 
 
+def is_behind(cluster: Cluster, account: Account) -> bool:
+    """Whether an act that began later, and has not been told how it ended, owes something about the same."""
+    later = (each for each in active(cluster, account.ref.namespace) if each.id > account.id)
+    theirs = [entry for each in later if not each.outcome for entry in each.entries]
+    return any(same(entry, each) for entry in account.entries for each in theirs)
+
+
 def undo(
     cluster: Cluster, clock: Clock, account: Account, listen: Listener, keep: Keep = nowhere
 ) -> Rescued | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
 
-from chaoskit.acts import handover
+from chaoskit.acts import handover, rescue
 from chaoskit.acts.accounts import Account
 from chaoskit.acts.heart import Heart
 from chaoskit.errors import InvalidInput, NotFound, Unavailable
@@ -18,7 +18,7 @@ from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome
 
 AGAIN = 5.0
-"""Seconds after which a run that waits for another is asked for again."""
+"""Seconds after which a run or an undo that waits for another is asked for again."""
 
 
 class Runs:
@@ -40,6 +40,8 @@ class Runs:
             case "late":
                 return self.expire(account)
             case "dead":
+                if rescue.is_behind(self._world.cluster, account):
+                    return AGAIN
                 self.finish(account)
         return None
 
@@ -116,7 +118,7 @@ class Runs:
         return inf if until is None else (until - self._world.clock.now()).total_seconds() + 1
 
     def finish(self, account: Account) -> None:
-        """A dead act is undone, or people know what it left."""
+        """A dead act is undone, or people know what it left; a later one on the same was undone before."""
         began = self._world.clock.now()
         done = rescuing.finish(self._world, account, self._say.listen)
         if done is not None:
