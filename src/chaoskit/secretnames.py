@@ -62,7 +62,8 @@ def looks_secret(text: str, value: object = "") -> bool:
 
     Where its `value` is known, ``PASSWORD_LENGTH=12`` is none.
     """
-    return any(not _MEASURED.fullmatch(f"{name}={value}") for name in _called(text))
+    called = _called(text)
+    return bool(called) and any(not _MEASURED.fullmatch(f"{name}={value}") for name in called)
 
 
 @lru_cache(maxsize=4096)
