@@ -2,16 +2,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import pytest
 from tests.acts.fake import CART, FakeCluster, deployment, node
 
 from chaoskit import kube
 from chaoskit.acts.entries import Entry, Undone
+from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.replacing import Hands
 from chaoskit.acts.undo import LATE, undo
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Unavailable
+from chaoskit.events import Event, Step
 from chaoskit.ports.cluster import Object, ObjectRef
 
 REPLICAS = Entry("field", CART, ("spec", "replicas"), 3, 5)
@@ -80,11 +83,19 @@ def test_what_was_made_is_removed_and_a_missing_object_is_no_error() -> None:
     assert cluster.list(kube.DEPLOYMENT).items == ()
 
 
+def told(cluster: FakeCluster, clock: ManualClock, *entries: Entry) -> tuple[str, ...]:
+    """What became of each, in words, in the order in which it did; nothing is left."""
+    ledger = Ledger.open(cluster, clock, id="a", act="chaos", namespace="shop", targets=(), trace_id="t")
+    ledger.write(*entries)
+    heard = list[Event]()
+    assert ledger.undo(heard.append).state == "confirmed"
+    return tuple(each.detail for each in heard if isinstance(each, Step) and each.mark == "done")
+
+
 @pytest.mark.parametrize("doubted", [False, True])
 def test_only_what_is_in_doubt_is_waited_for_as_long_as_a_server_may_take(*, doubted: bool) -> None:
     clock = ManualClock()
-    found = undo(Hands(FakeCluster(), clock), replace(MADE, doubted=doubted))
-    assert found == Undone("gone", "deployment/cart is not there")
+    assert told(FakeCluster(), clock, replace(MADE, doubted=doubted)) == ("deployment/cart is not there",)
     assert clock.monotonic() == (LATE if doubted else 0)
 
 
@@ -96,8 +107,7 @@ def storing(cluster: FakeCluster, body: Object) -> None:
 def test_what_was_in_doubt_is_undone_when_it_comes(after: float) -> None:
     cluster, clock = FakeCluster(), ManualClock()
     clock.call_at(after, partial(storing, cluster, kube.managed(deployment(), "run1")))
-    found = undo(Hands(cluster, clock), replace(MADE, doubted=True))
-    assert found == Undone("restored", "deployment/cart removed")
+    assert told(cluster, clock, replace(MADE, doubted=True)) == ("deployment/cart removed",)
     assert clock.monotonic() <= after + 1
 
 
@@ -106,7 +116,7 @@ def test_nothing_is_waited_for_that_was_asked_of_an_object_that_is_gone(uid: str
     """That very object: who did not know it may have asked for what is made anew."""
     clock = ManualClock()
     entry = replace(REPLICAS, target=replace(CART, uid=uid), doubted=True)
-    assert undo(Hands(FakeCluster(), clock), entry).fate == "gone"
+    assert told(FakeCluster(), clock, entry) == ("deployment/cart is not there",)
     assert clock.monotonic() == waits
 
 
@@ -117,27 +127,35 @@ def test_a_value_that_is_set_late_is_put_back() -> None:
         cluster.patch(CART, {"spec": {"replicas": 5}})
 
     clock.call_at(1.5, scale)
-    assert undo(Hands(cluster, clock), replace(REPLICAS, doubted=True)).fate == "restored"
+    told(cluster, clock, replace(REPLICAS, doubted=True))
     assert cluster.get(CART)["spec"]["replicas"] == 3
 
 
-def test_all_that_is_in_doubt_is_waited_for_together_and_anew_after_an_outage() -> None:
-    cluster, clock = FakeCluster(), ManualClock()
-    hands = Hands(cluster, clock)
-    away = iter([False] * 20 + [True])
-    get = cluster.get
+@pytest.mark.parametrize(("web", "at"), [(0, 10), (30, 30)])
+def test_an_outage_holds_up_what_stands_or_comes_no_longer_than_it_lasts(web: float, at: float) -> None:
+    """One entry may come yet, the other stands, or comes; nobody is told of either for ten seconds."""
+    cluster, clock, times = FakeCluster(), ManualClock(), list[float]()
+    removed, get = cluster.delete, cluster.get
 
     def asked(ref: ObjectRef) -> Object:
-        if next(away, False):
+        if ref.kind == kube.DEPLOYMENT and clock.monotonic() < 10:
             raise Unavailable("no answer", service="kubernetes")
         return get(ref)
 
-    cluster.get = asked  # type: ignore[method-assign]
-    for name in ("cart", "web"):
-        target = replace(CART, name=name)
-        entry = Entry("created", target, after="run1", doubted=True)
-        assert undo(hands, entry, until=LATE).fate == "gone"
-    assert clock.monotonic() == pytest.approx(LATE + 12, abs=1)
+    def noted(ref: ObjectRef, **options: Any) -> None:
+        if ref.kind == kube.DEPLOYMENT:
+            times.append(clock.monotonic())
+        removed(ref, **options)
+
+    cluster.get, cluster.delete = asked, noted  # type: ignore[method-assign]
+    clock.call_at(web, partial(storing, cluster, kube.managed(deployment("web"), "run1")))
+    entries = (replace(MADE, target=replace(CART, name="web"), doubted=True), replace(MADE, doubted=True))
+    assert sorted(told(cluster, clock, *entries)) == [
+        "deployment/cart is not there",
+        "deployment/web removed",
+    ]
+    assert times == [pytest.approx(at, abs=1)]
+    assert clock.monotonic() == pytest.approx(LATE, abs=1)
 
 
 def test_what_somebody_else_made_under_the_name_is_left() -> None:

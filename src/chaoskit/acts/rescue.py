@@ -178,9 +178,8 @@ class _Beside:
             ledger.close(outcome, keep=account.memorable, reason=rescued.account.reason)
         except TakenOver:
             return None
-        except (
-            ChaoskitError
-        ) as error:  # a Lease that stays though all of it is undone owes nothing to the history
+        except ChaoskitError as error:
+            # a Lease that stays though all of it is undone owes nothing to the history
             unsettled = undone.left or undone.state == "not confirmed"
             return _left(self._keep if unsettled else nowhere, account, error.message, *undone.left)
         return rescued

@@ -30,9 +30,8 @@ _AGAIN = 2.0
 def undo(hands: Hands, entry: Entry, *, until: float = -inf) -> Undone:
     """What became of the entry: with another fate than ``left`` nothing is owed any more.
 
-    A server that does not answer is asked again `until` that moment of the clock's `monotonic`. What is in
-    doubt and is not done is waited for: it may be. Entries that are undone with the same hands wait together,
-    anew once the server answers again.
+    A server that does not answer is asked again `until` that moment of the clock's `monotonic`; what is
+    waited for with the same hands waits anew once it answers again.
 
     Raises:
         TakenOver: the hands' `keep` found that another process holds the ledger.
@@ -42,10 +41,6 @@ def undo(hands: Hands, entry: Entry, *, until: float = -inf) -> Undone:
         return _left(entry, f"nobody here knows how to undo {entry.kind!r}")
     while True:
         try:
-            if entry.doubted:
-                hands.before(
-                    hands.doubts.since(hands.clock) + LATE, lambda: not may_come(hands.cluster, entry)
-                )
             return way(hands, entry)
         except TakenOver:
             raise

@@ -17,7 +17,7 @@ from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.replacing import Hands
 from chaoskit.acts.trail import ENGINE
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError, TakenOver
+from chaoskit.errors import ChaoskitError, TakenOver, Unavailable
 from chaoskit.events import Listener, Mark, Step
 from chaoskit.records import Undo
 
@@ -86,44 +86,57 @@ class Undoing:
     behind: Callable[[Entry], bool] = lambda _: False
     _left: list[str] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
+    _doubted: list[Entry] = field(default_factory=list)
     _until: float = 0.0
 
     def __post_init__(self) -> None:
         self.hands.tell = self._note
+        self._outlast()
 
     def course(self) -> Course[Undo]:
         """Every entry was undone, newest first, or stands in `left` with the reason; safe to repeat.
 
-        What is in doubt and not there yet comes last: nothing that stands is left in force while it is
-        waited for, but what is older and about the same object, whose value it may still replace.
+        What has to wait is looked at again and again: nothing that stands is left in force meanwhile, but
+        what is older and about the same object, whose value it may still replace, and what is older than an
+        engine, which is for the time after its end.
 
         Raises:
             TakenOver: another process holds the account, and undoes what is left.
         """
-        if not self.book.account.entries:
+        owed: Sequence[Entry] = tuple(reversed(self.book.account.entries))
+        if not owed:
             return Undo("none needed")
-        self._outlast()
-        late = list[Entry]()
-        for entry in reversed(self.book.account.entries):
-            if comes := self._may_come(entry, unread=True):
-                self._tell("note", f"{entry.target}: {undo.IN_DOUBT}")
-            first = any(same(entry, each) for each in late) or self.behind(entry)
-            if entry.kind != ENGINE and (comes or first):
-                late.append(entry)
-            else:  # what is older than an engine is for the time after its end
-                if entry.kind in _SLOW:
-                    yield False
-                yield from self._taken_back(entry)
-        for entry in late:
-            yield from self._taken_back(entry)
-        return Undo("not confirmed" if self._left else "confirmed", tuple(self._left), tuple(self._notes))
-
-    def _taken_back(self, entry: Entry) -> Course[None]:
-        """What became of the entry was told, once it was there or can come no more."""
-        while self.behind(entry) or (self._may_come(entry, unread=False) and not self._is_late()):
+        self.hands.doubts.since(self.hands.clock)  # their minute runs from here on, whatever is waited for
+        while owed := (yield from self._round(owed)):
             self.book.keep_alive()
             yield True
-            self._outlast()
+        return Undo("not confirmed" if self._left else "confirmed", tuple(self._left), tuple(self._notes))
+
+    def _round(self, owed: Sequence[Entry]) -> Course[Sequence[Entry]]:
+        """What has to wait still; of all others it was told what became of them."""
+        late = list[Entry]()
+        for at, entry in enumerate(owed):
+            if not self._has_to_wait(entry, late):
+                if entry.kind in _SLOW:
+                    yield False
+                self._taken_back(entry)
+            elif entry.kind == ENGINE:
+                return [*late, *owed[at:]]
+            else:
+                late.append(entry)
+        return late
+
+    def _has_to_wait(self, entry: Entry, late: Sequence[Entry]) -> bool:
+        """Whether it may come yet, which is told once, or something on the same object goes before it."""
+        if self._may_come(entry):
+            if entry not in self._doubted:
+                self._doubted.append(entry)
+                self._tell("note", f"{entry.target}: {undo.IN_DOUBT}")
+            return True
+        return self.behind(entry) or any(same(entry, each) for each in late)
+
+    def _taken_back(self, entry: Entry) -> None:
+        """What became of the entry was told."""
         self.book.refuse_when_taken()
         found = self._undone(entry)
         reason = found.words if found.fate == "left" else self._settled(entry)
@@ -144,12 +157,18 @@ class Undoing:
         """A server that does not answer is asked again for a while from now on."""
         self._until = self.hands.clock.monotonic() + OUTAGE
 
-    def _may_come(self, entry: Entry, *, unread: bool) -> bool:
-        """Whether it is in doubt and not there yet; `unread` where the server does not tell."""
+    def _may_come(self, entry: Entry) -> bool:
+        """Whether it is in doubt and not there, but may be yet; a server that is away has a while to tell."""
+        if not entry.doubted:
+            return False
         try:
-            return entry.doubted and undo.may_come(self.hands.cluster, self.book.whole(entry))
+            comes = undo.may_come(self.hands.cluster, self.book.whole(entry))
+        except Unavailable:
+            return self.hands.clock.monotonic() < self._until
         except (ChaoskitError, KeyError, TypeError, ValueError):
-            return unread  # the undo itself will find out
+            return False  # the undo itself will find out
+        self._outlast()
+        return comes and not self._is_late()
 
     def _undone(self, entry: Entry) -> Undone:
         """What became of one entry: a Secret that is gone keeps no other entry from its undo."""
