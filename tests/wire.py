@@ -8,10 +8,11 @@ import ssl
 import struct
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -245,6 +246,22 @@ class Proxy:
         back.join()
         with self._lock:
             self._live -= {client, server}
+
+
+def kubeconfig_of(
+    path: Path, cluster: str | Mapping[str, Any], user: Mapping[str, Any] | None = None
+) -> Path:
+    """A file with one context: of a server at that URL, or of a cluster of which so much is said."""
+    document = {
+        "current-context": "one",
+        "clusters": [
+            {"name": "one", "cluster": {"server": cluster} if isinstance(cluster, str) else cluster}
+        ],
+        "users": [{"name": "one", "user": {"token": "s3cret"} if user is None else user}],
+        "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one"}}],
+    }
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.acts.fake import CART, FakeCluster, deployment
-from tests.wire import Answer, Asked, scripted
+from tests.wire import Answer, Asked, kubeconfig_of, scripted
 
 from chaoskit.acts import fields, rollout
 from chaoskit.adapters.kubernetes import connect
@@ -113,17 +113,11 @@ def _scales(cluster: Cluster) -> None:
 
 @contextmanager
 def _connected(folder: Path, server: _Lossy) -> Iterator[Cluster]:
-    document = {
-        "current-context": "wire",
-        "users": [{"name": "wire", "user": {"token": "t"}}],
-        "contexts": [{"name": "wire", "context": {"cluster": "wire", "user": "wire"}}],
-    }
-    with scripted(server) as wire:
-        kubeconfig = folder / "kubeconfig"
-        clusters = [{"name": "wire", "cluster": {"server": wire.url}}]
-        kubeconfig.write_text(json.dumps({**document, "clusters": clusters}))
-        with connect(kubeconfig, clock=ManualClock()) as cluster:
-            yield cluster
+    with (
+        scripted(server) as wire,
+        connect(kubeconfig_of(folder / "kubeconfig", wire.url), clock=ManualClock()) as cluster,
+    ):
+        yield cluster
 
 
 @pytest.mark.parametrize("act", [_rolls, _scales])

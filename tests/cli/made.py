@@ -1,10 +1,21 @@
-"""Experiments that tests write: text, because that is what a person hands to the command line."""
+"""Documents that tests write: text, because that is what a person hands to the command line."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import yaml
+
+MAPPING = """apiVersion: chaoskit.io/v1
+kind: DataMapping
+metadata: {name: one}
+files: [m.csv]
+step: 60
+timestamp: at
+identity: {pod: pod}
+signals: {cpu_usage: {column: cpu}}
+"""
+"""One metric of pods, each minute, in one file."""
 
 READY = {"kubernetes": {"workload": "deployment/cart"}, "mode": "edges", "recoversWithin": "90s"}
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from tests.cli.made import MAPPING
 from tests.commandline import CommandLine
 from tests.wire import Answer, scripted
 
@@ -243,16 +244,7 @@ def test_what_nothing_is_known_of_passes_no_gate(gate: Gate, seen: Outlook, outc
     assert gate.outcome(seen) is outcome
 
 
-MEASURED = """apiVersion: chaoskit.io/v1
-kind: DataMapping
-metadata: {name: one}
-files: [m.csv]
-step: 60
-timestamp: at
-identity: {pod: pod}
-signals: {cpu_usage: {column: cpu}}
-events: {file: e.csv}
-"""
+MEASURED = f"{MAPPING}events: {{file: e.csv}}\n"
 
 
 def test_an_answer_of_files_asks_nothing_of_their_events(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.cli.made import MAPPING
 from tests.commandline import PROJECT, CommandLine
 from tests.experiments import test_lint as right
 from tests.experiments import test_lint_carried as carried
@@ -63,17 +64,6 @@ def test_a_terminal_obeys_nothing_of_the_line_that_is_quoted(
     ended = stranger("predict", "--data", stranger.home, "--mapping", write("m.yaml", MAPPING))
     assert (ended.code, "2 | 2026-01-01T00:00Z,web-1," in ended.err) == (2, True), ended.err
     assert not visible.obeyed(ended.err)
-
-
-MAPPING = """apiVersion: chaoskit.io/v1
-kind: DataMapping
-metadata: {name: one}
-files: [m.csv]
-step: 60
-timestamp: at
-identity: {pod: pod}
-signals: {cpu_usage: {column: cpu}}
-"""
 
 
 def test_warnings_fail_only_where_asked_and_not_where_ignored(stranger: CommandLine, write: Write) -> None:

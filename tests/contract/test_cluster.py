@@ -17,7 +17,7 @@ import pytest
 import urllib3
 import yaml
 from tests.servers import until
-from tests.wire import Answer, Asked, Proxy, Scripted, scripted
+from tests.wire import Answer, Asked, Proxy, Scripted, kubeconfig_of, scripted
 
 from chaoskit import kube
 from chaoskit.adapters.kubernetes import KubernetesCluster, config, connect
@@ -359,23 +359,12 @@ def wire(kubeconfig: Path, tmp_path: Path) -> Iterator[Wire]:
     with scripted(lambda asked: relayed(behind, asked)) as relay:
         host, port = relay.url.removeprefix("http://").split(":")
         proxy = Proxy(host, int(port))
-        spoilt = write_kubeconfig(tmp_path / "spoilt", f"http://127.0.0.1:{proxy.port}")
+        spoilt = kubeconfig_of(tmp_path / "spoilt", f"http://127.0.0.1:{proxy.port}")
         clock = ScaledClock(rate=10, anchor_wall=0, anchor_simulated=0)  # back-off waits are a tenth
         with connect(spoilt, clock=clock) as opened:
             yield Wire(opened, relay, proxy)
         proxy.close()
     behind.close()
-
-
-def write_kubeconfig(path: Path, server: str, **user: str) -> Path:
-    document = {
-        "current-context": "wire",
-        "clusters": [{"name": "wire", "cluster": {"server": server}}],
-        "users": [{"name": "wire", "user": user}],
-        "contexts": [{"name": "wire", "context": {"cluster": "wire", "user": "wire"}}],
-    }
-    path.write_text(json.dumps(document))
-    return path
 
 
 def relayed(behind: Transport, asked: Asked) -> Answer:

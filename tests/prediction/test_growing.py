@@ -16,6 +16,7 @@ from dataclasses import replace
 from importlib import import_module
 from itertools import count
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,6 +43,13 @@ def at_home(table: Table) -> list[np.ndarray]:
     return scored(table, tiny(recipe="evidence"))
 
 
+def within(workers: int, **more: Any) -> Any:
+    """A Dask cluster in this process; without Dask the test is skipped."""
+    distributed = pytest.importorskip("distributed")
+    where = {"processes": False, "dashboard_address": None, "protocol": "tcp"}
+    return distributed.LocalCluster(n_workers=workers, threads_per_worker=2, **where, **more)
+
+
 def scored(table: Table, options: Options) -> list[np.ndarray]:
     sides = folds.turns(table.labelled, folds.everything(table.labelled), 3, 30)
     return list(out_of_fold(table, sides, options))
@@ -54,10 +62,7 @@ def test_threads_and_processes_grow_the_same_forests(table: Table, at_home: list
 
 
 def test_a_dask_cluster_grows_the_same_forests(table: Table, at_home: list[np.ndarray]) -> None:
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, protocol="tcp"
-    ) as cluster:
+    with within(2) as cluster:
         there = tiny(recipe="evidence", backend="dask", scheduler=cluster.scheduler_address)
         np.testing.assert_array_equal(scored(table, there)[0], at_home[0])
 
@@ -89,11 +94,8 @@ def test_an_address_may_name_a_protocol(address: str) -> None:
 def test_a_dask_scheduler_that_no_worker_joins_is_unavailable(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(far, "PATIENCE", 1.0)
-    with distributed.LocalCluster(
-        n_workers=0, processes=False, dashboard_address=None, protocol="tcp"
-    ) as cluster:
+    with within(0) as cluster:
         there = tiny(recipe="evidence", backend="dask", scheduler=cluster.scheduler_address)
         with pytest.raises(errors.Unavailable, match="no worker has joined") as caught:
             scored(table, there)
@@ -148,11 +150,8 @@ def serving(server: socketserver.TCPServer) -> Iterator[int]:
 
 
 def test_workers_that_leave_a_dask_cluster_meanwhile_are_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(far, "PATIENCE", 1.0)
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, protocol="tcp"
-    ) as cluster:
+    with within(1) as cluster:
 
         def questions() -> Iterator[tuple[int]]:
             yield (1,)
@@ -168,11 +167,8 @@ def test_workers_that_leave_a_dask_cluster_meanwhile_are_missed(monkeypatch: pyt
 
 
 def test_a_dask_scheduler_that_goes_away_meanwhile_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(far, "PATIENCE", 1.0)
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None, protocol="tcp"
-    ) as cluster:
+    with within(1) as cluster:
 
         def questions() -> Iterator[tuple[int]]:
             cluster.close()
@@ -222,15 +218,8 @@ class Elsewhere:
 
 
 def test_machines_of_a_dask_cluster_that_lack_a_package_are_told() -> None:
-    distributed = pytest.importorskip("distributed")
     with (
-        distributed.LocalCluster(
-            n_workers=1,
-            processes=False,
-            dashboard_address=None,
-            protocol="tcp",
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
+        within(1, silence_logs=logging.CRITICAL) as cluster,
         pytest.raises(errors.Unavailable, match="cannot read what it is sent: No module named 'a_package"),
     ):
         list(far.answers(cluster.scheduler_address, abs, [(Elsewhere(),)]))

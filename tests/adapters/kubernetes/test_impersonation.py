@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.wire import Answer, Asked, scripted
+from tests.wire import Answer, Asked, kubeconfig_of, scripted
 
 from chaoskit import kube
 from chaoskit.adapters.kubernetes import connect
@@ -20,14 +20,7 @@ from chaoskit.ports.cluster import Access, ObjectRef
 
 
 def kubeconfig(path: Path, server: str = "https://one.example:6443", **user: Any) -> Path:
-    document = {
-        "current-context": "one",
-        "clusters": [{"name": "one", "cluster": {"server": server}}],
-        "users": [{"name": "one", "user": {"token": "s3cret", **user}}],
-        "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one"}}],
-    }
-    path.write_text(json.dumps(document))
-    return path
+    return kubeconfig_of(path, server, {"token": "s3cret", **user})
 
 
 BOB: dict[str, Any] = {

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 from tests.servers import free_port
-from tests.wire import Answer, Asked, scripted
+from tests.wire import Answer, Asked, kubeconfig_of, scripted
 
 from chaoskit.adapters.kubernetes import config
 from chaoskit.adapters.kubernetes.loaders import authorities, ends_at
@@ -24,15 +24,7 @@ from chaoskit.errors import CannotStart
 
 
 def kubeconfig(folder: Path, **user: Any) -> Path:
-    document = {
-        "current-context": "one",
-        "clusters": [{"name": "one", "cluster": {"server": "https://one.example:6443"}}],
-        "users": [{"name": "one", "user": user}],
-        "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one"}}],
-    }
-    path = folder / "kubeconfig"
-    path.write_text(json.dumps(document))
-    return path
+    return kubeconfig_of(folder / "kubeconfig", "https://one.example:6443", user)
 
 
 def refused(path: Path) -> CannotStart:
@@ -44,14 +36,12 @@ def refused(path: Path) -> CannotStart:
 
 def oidc(issuer: str, **more: str) -> dict[str, Any]:
     """A user whose token has expired long ago."""
-    parts = ({"alg": "none"}, {"exp": 1000, "sub": "ada"})
-    head, body = (base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in parts)
     said = {
         "idp-issuer-url": issuer,
         "client-id": "c",
         "client-secret": "s3cret-of-the-client",
         "refresh-token": "s3cret-to-renew",
-        "id-token": f"{head}.{body}.s3cret",
+        "id-token": jwt(datetime.fromtimestamp(1000, UTC), signed="s3cret"),
         **more,
     }
     return {"auth-provider": {"name": "oidc", "config": {k: v for k, v in said.items() if v}}}
@@ -82,11 +72,11 @@ def test_a_provider_that_gives_no_token_does_so_too(tmp_path: Path, answer: Answ
     assert "log in to the cluster again" in error.hint
 
 
-def jwt(ends: datetime, number: int) -> str:
+def jwt(ends: datetime, number: int = 0, signed: str = "s" * 16) -> str:
     """A token that ends then; no two are alike."""
     parts = ({"alg": "none"}, {"exp": int(ends.timestamp()), "sub": f"ada-{number}"})
     head, body = (base64.urlsafe_b64encode(json.dumps(each).encode()).decode().rstrip("=") for each in parts)
-    return f"{head}.{body}.{'s' * 16}"
+    return f"{head}.{body}.{signed}"
 
 
 def listening(authority: trustme.CA) -> ssl.SSLContext:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import socket
 import ssl
 import sys
@@ -17,7 +16,7 @@ from typing import Any
 import pytest
 import trustme
 from tests.servers import free_port
-from tests.wire import Answer, Asked, _pump, scripted
+from tests.wire import Answer, Asked, _pump, kubeconfig_of, scripted
 
 from chaoskit import kube
 from chaoskit.adapters.kubernetes import KubernetesCluster, connect
@@ -95,15 +94,7 @@ class Socks(Way):
 
 
 def connected(folder: Path, cluster: dict[str, Any]) -> KubernetesCluster:
-    document = {
-        "current-context": "one",
-        "clusters": [{"name": "one", "cluster": cluster}],
-        "users": [{"name": "one", "user": {"token": "s3cret"}}],
-        "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one"}}],
-    }
-    path = folder / "kubeconfig"
-    path.write_text(json.dumps(document))
-    return connect(path, clock=ManualClock())
+    return connect(kubeconfig_of(folder / "kubeconfig", cluster), clock=ManualClock())
 
 
 @contextmanager
@@ -224,16 +215,5 @@ def test_the_way_is_the_one_that_kubectl_takes(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     cluster = {"server": address, **({"proxy-url": own} if own else {})}
-    path = tmp_path / "kubeconfig"
-    path.write_text(
-        json.dumps(
-            {
-                "current-context": "one",
-                "clusters": [{"name": "one", "cluster": cluster}],
-                "users": [{"name": "one", "user": {"token": "t"}}],
-                "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one"}}],
-            }
-        )
-    )
-    found = proxy_of(log_in(path).configuration)
+    found = proxy_of(log_in(kubeconfig_of(tmp_path / "kubeconfig", cluster)).configuration)
     assert (found.host if found else "") == taken

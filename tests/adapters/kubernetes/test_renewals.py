@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from kubernetes.client.configuration import Configuration
 from tests.servers import until
-from tests.wire import Answer, Asked, scripted
+from tests.wire import Answer, Asked, kubeconfig_of, scripted
 
-from chaoskit.adapters.kubernetes import connect
+from chaoskit.adapters.kubernetes import KubernetesCluster, connect
 from chaoskit.adapters.kubernetes.loaders import heard
 from chaoskit.adapters.kubernetes.renewals import Renewal, token
 from chaoskit.clock import ManualClock
@@ -69,16 +69,8 @@ def test_what_others_do_wrong_at_the_same_time_is_not_heard() -> None:
         assert words == ["it fails"]
 
 
-def kubeconfig(folder: Path, server: str, user: dict[str, Any]) -> Path:
-    document = {
-        "current-context": "one",
-        "clusters": [{"name": "one", "cluster": {"server": server}}],
-        "users": [{"name": "one", "user": user}],
-        "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one"}}],
-    }
-    path = folder / "kubeconfig"
-    path.write_text(json.dumps(document))
-    return path
+def connected(folder: Path, server: str, user: dict[str, Any]) -> KubernetesCluster:
+    return connect(kubeconfig_of(folder / "kubeconfig", server, user), clock=ManualClock())
 
 
 def nobody(asked: Asked) -> Answer:
@@ -102,7 +94,9 @@ def test_why_a_login_was_not_renewed_is_told_when_the_server_does_not_take_it(tm
     over = "echo 'the session of s3cret-of-the-plugin is over: sso login' >&2; exit 3"
     with (
         scripted(nobody) as wire,
-        connect(kubeconfig(tmp_path, wire.url, plugin(tmp_path, over)), clock=ManualClock()) as cluster,
+        connect(
+            kubeconfig_of(tmp_path / "kubeconfig", wire.url, plugin(tmp_path, over)), clock=ManualClock()
+        ) as cluster,
         pytest.raises(
             CannotStart, match="does not accept these credentials; they could not be renewed"
         ) as told,
@@ -124,7 +118,9 @@ def test_so_is_a_token_that_cannot_be_read_again(tmp_path: Path, spoilt: Any, wh
     (tmp_path / "token").write_text("s3cret-of-the-file")
     with (
         scripted(nobody) as wire,
-        connect(kubeconfig(tmp_path, wire.url, {"tokenFile": "token"}), clock=ManualClock()) as cluster,
+        connect(
+            kubeconfig_of(tmp_path / "kubeconfig", wire.url, {"tokenFile": "token"}), clock=ManualClock()
+        ) as cluster,
     ):
         spoilt(tmp_path / "token")
         with pytest.raises(CannotStart, match=f"could not be renewed: .*{why}$"):
@@ -135,7 +131,9 @@ def test_so_is_a_token_that_cannot_be_read_again(tmp_path: Path, spoilt: Any, wh
 def test_a_login_that_was_renewed_is_only_not_accepted(tmp_path: Path) -> None:
     with (
         scripted(nobody) as wire,
-        connect(kubeconfig(tmp_path, wire.url, plugin(tmp_path, ":")), clock=ManualClock()) as cluster,
+        connect(
+            kubeconfig_of(tmp_path / "kubeconfig", wire.url, plugin(tmp_path, ":")), clock=ManualClock()
+        ) as cluster,
         pytest.raises(CannotStart, match=r"does not accept these credentials$"),
     ):
         cluster.server_version()

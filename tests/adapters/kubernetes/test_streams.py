@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 import trustme
-from tests.wire import Answer, Asked, scripted
+from tests.wire import Answer, Asked, kubeconfig_of, scripted
 
 from chaoskit import kube
 from chaoskit.adapters.kubernetes import KubernetesCluster, connect
@@ -43,15 +42,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Hanging]:
 
 
 def connected(folder: Path, cluster: dict[str, Any]) -> KubernetesCluster:
-    document = {
-        "current-context": "one",
-        "clusters": [{"name": "one", "cluster": cluster}],
-        "users": [{"name": "one", "user": {"token": "s3cret"}}],
-        "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one"}}],
-    }
-    path = folder / "kubeconfig"
-    path.write_text(json.dumps(document))
-    return connect(path, clock=ManualClock())
+    return connect(kubeconfig_of(folder / "kubeconfig", cluster), clock=ManualClock())
 
 
 @pytest.fixture(params=[False, True], ids=["http", "https"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from tests.servers import free_port
-from tests.wire import Answer, Asked, Scripted, scripted
+from tests.wire import Answer, Asked, Scripted, kubeconfig_of, scripted
 
 from chaoskit import kube
 from chaoskit.adapters.kubernetes import KubernetesCluster, connect
@@ -51,15 +51,7 @@ def failure(code: int, **details: Any) -> dict[str, Any]:
 
 
 def connected(folder: Path, url: str, clock: ManualClock) -> KubernetesCluster:
-    path = folder / "kubeconfig"
-    document = {
-        "current-context": "wire",
-        "clusters": [{"name": "wire", "cluster": {"server": url}}],
-        "users": [{"name": "wire", "user": {"token": "s3cret"}}],
-        "contexts": [{"name": "wire", "context": {"cluster": "wire", "user": "wire"}}],
-    }
-    path.write_text(json.dumps(document))
-    return connect(path, clock=clock)
+    return connect(kubeconfig_of(folder / "kubeconfig", url), clock=clock)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import ssl
 import warnings
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 import trustme
 import urllib3
-from tests.wire import Answer, Asked, scripted
+from tests.wire import Answer, Asked, kubeconfig_of, scripted
 from urllib3.exceptions import InsecureRequestWarning
 
 from chaoskit.adapters.kubernetes import connect
@@ -33,15 +32,7 @@ def server(asked: Asked) -> Answer:
 
 
 def kubeconfig(folder: Path, user: Mapping[str, Any] | None = None, **cluster: Any) -> Path:
-    document = {
-        "current-context": "one",
-        "clusters": [{"name": "one", "cluster": cluster}],
-        "users": [{"name": "one", "user": user or {"token": "s3cret"}}],
-        "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one"}}],
-    }
-    path = folder / "kubeconfig"
-    path.write_text(json.dumps(document))
-    return path
+    return kubeconfig_of(folder / "kubeconfig", cluster, user)
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.wire import Answer, Asked, Scripted, scripted
+from tests.wire import Answer, Asked, Scripted, kubeconfig_of, scripted
 
 from chaoskit import kube
 from chaoskit.acts.entries import Entry
@@ -84,15 +83,7 @@ def cluster(tmp_path: Path, wire: Scripted) -> Iterator[KubernetesCluster]:
 
 
 def connected(folder: Path, wire: Scripted) -> KubernetesCluster:
-    document = {
-        "current-context": "one",
-        "clusters": [{"name": "one", "cluster": {"server": wire.url}}],
-        "users": [{"name": "one", "user": {"token": "s3cret"}}],
-        "contexts": [{"name": "one", "context": {"cluster": "one", "user": "one"}}],
-    }
-    path = folder / "kubeconfig"
-    path.write_text(json.dumps(document))
-    return connect(path, clock=ManualClock())
+    return connect(kubeconfig_of(folder / "kubeconfig", wire.url), clock=ManualClock())
 
 
 ACTS: dict[str, Callable[[KubernetesCluster], object]] = {
