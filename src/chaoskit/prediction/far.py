@@ -49,7 +49,8 @@ def answers(scheduler: str, ask: Callable[..., Any], questions: Iterable[tuple[A
         said = f"the Dask scheduler at {scheduler} cannot read what it is sent: {error.__cause__}"
         raise _unavailable(scheduler, said, hint="all its machines need this chaoskit") from error
     except (CancelledError, OSError) as error:
-        raise _unavailable(scheduler, f"the Dask scheduler at {scheduler} went away meanwhile") from error
+        said = f"the Dask scheduler at {scheduler} went away meanwhile"
+        raise _unavailable(scheduler, said, hint="its log says why; then train again") from error
 
 
 def _in_turn(

@@ -143,8 +143,9 @@ def test_an_endpoint_for_whom_nobody_vouches_is_told_nothing_either(
         scripted(Issuer(), tls=listening(trustme.CA())) as elsewhere,
         scripted(Issuer(f"{elsewhere.url}/token"), tls=listening(trusted)) as issuer,
     ):
-        refused(kubeconfig(tmp_path, **kept(oidc(issuer.url), **said)))
+        error = refused(kubeconfig(tmp_path, **kept(oidc(issuer.url), **said)))
         assert elsewhere.asked == []
+    assert "idp-certificate-authority" in error.hint
 
 
 def test_a_token_of_a_provider_is_renewed_as_long_as_it_lasts(tmp_path: Path, trusted: trustme.CA) -> None:

@@ -74,11 +74,14 @@ def exit_code(status: str, attempted: str) -> int:
 def _connect(transport: Transport, request: Request, timeout: float) -> websocket.WebSocket:
     url = "ws" + transport.root.removeprefix("http") + request.path + "?" + urlencode(request.query)
     client = websocket.WebSocket(skip_utf8_validation=True)
+    header = [
+        f"{name}: {value}" for name, value in transport.caller()
+    ]  # it may fail, and nothing is open yet
     try:
         client.connect(  # type: ignore[no-untyped-call]
             url,
             socket=connections.connected(transport.configuration, timeout),
-            header=[f"{name}: {value}" for name, value in transport.caller()],
+            header=header,
             subprotocols=_PROTOCOLS,
             redirect_limit=0,  # whoever is elsewhere would be shown the login
         )

@@ -62,7 +62,7 @@ def _told(where: str, user: Mapping[str, Any], error: Exception) -> CannotStart:
 def _of_provider(where: str, provider: Mapping[str, Any], said: str) -> CannotStart:
     who = provider.get("name") or "auth-provider"
     words = f"the kubeconfig {where} cannot be used: {who} gives no new token ({said})"
-    if "CERTIFICATE_VERIFY_FAILED" in said:
+    if "CERTIFICATE_VERIFY_FAILED" in said or said == "SSLError":
         return CannotStart(words, hint=_NAMED)
     return CannotStart(words, hint=_AGAIN if provider.get("name") == "oidc" else _GONE)
 
