@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -411,6 +412,21 @@ def test_a_policy_that_lets_nobody_in_cuts_the_callers_off(cluster: InstantClust
     cluster.api.delete("NetworkPolicy.networking.k8s.io", SHOP, "only-payments")
     cluster.run(120)
     assert mean(latest(cluster, "errors:ratio", workload="orders")) < 0.05
+
+
+def test_a_policy_about_one_pod_of_several_cuts_that_one_off(cluster: InstantCluster) -> None:
+    """Its callers still send to all of them: what goes to that one is lost."""
+    before = latest(cluster, "network_receive:bytes_rate", workload="cart")
+    name = cluster.pod("cart")
+    pod = copy.deepcopy(cluster.api.get("Pod", SHOP, name))
+    assert pod is not None
+    pod["metadata"]["labels"]["cut"] = "off"
+    cluster.api.put("Pod", pod)
+    isolate(cluster, "cart", podSelector={"matchLabels": {"cut": "off"}})
+    received = sorted(latest(cluster, "network_receive:bytes_rate", workload="cart"))
+    assert received[0] < 0.05 * min(before)
+    assert received[1] > 0.3 * min(before)
+    assert mean(latest(cluster, "errors:ratio", workload="frontend")) > 0.02
 
 
 def test_a_policy_lets_in_whom_it_names(cluster: InstantCluster) -> None:

@@ -27,6 +27,8 @@ class Node:
     refused: float = 0.0
     """The share of requests that go to pods where nothing runs."""
     demand: float = 0.0
+    reached: list[float] = field(default_factory=list)
+    """How much of `demand` is for each of `serving`, where policies tell them apart; else empty."""
     failed: float = 0.0
     lost: float = 0.0
     parts: list[Part] = field(default_factory=list)

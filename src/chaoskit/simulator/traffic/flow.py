@@ -120,7 +120,7 @@ class Traffic:
 
     def _flow_down(self, factor: float) -> None:
         for node in self.graph:
-            node.demand = 0.0
+            node.demand, node.reached = 0.0, []
             _choose(node)
         last = {state.pod.key: node for node in self.graph for state in node.serving}
         for node in self.graph:
@@ -137,9 +137,11 @@ class Traffic:
     def _share_out(self, node: Node) -> None:
         weights = [1 + self._random.gauss(0, 0.025) for _ in node.serving]
         each = node.demand * (1 - node.refused) / sum(weights) if weights else 0.0
-        for state, weight in zip(node.serving, weights, strict=True):
+        usual = node.demand / len(weights) if node.reached else 0.0
+        shares = [part / usual for part in node.reached] if usual else [1.0] * len(weights)
+        for state, weight, share in zip(node.serving, weights, shares, strict=True):
             lost, _ = outwards(state)
-            state.arriving += each * weight * (1 - lost)
+            state.arriving += each * weight * share * (1 - lost)
 
     def _call(self, crew: Crew, state: PodState) -> None:
         working = state.arriving * (1 - state.wrong.errors)
@@ -147,12 +149,19 @@ class Traffic:
             again = sum(callee.failed**n for n in range(1, state.role.retries + 1))
             rate = working * share * (1 + again)
             state.calls[callee.key] = rate
-            lost, _ = self._paths.towards(state, callee)
-            callee.demand += rate * (1 - lost) * self._paths.finds(state, callee)
+            self._send(state, callee, rate * self._paths.finds(state, callee))
         if crew.database is not None:
             state.queries = working * self._paths.finds(state, crew.database)
-            lost, _ = self._paths.towards(state, crew.database)
-            crew.database.demand += QUERIES * state.queries * (1 - lost)
+            self._send(state, crew.database, QUERIES * state.queries)
+
+    def _send(self, state: PodState, callee: Node, rate: float) -> None:
+        """What is not lost on the way is for those whom policies let the pod reach."""
+        lost, _ = self._paths.towards(state, callee)
+        callee.demand += rate * (1 - lost)
+        if let := self._paths.let_in(state, callee):
+            each = rate * (1 - lost) / max(1, sum(let))
+            before = callee.reached or [0.0] * len(let)
+            callee.reached = [known + each * is_let for known, is_let in zip(before, let, strict=True)]
 
 
 def _choose(node: Node) -> None:

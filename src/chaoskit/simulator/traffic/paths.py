@@ -34,10 +34,15 @@ class Paths:
         if network:
             ports = frozenset(callee.service.ports if callee.service else ())
             lost, delay = network_fault(network, callee.names, state.sending, ports)
-        if self._view.policies and callee.serving:
-            shut = sum(not self._view.lets(state.pod, there.pod, callee.service) for there in callee.serving)
-            lost = 1 - (1 - lost) * (1 - shut / len(callee.serving))
+        if let := self.let_in(state, callee):
+            lost = 1 - (1 - lost) * sum(let) / len(let)
         return lost, delay
+
+    def let_in(self, state: PodState, callee: Node) -> list[bool]:
+        """Which of those that serve policies let a pod reach; empty where there are no policies."""
+        if not self._view.policies:
+            return []
+        return [self._view.lets(state.pod, there.pod, callee.service) for there in callee.serving]
 
 
 def outwards(state: PodState) -> tuple[float, float]:
