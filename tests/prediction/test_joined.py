@@ -12,7 +12,7 @@ from chaoskit.prediction.baselines import Baseline
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.joined import ALARM, EVIDENCE, FOREST, Join
 from chaoskit.prediction.labels import Labelled, Target, label
-from chaoskit.prediction.plain import ABSENCE, STATIC
+from chaoskit.prediction.plain import ABSENCE, STATIC, SYMPTOM
 from chaoskit.prediction.table import Table
 from chaoskit.records import LabelRecord
 
@@ -66,6 +66,39 @@ def test_members_together_stay_within_the_budget_of_one(world: World) -> None:
     }
     join = joined.fit(labelled, every, members, budget=4.8)
     assert Judge(labelled, every).judge(join.over(members), ALARM).false <= 1
+
+
+def test_a_rule_that_says_yes_or_no_joins_as_it_is_and_the_forest_gives_way(world: World) -> None:
+    labelled, every = failing(world), folds.everything(failing(world))
+    members = {
+        FOREST: scores((0, 51, 0.9), (0, 101, 0.5), (1, 20, 0.6)),
+        SYMPTOM: flags((0, 101), (0, 151), (0, 201), (1, 270)),
+    }
+    join = joined.fit(labelled, every, members, budget=4.8)
+    judged = Judge(labelled, every).judge(join.over(members), ALARM)
+    assert (judged.caught, judged.false) == (4, 1)
+    assert join.thresholds[SYMPTOM] <= 1
+    assert 0.6 < join.thresholds[FOREST] < 0.9
+
+
+def test_nor_is_one_silenced_by_healthy_time_in_which_all_together_speak_too_often(world: World) -> None:
+    labelled, every = quiet(world), folds.everything(quiet(world))
+    members = {
+        FOREST: scores(*((1, at, 0.5 + at / 1000) for at in (20, 80, 140, 200))),
+        SYMPTOM: flags((0, 50), (0, 250)),
+    }
+    before = Join({FOREST: 0.5, SYMPTOM: 1.0})
+    found = joined.reset(before, labelled, every, members, budget=19.2)
+    assert found.thresholds[SYMPTOM] <= 1
+    assert 0.58 < found.thresholds[FOREST] <= 0.64
+    assert Judge(labelled, every).judge(found.over(members), ALARM).false == 4
+
+
+def flags(*spikes: tuple[int, int]) -> list[np.ndarray]:
+    """1 there, else 0."""
+    return [
+        np.where(block > 0.5, np.float32(1), np.float32(0)) for block in scores(*((*at, 1) for at in spikes))
+    ]
 
 
 def told(recipe: str, **each: list[float]) -> list[float]:

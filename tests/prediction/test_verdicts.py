@@ -19,6 +19,7 @@ from chaoskit.prediction import artifact, calibrating, card, folds, objects, pag
 from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained, build, evaluate, recalibrated
+from chaoskit.prediction.joined import Join
 from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.table import tabulate
 from chaoskit.records import LabelRecord
@@ -276,7 +277,8 @@ def twice(dataset: Dataset) -> Labelled:
 def test_failures_and_false_alarms_are_counted_over_the_same_time(trained: Trained) -> None:
     data = twice(later(leaking(seed=12), 10))
     set_by = seen.spans(data, folds.everything(data))[:1]
-    model = replace(trained.model, join=trained.model.join.times(0.4))
+    limits = trained.model.join.thresholds
+    model = replace(trained.model, join=Join({name: 0.4 * limit for name, limit in limits.items()}))
     whole = evaluate(replace(trained, model=model), data)
     half = evaluate(replace(trained, model=replace(model, tuned=set_by)), data)
     assert half.data["hours"] == pytest.approx(whole.data["hours"] / 2, abs=0.06)

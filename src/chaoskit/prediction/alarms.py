@@ -213,6 +213,10 @@ class Judge:
                         counted = hit
                     newest = hit
 
+    def allowed(self, false_alarms_per_day: float) -> float:
+        """How many false alarms such a budget allows in this time."""
+        return max(false_alarms_per_day * self.hours / 24, 0)
+
     def best(self, scores: Scores, false_alarms_per_day: float) -> Judgement:
         """Of all thresholds within the budget of false alarms the one with the best event F1.
 
@@ -220,7 +224,7 @@ class Judge:
         the budget, with a margin, for their lead counts and not only the catch; with no event to learn from,
         the lowest.
         """
-        allowed = max(false_alarms_per_day * self.hours / 24, 0)
+        allowed = self.allowed(false_alarms_per_day)
         held = [confirmed(block, self._confirm) for block in scores]
         within: list[Judgement] = []
         for threshold in self._candidates(held):

@@ -51,7 +51,7 @@ class Baseline:
         `healthy` has no event, `scores` are its own of that data: what is alarmed is false.
         """
         judge = Judge(healthy, chosen)
-        if budget * judge.hours / 24 < FEW:
+        if judge.allowed(budget) < FEW:
             return replace(self, threshold=above_healthy(healthy, chosen, self.name, scores))
         return replace(self, threshold=max(lowest(self.name), judge.best(scores, budget).threshold))
 

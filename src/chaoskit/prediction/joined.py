@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit.prediction import evidence, folds, plain
-from chaoskit.prediction.alarms import MARGIN, Judge, Judgement, Scores
+from chaoskit.prediction.alarms import MARGIN, Judge, Scores
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.labels import Labelled
 from chaoskit.prediction.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
@@ -80,10 +80,6 @@ class Join:
     def units(self, member: str, scores: Floats) -> Floats:
         """A member's scores in units of its threshold: 1 and more is an alarm; NaN stays."""
         return np.asarray(scores / np.float32(self.thresholds[member]), dtype=np.float32)
-
-    def times(self, factor: float) -> Join:
-        """The same with every threshold moved by a factor, none below its lowest."""
-        return Join({name: max(lowest(name), limit * factor) for name, limit in self.thresholds.items()})
 
     def all_units(self, scores: Mapping[str, Floats]) -> dict[str, Floats]:
         """The members' scores, each in units of its threshold."""
@@ -161,40 +157,42 @@ def fit(
     """The join with the best event F1 within `budget` false alarms per day at the chosen moments.
 
     Each member first gets the threshold that suits it best with the whole budget to itself. Those of
-    `always` are joined, plain rules among them from above all that healthy time shows; another plain rule
-    that catches something joins, the best first, when the alarms together are no worse for it (it may know
-    what has not failed yet); evidence or a plain forecast when they catch at least two more. One factor on
-    all thresholds keeps them within the budget, and the forest's own is set anew beside the others'. The
-    scores are to be out of fold: a forest's on what it has learned would promise too much.
+    `always` are joined, plain rules among them from above all that healthy time shows, and one factor on all
+    their thresholds keeps them within the budget. Another plain rule that catches something joins with the
+    threshold that it has, the best first, and the forest's own is set anew beside it, when all of them keep
+    the budget and the alarms together are no worse (it may know what has not failed yet); evidence or a plain
+    forecast when they catch at least two more. The scores are to be out of fold: a forest's on what it has
+    learned would promise too much.
     """
     judge = Judge(labelled, chosen)
     alone = {name: judge.best(scores, budget) for name, scores in members.items()}
     for name in {STATIC, ABSENCE} & set(always) & set(members):
         alone[name] = judge.judge(members[name], above_healthy(labelled, chosen, name, members[name]))
     ranked = sorted((name for name in alone if name not in always), key=lambda name: -alone[name].f1)
-    best, found = _joined(judge, alone, members, [name for name in always if name in members], budget)
+    first = {name: max(lowest(name), alone[name].threshold) for name in always if name in members}
+    best = _refined(judge, _shared(judge, Join(first), members, budget), members, budget)
+    found = judge.judge(best.over(members), ALARM)
     for name in ranked:
         if alone[name].caught and alone[name].threshold > 0:
-            join, judged = _joined(judge, alone, members, (*best.thresholds, name), budget)
+            limit = max(lowest(name), alone[name].threshold)
+            join = _refined(judge, Join({**best.thresholds, name: limit}), members, budget)
+            judged = judge.judge(join.over(members), ALARM)
             more = MORE if name in {EVIDENCE, LINEAR} else 0
-            if judged.f1 >= found.f1 and judged.caught >= found.caught + more:
+            kept = judged.false <= judge.allowed(budget)
+            if kept and judged.f1 >= found.f1 and judged.caught >= found.caught + more:
                 best, found = join, judged
     return best
 
 
-def _joined(
-    judge: Judge,
-    alone: Mapping[str, Judgement],
-    members: Mapping[str, Scores],
-    names: Sequence[str],
-    budget: float,
-) -> tuple[Join, Judgement]:
-    """These members with thresholds moved by the common factor that keeps them within the budget."""
-    each = Join({name: max(lowest(name), alone[name].threshold) for name in names})
-    judged = judge.best(each.over(members), budget)
-    join = each.times(max(LEAST, judged.threshold) * (1 - LEAST))
-    refined = _refined(judge, join, members, budget)
-    return refined, judge.judge(refined.over(members), ALARM)
+def _shared(judge: Judge, join: Join, members: Mapping[str, Scores], budget: float) -> Join:
+    """The same with thresholds moved by the one factor that keeps all of them within the budget.
+
+    Not that of a rule which says yes or no: over 1 it would be silent.
+    """
+    firm = Join({name: limit for name, limit in join.thresholds.items() if name == SYMPTOM})
+    factor = judge.best(_given(firm, members, join.over(members), np.inf), budget).threshold * (1 - LEAST)
+    moved = {name: max(lowest(name), limit * max(LEAST, factor)) for name, limit in join.thresholds.items()}
+    return Join({**moved, **firm.thresholds})
 
 
 def _refined(judge: Judge, join: Join, members: Mapping[str, Scores], budget: float) -> Join:
@@ -202,14 +200,19 @@ def _refined(judge: Judge, join: Join, members: Mapping[str, Scores], budget: fl
     others = Join({name: limit for name, limit in join.thresholds.items() if name != FOREST})
     if not others.thresholds:
         return join
-    told = others.over(members)
-    most = np.float32(BEYOND)
-    scores = [
-        np.where(np.nan_to_num(by_others) >= ALARM, most, block)
-        for by_others, block in zip(told, members[FOREST], strict=True)
-    ]
-    limit = judge.best(scores, budget).threshold * (1 - LEAST)
+    limit = judge.best(_given(others, members, members[FOREST], BEYOND), budget).threshold * (1 - LEAST)
     return Join({**join.thresholds, FOREST: BEYOND if limit > 1 else max(LEAST, limit)})
+
+
+def _given(join: Join, members: Mapping[str, Scores], scores: Scores, most: float) -> list[Floats]:
+    """These scores, but `most` where this join alarms whatever their threshold is."""
+    if not join.thresholds:
+        return list(scores)
+    told = join.over(members)
+    return [
+        np.where(np.nan_to_num(by_join) >= ALARM, np.float32(most), block)
+        for by_join, block in zip(told, scores, strict=True)
+    ]
 
 
 def reset(
@@ -222,10 +225,10 @@ def reset(
     """
     judge = Judge(labelled, chosen)
     names = [name for name in join.thresholds if name in members]
-    if budget * judge.hours / 24 < FEW:
+    if judge.allowed(budget) < FEW:
         return Join({name: above_healthy(labelled, chosen, name, members[name]) for name in names})
     each = Join({name: max(lowest(name), judge.best(members[name], budget).threshold) for name in names})
-    return each.times(max(LEAST, judge.best(each.over(members), budget).threshold) * (1 - LEAST))
+    return _shared(judge, each, members, budget)
 
 
 def above_healthy(labelled: Labelled, chosen: Moments, member: str, scores: Scores) -> float:
