@@ -278,6 +278,20 @@ def test_that_goes_before_what_cut_the_drill_short() -> None:
         cut_short()
 
 
+def test_what_others_did_alike_is_neither_a_drill_nor_taken_back() -> None:
+    cluster = FakeCluster(CART)
+
+    def switched_off(_verb: str, ref: ObjectRef) -> None:
+        if ref.kind == kube.LEASE:
+            cluster.before_write = lambda _verb, _ref: None
+            cluster.patch(kube.ref_of(CART), {"spec": {"replicas": 0}})
+
+    cluster.before_write = switched_off
+    with pytest.raises(CannotStart, match="nothing was injected"), _gone(cluster).injected():
+        pass
+    assert (cluster.get(kube.ref_of(CART))["spec"]["replicas"], accounts(cluster)) == (0, ())
+
+
 def test_a_fault_that_was_taken_back_is_told_step_by_step() -> None:
     cluster = FakeCluster(CART)
     heard: list[Event] = []

@@ -179,6 +179,7 @@ class Native:
         """Inside, the fault is there; afterwards it is taken back, if a recovery has not done so.
 
         Raises:
+            CannotStart: there is nothing to inject: so it is already.
             Refused: a guard forbids chaos here.
             UndoUnconfirmed: it could not be taken back, and stays owed, for a rescue.
         """
@@ -194,8 +195,8 @@ class Native:
         with Heart(self.cluster, self.clock) as heart, heart.attending(ledger):
             try:
                 ledger.write(*change.entries, action=self.name)
-                with ledger.doubting(*change.entries):
-                    change.do()
+                if not ledger.carry_out(change):
+                    raise CannotStart(f"{change.words}: so it is already, nothing was injected")
                 yield
             finally:
                 self._end(ledger, listen)
