@@ -10,10 +10,11 @@ from chaoskit import kube
 from chaoskit.acts.accounts import LEDGER, account_of, accounts
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
-from chaoskit.acts.rescue import Rescued, rescue
+from chaoskit.acts.rescue import Rescued, finish, rescue
 from chaoskit.acts.undo import LATE
 from chaoskit.clock import ManualClock
 from chaoskit.errors import ChaoskitError, Forbidden, Unavailable
+from chaoskit.events import Event, Warned
 from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 
 
@@ -268,8 +269,22 @@ def test_what_another_takes_over_meanwhile_is_left_to_it_and_the_others_are_undo
         Ledger.take_over(cluster, clock, found)
 
     clock.call_at(50, take)
-    assert [each.account.id for each in rescue(cluster, clock)] == ["b"]
+    heard: list[Event] = []
+    assert [each.account.id for each in rescue(cluster, clock, listen=heard.append)] == ["b"]
     assert [each.id for each in accounts(cluster)] == ["a"]
+    assert [each.run for each in heard if isinstance(each, Warned)] == ["a"]
+
+
+def test_what_another_took_before_it_could_be_taken_over_is_told() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    owing(cluster, clock)
+    (found,) = accounts(cluster)
+    Ledger.take_over(cluster, clock, found)
+    heard: list[Event] = []
+    assert finish(cluster, clock, [found], heard.append) == (None,)
+    assert [each.message for each in heard if isinstance(each, Warned)] == [
+        "chaos dead is not undone here: it was renewed, or is in other hands by now"
+    ]
 
 
 def test_a_run_that_another_rescuer_takes_in_the_middle_is_left_to_it() -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import copy
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from tests.acts.fake import CART, FakeCluster, deployment
-from tests.wire import Answer, Asked, kubeconfig_of, scripted
+from tests.acts.lossy import Lossy, connected
+from tests.wire import Answer, Asked
 
 from chaoskit.acts import fields, rollout
-from chaoskit.adapters.kubernetes import connect
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Conflict, Unavailable
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
@@ -69,37 +67,6 @@ def test_what_never_stands_still_is_a_conflict_in_the_end() -> None:
 
 # ---------------------------------------------------------------- the answer to a patch is lost
 
-APPS = {"name": "apps", "versions": [{"version": "v1"}], "preferredVersion": {"version": "v1"}}
-DEPLOYMENTS = {"resources": [{"name": "deployments", "kind": "Deployment", "namespaced": True}]}
-
-
-class _Lossy:
-    """A server with one deployment: it keeps the first patch and cuts its answer."""
-
-    def __init__(self, stored: FakeCluster) -> None:
-        self.stored = stored
-        self.patches = 0
-
-    def __call__(self, asked: Asked) -> Answer:
-        path = asked.path.partition("?")[0]
-        if path == "/apis":
-            return Answer(body={"groups": [APPS]})
-        if path == "/apis/apps/v1":
-            return Answer(body=DEPLOYMENTS)
-        if asked.method == "PATCH":
-            return self._patched(json.loads(asked.body))
-        return Answer(body=self.stored.get(CART))
-
-    def _patched(self, patch: Object) -> Answer:
-        self.patches += 1
-        try:
-            body = self.stored.patch(CART, patch, type="json")
-        except Conflict:
-            return Answer(
-                409, {"kind": "Status", "code": 409, "reason": "Conflict", "message": "has changed"}
-            )
-        return Answer(cut=self.patches == 1, body=body)
-
 
 def _rolls(cluster: Cluster) -> None:
     rollout.change(cluster, cluster.get(CART), _image("a:2"))
@@ -111,27 +78,18 @@ def _scales(cluster: Cluster) -> None:
     assert cluster.get(CART)["spec"]["replicas"] == 4
 
 
-@contextmanager
-def _connected(folder: Path, server: _Lossy) -> Iterator[Cluster]:
-    with (
-        scripted(server) as wire,
-        connect(kubeconfig_of(folder / "kubeconfig", wire.url), clock=ManualClock()) as cluster,
-    ):
-        yield cluster
-
-
 @pytest.mark.parametrize("act", [_rolls, _scales])
 def test_a_patch_whose_answer_was_lost_is_done_and_done_once(
     tmp_path: Path, act: Callable[[Cluster], None]
 ) -> None:
-    server = _Lossy(_busy(0, _status))
-    with _connected(tmp_path, server) as cluster:
+    server = Lossy(_busy(0, _status))
+    with connected(tmp_path, server) as cluster:
         act(cluster)
     assert server.patches == 2
     assert server.stored.wrote == ["patch deployment/cart"]
 
 
-class _Shedding(_Lossy):
+class _Shedding(Lossy):
     """It answers nobody who reads any more, once a patch has met what it wrote itself."""
 
     def __call__(self, asked: Asked) -> Answer:
@@ -145,6 +103,6 @@ def test_who_cannot_see_what_a_patch_met_does_not_call_it_harmless(
     tmp_path: Path, act: Callable[[Cluster], None]
 ) -> None:
     server = _Shedding(_busy(0, _status))
-    with _connected(tmp_path, server) as cluster, pytest.raises(Unavailable, match="429") as raised:
+    with connected(tmp_path, server) as cluster, pytest.raises(Unavailable, match="429") as raised:
         act(cluster)
     assert not raised.value.harmless

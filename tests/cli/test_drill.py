@@ -15,7 +15,7 @@ from chaoskit.cli.drill import _confusion, finish
 from chaoskit.cli.session import Format, ProgressFormat, Session
 from chaoskit.errors import Interrupted
 from chaoskit.flows.drills.matrix import Ran
-from chaoskit.flows.drills.scoring import MATRIX_GATES, Drilled
+from chaoskit.flows.drills.scoring import MATRIX_GATES, SINGLE_GATES, Drilled
 from chaoskit.settings import load
 
 
@@ -55,6 +55,26 @@ def test_a_series_that_is_cut_short_tells_what_is_known_so_far_and_ends_as_it_wa
     assert words in said
     score = json.loads(out.read_text(encoding="utf-8"))
     assert (score["outcome"], score["partial"], score["wanted"]) == ("timed-out", True, 3)
+
+
+def test_a_fault_that_could_not_be_taken_back_is_5_whatever_the_score(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    left = "the undo is not confirmed: deployment/cart: not allowed"
+    done = Drilled("gone", "deployment/cart", 0, "capacity", "capacity", recovered=True, left=left)
+    settings = load({"home": tmp_path}, environment={})
+    session = Session(settings, Format.TABLE, ProgressFormat.PLAIN, quiet=False, verbose=False, no_color=True)
+    with pytest.raises(typer.Exit) as ended:
+        finish(session, Ran((done,), 1), SINGLE_GATES, tmp_path / "score.json")
+    assert ended.value.exit_code == 5
+    first, second, *_, last = capsys.readouterr().out.splitlines()
+    assert (first, second.strip()) == (
+        "undo not confirmed  1 drill  exit 5",
+        f"gone on deployment/cart: {left}",
+    )
+    assert last == "next  chaoskit rescue"
+    score = json.loads((tmp_path / "score.json").read_text(encoding="utf-8"))
+    assert (score["outcome"], score["drills"][0]["left"]) == ("undo-not-confirmed", left)
 
 
 @pytest.mark.parametrize(

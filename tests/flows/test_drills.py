@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from tests.acts.fake import FakeCluster, deployment
 from tests.experiments.directly import trial
 from tests.recovery import made
 from tests.servers import pace
@@ -18,17 +20,19 @@ import chaoskit
 from chaoskit import kube
 from chaoskit.acts import breaker
 from chaoskit.acts.accounts import accounts
-from chaoskit.clock import Stop
-from chaoskit.errors import CannotStart, Interrupted, InvalidInput, Unavailable
-from chaoskit.events import ignore
+from chaoskit.acts.ledger import Ledger
+from chaoskit.clock import ManualClock, Stop
+from chaoskit.errors import CannotStart, Forbidden, Interrupted, InvalidInput, Unavailable, UndoUnconfirmed
+from chaoskit.events import Event, Listener, Step, ignore
 from chaoskit.experiments import neighbours
 from chaoskit.flows.drills import matrix
 from chaoskit.flows.drills.course import drill, specs
-from chaoskit.flows.drills.injections import FAULTS, PLAYED, STORIES, Native, Played, Truth
+from chaoskit.flows.drills.injections import FAULTS, PLAYED, STORIES, Native, Nothing, Played, Truth
 from chaoskit.flows.drills.judging import Judge
 from chaoskit.flows.drills.night import Night
 from chaoskit.flows.drills.scoring import MATRIX_GATES, SINGLE_GATES, Drilled, Gates, Times, report
 from chaoskit.flows.world import World
+from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.ports.notifier import Notice
@@ -227,6 +231,76 @@ def test_of_a_series_that_was_cut_short_only_what_nothing_to_come_could_mend_is_
     )
 
 
+# ---------------------------------------------------------------- what could not be taken back
+
+
+CART = deployment() | {"metadata": {"name": "cart", "namespace": "shop"}}
+
+
+def _gone(cluster: FakeCluster) -> Native:
+    governor = Governor(cluster, ManualClock())
+    return Native(FAULTS["gone"], kube.ref_of(CART), cluster, ManualClock(), governor, "drill1")
+
+
+def _deny(cluster: FakeCluster) -> None:
+    def denied(_verb: str, ref: ObjectRef) -> None:
+        if ref.kind == kube.DEPLOYMENT:
+            raise Forbidden("a webhook denied the request")
+
+    cluster.before_write = denied
+
+
+def _lose(cluster: FakeCluster) -> None:
+    Ledger.take_over(cluster, ManualClock(), accounts(cluster)[0])
+
+
+@pytest.mark.parametrize(("hinder", "words"), [(_deny, "denied the request"), (_lose, "was taken over by")])
+def test_a_fault_that_could_not_be_taken_back_is_told_and_stays_owed(
+    hinder: Callable[[FakeCluster], None], words: str
+) -> None:
+    cluster = FakeCluster(CART)
+    heard: list[Event] = []
+    with pytest.raises(UndoUnconfirmed, match=words), _gone(cluster).injected(heard.append):
+        hinder(cluster)
+    (account,) = accounts(cluster)
+    assert (account.state, len(account.entries)) == ("active", 1)
+    assert account.outcome == ("undo-not-confirmed" if hinder is _deny else "")
+
+
+def test_that_goes_before_what_cut_the_drill_short() -> None:
+    cluster = FakeCluster(CART)
+
+    def cut_short() -> None:
+        _deny(cluster)
+        raise Interrupted
+
+    with pytest.raises(UndoUnconfirmed), _gone(cluster).injected():
+        cut_short()
+
+
+def test_what_others_did_alike_is_neither_a_drill_nor_taken_back() -> None:
+    cluster = FakeCluster(CART)
+
+    def switched_off(_verb: str, ref: ObjectRef) -> None:
+        if ref.kind == kube.LEASE:
+            cluster.before_write = lambda _verb, _ref: None
+            cluster.patch(kube.ref_of(CART), {"spec": {"replicas": 0}})
+
+    cluster.before_write = switched_off
+    with pytest.raises(CannotStart, match="nothing was injected"), _gone(cluster).injected():
+        pass
+    assert (cluster.get(kube.ref_of(CART))["spec"]["replicas"], accounts(cluster)) == (0, ())
+
+
+def test_a_fault_that_was_taken_back_is_told_step_by_step() -> None:
+    cluster = FakeCluster(CART)
+    heard: list[Event] = []
+    with _gone(cluster).injected(heard.append):
+        assert cluster.get(kube.ref_of(CART))["spec"]["replicas"] == 0
+    assert cluster.get(kube.ref_of(CART))["spec"]["replicas"] == 3
+    assert [(each.name, each.mark) for each in heard if isinstance(each, Step)] == [("undo", "done")]
+
+
 # ---------------------------------------------------------------- on a cluster
 
 
@@ -326,6 +400,27 @@ def test_in_a_mass_failure_the_controller_itself_rests(tmp_path: Path) -> None:
         found = drill(world, Played(PLAYED["mass-failure"], "cart", world.cluster), namespace="shop")
         assert (found.found, found.actions, found.false_actions) == ("storm", (), ())
         assert breaker.opened(world.cluster, world.clock.now(), "shop") is None
+
+
+class _Stuck(Nothing):
+    """What cannot be taken back."""
+
+    @contextmanager
+    def injected(self, listen: Listener = ignore) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            raise UndoUnconfirmed("it stands", targets=(self.workload,))
+
+
+def test_a_drill_that_could_not_be_taken_back_keeps_its_score(world: World) -> None:
+    found = drill(world, _Stuck(), namespace="shop", patience=0)
+    assert (found.left, found.error, found.found) == ("it stands", "", "none")
+    assert report([found]).misses(Gates()) == ("healthy on : it stands",)
+    stop = Stop()
+    stop.set()
+    with pytest.raises(UndoUnconfirmed):
+        drill(world, _Stuck(), namespace="shop", patience=0, stop=stop)
 
 
 def test_where_something_is_wrong_already_no_drill_begins(world: World) -> None:

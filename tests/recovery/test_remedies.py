@@ -378,6 +378,17 @@ def test_replicas_that_somebody_set_since_the_plan_are_left_and_nothing_is_owed(
     assert ledger.account.entries == ()
 
 
+def test_replicas_that_somebody_set_alike_at_this_moment_are_theirs(shop: Scene, ledger: Ledger) -> None:
+    wanted = shop.deployment("cart")["spec"]["replicas"] + 1
+
+    def theirs() -> None:
+        shop.cluster.patch(ref("cart"), {"spec": {"replicas": wanted}})
+
+    _while_busy(_planned(shop, "scale", by=1, max=9), shop, ledger, theirs)
+    assert shop.deployment("cart")["spec"]["replicas"] == wanted
+    assert ledger.account.entries == ()
+
+
 def test_a_policy_whose_engine_works_in_another_namespace_is_in_use(shop: Scene, ledger: Ledger) -> None:
     shop.cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "chaos"}})
     body = {

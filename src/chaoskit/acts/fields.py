@@ -40,7 +40,7 @@ def set_at(
     """The value at `path` is what `wanted` makes of the present one; whether that changed anything.
 
     None is absent. The object is read again whenever somebody else wrote it in between, and also when the
-    patch met itself: it is sent again when its answer was lost.
+    patch may have met itself: it is sent again when its answer was lost.
 
     Raises:
         NotFound: the object is gone.
@@ -59,7 +59,7 @@ def set_at(
             clock.sleep(_PAUSE)
             with after(harmless=error.harmless):
                 body = cluster.get(ref)
-            if value_at(body, path) != value:
+            if error.harmless or value_at(body, path) != value:
                 continue
         return True
     raise Conflict(f"{'.'.join(path)} changes faster than it can be written")

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import os
 import socket
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
@@ -38,6 +38,7 @@ from chaoskit.acts.accounts import (
     plain_ref,
     prune,
 )
+from chaoskit.acts.changes import Change
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.fields import Path
 from chaoskit.acts.halt import Act
@@ -207,20 +208,38 @@ class Ledger:
         """Inside, what these entries are the undo of is done; where the answer is lost, they are in doubt.
 
         So they are where nobody waits for it any more (who uses the library has no signal handler), and where
-        it was not understood. They are so here in any case, and in the cluster as soon as it can be told.
+        it was not understood.
         """
         try:
             yield
         except BaseException as error:
             if not getattr(error, "harmless", False):
-                self._doubt({(each.kind, each.target, each.path) for each in entries})
+                doubted = {_about(each) for each in entries}
+                self._know(
+                    dataclasses.replace(each, doubted=True) if _about(each) in doubted else each
+                    for each in self.account.entries
+                )
             raise
 
-    def _doubt(self, about: Collection[tuple[str, ObjectRef, Path]]) -> None:
-        entries = tuple(
-            dataclasses.replace(each, doubted=True) if (each.kind, each.target, each.path) in about else each
-            for each in self.account.entries
-        )
+    def carry_out(self, change: Change) -> bool:
+        """Whether the change, which is written down, was done; what was so already is nobody's to undo.
+
+        Where an answer was lost before, it may be so by our own hand: then it stays owed. It is doubted as in
+        `doubting`.
+        """
+        with self.doubting(*change.entries):
+            done = change.do() is not False
+        if not done:
+            last = {_about(each): at for at, each in enumerate(self.account.entries)}
+            theirs = {last.get(_about(each)) for each in change.entries}
+            self._know(
+                each for at, each in enumerate(self.account.entries) if each.doubted or at not in theirs
+            )
+        return done
+
+    def _know(self, owed: Iterable[Entry]) -> None:
+        """So much is owed here in any case, and in the cluster as soon as it can be told."""
+        entries = tuple(owed)
         self.account = dataclasses.replace(self.account, entries=entries)
         with suppress(ChaoskitError):
             self._keep(entries)
@@ -370,6 +389,11 @@ class Ledger:
             notes[ACTIONS] = ",".join(actions)
         self._lease.save({"metadata": {"annotations": notes}}, self.tell if action else None)
         self.account = dataclasses.replace(self.account, entries=entries, actions=actions)
+
+
+def _about(entry: Entry) -> tuple[str, ObjectRef, Path]:
+    """What is known of an entry wherever its values stand."""
+    return entry.kind, entry.target, entry.path
 
 
 def _is_long_ago(account: Account, clock: Clock) -> bool:

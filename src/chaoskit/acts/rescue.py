@@ -16,7 +16,7 @@ from chaoskit.acts.replacing import Together
 from chaoskit.acts.undoing import Course, same, side_by_side
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver
-from chaoskit.events import Event, Listener, Step, ignore
+from chaoskit.events import Event, Listener, Step, Warned, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster
 from chaoskit.records import Undo
@@ -151,8 +151,11 @@ class _Beside:
             return _left(self._keep, account, account.unreadable)
         try:
             ledger = Ledger.take_over(self._cluster, self._clock, account)
-        except (Conflict, NotFound):
-            return None  # renewed, taken over, or ended
+        except NotFound:
+            return None  # it has ended
+        except Conflict:
+            self._leave(account)
+            return None
         self._held.append(ledger)
         try:
             yield False  # all are held before the first is undone
@@ -177,12 +180,18 @@ class _Beside:
             outcome = rescued.told if undone.left else rescued.outcome  # what is left is for the next rescue
             ledger.close(outcome, keep=account.memorable, reason=rescued.account.reason)
         except TakenOver:
+            self._leave(account)
             return None
         except ChaoskitError as error:
             # a Lease that stays though all of it is undone owes nothing to the history
             unsettled = undone.left or undone.state == "not confirmed"
             return _left(self._keep if unsettled else nowhere, account, error.message, *undone.left)
         return rescued
+
+    def _leave(self, account: Account) -> None:
+        """It was told that the act, which looked dead, is for others."""
+        words = f"{account.act} {account.id} is not undone here: it was renewed, or is in other hands by now"
+        self._listen(Warned(self._clock.now(), words, run=account.id))
 
     def _behind(self, ledger: Ledger, entry: Entry) -> bool:
         """Whether an act that began later owes something about the same object: a recovery in a drill."""

@@ -227,8 +227,7 @@ def finish(session: Session, ran: Ran, gates: Gates, out: Path | None) -> None:
     found = report(ran.drills)
     whole = ran.stopped is None
     missed = found.misses(gates if whole else gates.of_each) if whole or ran.drills else ()
-    judged = Outcome.AT_OR_OVER_THRESHOLD if missed else Outcome.PASSED
-    outcome = judged if ran.stopped is None else gravest((judged, of_error(ran.stopped)))
+    outcome = _outcome(ran, missed)
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,
@@ -243,10 +242,18 @@ def finish(session: Session, ran: Ran, gates: Gates, out: Path | None) -> None:
     raise typer.Exit(outcome.exit_code)
 
 
+def _outcome(ran: Ran, missed: Sequence[str]) -> Outcome:
+    ends = [Outcome.AT_OR_OVER_THRESHOLD if missed else Outcome.PASSED]
+    ends += [Outcome.UNDO_UNCONFIRMED for each in ran.drills if each.left]
+    ends += [of_error(ran.stopped)] if ran.stopped is not None else []
+    return gravest(ends)
+
+
 def _table(out: Console, ran: Ran, found: Report, missed: Sequence[str], outcome: Outcome) -> None:
     count = f"{ran.wanted} drill{'' if ran.wanted == 1 else 's'}"
     if ran.stopped is None:
-        outcome_line(out, "failed" if missed else "passed", outcome.exit_code, count)
+        words = "failed" if outcome is Outcome.AT_OR_OVER_THRESHOLD else outcome.words
+        outcome_line(out, words, outcome.exit_code, count)
     else:
         so_far = f"partial, {len(ran.drills)} of {count}: {ran.stopped.message}"
         outcome_line(out, outcome.words, outcome.exit_code, so_far)
@@ -271,6 +278,8 @@ def _table(out: Console, ran: Ran, found: Report, missed: Sequence[str], outcome
         *((f"recovery of {issue}", times) for issue, times in found.by_class.items()),
     ]  # fmt: skip
     columns(out, ("seconds", "median", "p90", "longest", "of"), [_span(name, times) for name, times in spans])
+    if outcome is Outcome.UNDO_UNCONFIRMED:
+        next_step(out, "chaoskit rescue")
 
 
 def _confusion(out: Console, found: Mapping[str, Mapping[str, int]]) -> None:

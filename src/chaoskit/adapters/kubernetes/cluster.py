@@ -186,7 +186,8 @@ class KubernetesCluster:
     ) -> Object:
         """The object after the patch; a ``metadata.resourceVersion`` in it makes it conditional.
 
-        Then it may be sent again when its answer was lost: what was done already is a `Conflict`.
+        Then it may be sent again when its answer was lost, and meet what it wrote: a merge patch is answered
+        with that; any other is a `Conflict`, and not harmless.
 
         With `ref.uid`, a merge or strategic patch is for that very object: `NotFound` when it is gone.
         """
@@ -194,16 +195,24 @@ class KubernetesCluster:
         if ref.uid and whole and isinstance(patch, Mapping):
             patch = {**patch, "metadata": {"uid": ref.uid, **(patch.get("metadata") or {})}}
         path = self._resource(ref.kind).path(ref.namespace, ref.name, subresource)
-        with self._that_very(ref, "patch"):
-            patched: Object = self._ask(
-                f"patch {_place(ref)}",
-                "PATCH",
-                path,
-                _writing(dry_run),
-                patch,
-                content_type=_CONTENT_TYPES[type],
-                repeat=_repeat(dry_run or _conditional(patch)),
-            )
+        try:
+            with self._that_very(ref, "patch"):
+                patched: Object = self._ask(
+                    f"patch {_place(ref)}",
+                    "PATCH",
+                    path,
+                    _writing(dry_run),
+                    patch,
+                    content_type=_CONTENT_TYPES[type],
+                    repeat=_repeat(dry_run or _conditional(patch)),
+                )
+        except Conflict as error:
+            if error.harmless or type != "merge":
+                raise
+            with after(harmless=False):
+                patched = self.get(ref)
+            if not _has(patched, patch):
+                raise
         return patched
 
     def delete(
@@ -400,6 +409,14 @@ def _conditional(patch: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> bool
     if isinstance(patch, Mapping):
         return "resourceVersion" in (patch.get("metadata") or {})
     return any(step.get("path") == "/metadata/resourceVersion" for step in patch)
+
+
+def _has(present: Any, patch: Any) -> bool:
+    """Whether a merge patch would change nothing there, whatever version it is for."""
+    if not isinstance(patch, Mapping):
+        return bool(present == patch)
+    there = present if isinstance(present, Mapping) else {}
+    return all(_has(there.get(key), value) for key, value in patch.items() if key != "resourceVersion")
 
 
 def _delete_options(ref: ObjectRef, grace: int | None, version: str = "", *, dry_run: bool) -> dict[str, Any]:

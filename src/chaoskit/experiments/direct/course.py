@@ -126,9 +126,7 @@ class DirectCourse:
     def _do(self, change: Change) -> bool:
         """Whether it was done; a disruption budget puts it off."""
         try:
-            with self._ledger.doubting(*change.entries):
-                changed = change.do()
-            if changed is False:
+            if not self._ledger.carry_out(change):
                 self._warn_once(f"{change.words}: so it was already, nothing was changed")
                 return True
         except Refused as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 from chaoskit import kube
 from chaoskit.clock import interruption
-from chaoskit.errors import CannotStart, ChaoskitError, Unavailable
+from chaoskit.errors import CannotStart, ChaoskitError, Unavailable, UndoUnconfirmed
 from chaoskit.events import Listener, Step, ignore
 from chaoskit.flows.auto_recovery import AutoRecovery
 from chaoskit.flows.drills.injections import Injection, Truth
@@ -57,6 +57,7 @@ def drill(
         Interrupted: `stop` was set; what can be taken back was.
         CannotStart: something is wrong already: whose fault it would be could not be told.
         Refused: a guard forbids the injection.
+        UndoUnconfirmed: it was cut short, and the fault could not be taken back.
     """
     course = _Course(world, injection, namespace, seed, listen, stop or threading.Event())
     return course.run(patience)
@@ -74,6 +75,7 @@ class _Course:
     def __post_init__(self) -> None:
         self.flow = AutoRecovery(self.world)
         self.truth: Truth = self.injection.truth
+        self.mended: bool | None = None
         self.score = Drilled(
             self.injection.name,
             self.injection.workload,
@@ -90,14 +92,23 @@ class _Course:
         before = specs(self.world.cluster, self.namespace)
         ran = frozenset(running(self.world.cluster, self.namespace))
         self.judge = Judge(self.truth, self.namespace, ran)
-        with self.injection.injected():
-            self.began = self.world.clock.now()
-            self._tell("injected", self.injection.workload)
-            with Night(self.world, self.namespace, self.listen) as self.night:
-                self._watch(patience)
-                self._watch_quietly()
-            self.mended = self._good is not None and self._gets_whole()
+        try:
+            with self.injection.injected(self.listen):
+                self._played(patience)
+        except UndoUnconfirmed as error:
+            if self.mended is None:  # it was cut short, too
+                raise
+            self.score = replace(self.score, left=error.message)
         return self._scored(before)
+
+    def _played(self, patience: float) -> None:
+        """The fault was watched until it was over, and it is known whether it was mended."""
+        self.began = self.world.clock.now()
+        self._tell("injected", self.injection.workload)
+        with Night(self.world, self.namespace, self.listen) as self.night:
+            self._watch(patience)
+            self._watch_quietly()
+        self.mended = self._good is not None and self._gets_whole()
 
     # ------------------------------------------------------------ watching
 
@@ -196,7 +207,7 @@ class _Course:
         wrong = [_act(s) for r, s in done if self.judge.is_false(r, s)]
         return replace(
             self._decided_by(acted, mine),
-            recovered=self.mended,
+            recovered=bool(self.mended),
             recovery=None if good is None else good.seconds_to_recover,
             whole=None if good is None else self._since(good.ended_at),
             outcome=(mine or acted)[-1].outcome.value if acted else "",

@@ -17,7 +17,8 @@ from chaoskit.acts.fields import REPLICAS
 from chaoskit.acts.heart import Heart
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
-from chaoskit.errors import CannotStart, ChaoskitError, NotFound, TakenOver
+from chaoskit.errors import CannotStart, ChaoskitError, NotFound, UndoUnconfirmed
+from chaoskit.events import Listener, ignore
 from chaoskit.governor import Governor, Hit
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
@@ -66,8 +67,12 @@ class Injection(Protocol):
         """What is really wrong while it is in force."""
         ...
 
-    def injected(self) -> AbstractContextManager[None]:
-        """Inside, the fault is there; afterwards nothing of it is left, as far as it can be taken back."""
+    def injected(self, listen: Listener = ignore) -> AbstractContextManager[None]:
+        """Inside, the fault is there; afterwards nothing of it is left, as far as it can be taken back.
+
+        Raises:
+            UndoUnconfirmed: something is left of it that can be, whatever else came to an end.
+        """
         ...
 
 
@@ -170,11 +175,13 @@ class Native:
         return Truth(fault.issue, frozenset({self.workload}), fault.pod_level, fault.by_a_person)
 
     @contextmanager
-    def injected(self) -> Iterator[None]:
+    def injected(self, listen: Listener = ignore) -> Iterator[None]:
         """Inside, the fault is there; afterwards it is taken back, if a recovery has not done so.
 
         Raises:
+            CannotStart: there is nothing to inject: so it is already.
             Refused: a guard forbids chaos here.
+            UndoUnconfirmed: it could not be taken back, and stays owed, for a rescue.
         """
         body = {"kind": self.ref.kind.name, **self.cluster.get(self.ref)}
         pods = kube.desired_replicas(body)
@@ -188,18 +195,22 @@ class Native:
         with Heart(self.cluster, self.clock) as heart, heart.attending(ledger):
             try:
                 ledger.write(*change.entries, action=self.name)
-                with ledger.doubting(*change.entries):
-                    change.do()
+                if not ledger.carry_out(change):
+                    raise CannotStart(f"{change.words}: so it is already, nothing was injected")
                 yield
             finally:
-                self._end(ledger)
+                self._end(ledger, listen)
 
-    def _end(self, ledger: Ledger) -> None:
-        """What is left of the fault is undone; what cannot be stays owed, for a rescue."""
-        with suppress(TakenOver):
-            ledger.undo()
-            with suppress(ChaoskitError):
-                ledger.close(Outcome.DONE)
+    def _end(self, ledger: Ledger, listen: Listener) -> None:
+        try:
+            left = ledger.undo(listen).left
+        except ChaoskitError as error:
+            left = (error.message,)
+        with suppress(ChaoskitError):
+            ledger.close(Outcome.UNDO_UNCONFIRMED if left else Outcome.DONE)
+        if left:
+            message = f"the undo is not confirmed: {'; '.join(left)}"
+            raise UndoUnconfirmed(message, targets=(self.workload,), hint="chaoskit rescue")
 
 
 # ---------------------------------------------------------------- on a simulated one
@@ -292,7 +303,7 @@ class Played:
         return self.story.truth(self.app)
 
     @contextmanager
-    def injected(self) -> Iterator[None]:
+    def injected(self, listen: Listener = ignore) -> Iterator[None]:  # noqa: ARG002 - who plays takes back nothing
         """Inside, the story goes on.
 
         Raises:
@@ -320,6 +331,6 @@ class Nothing:
     truth: Truth = NOTHING
 
     @contextmanager
-    def injected(self) -> Iterator[None]:
+    def injected(self, listen: Listener = ignore) -> Iterator[None]:  # noqa: ARG002 - who plays takes back nothing
         """Inside, all is as before."""
         yield

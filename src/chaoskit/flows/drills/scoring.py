@@ -21,8 +21,8 @@ class Drilled:
     `truth` is the class that was injected, `found` the one that was acted on, or told to a person. `detected`
     is from the injection to the first sign, `decided` to the decision, `whole` to the verified recovery;
     `recovery` is what the recovery itself took, verification included. `false_actions` are acts on what was
-    not at fault, and acts that are no remedy for it; `side_effects` what else is not as before. `error` says
-    why it cannot be judged, "" when it can be.
+    not at fault, and acts that are no remedy for it; `side_effects` what else is not as before. `left`
+    says that the fault could not be taken back, `error` why the drill cannot be judged; "" is the usual.
     """
 
     fault: str
@@ -43,6 +43,7 @@ class Drilled:
     false_actions: tuple[str, ...] = ()
     side_effects: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
+    left: str = ""
     error: str = ""
 
     @property
@@ -124,7 +125,7 @@ class Report:
     def misses(self, gates: Gates) -> tuple[str, ...]:
         """Which gates were missed, in words; none when all were reached.
 
-        A series in which a drill could not be judged, or without any, reaches none.
+        A series in which a drill could not be judged or taken back, or without any, reaches none.
         """
         return tuple(_misses(self, gates))
 
@@ -182,7 +183,8 @@ def _quality(name: str, both: int, true: int, found: int) -> Quality:
 
 
 def _misses(found: Report, gates: Gates) -> list[str]:
-    missed = [f"{each.fault} on {each.workload}: {each.error}" for each in found.drills if each.error]
+    wrong = [(each, why) for each in found.drills for why in (each.error, each.left) if why]
+    missed = [f"{each.fault} on {each.workload}: {why}" for each, why in wrong]
     if not found.drills:
         missed.append("there was no drill")
     if gates.min_f1 is not None and found.macro_f1 < gates.min_f1:

@@ -186,8 +186,7 @@ def _do(change: Change, cluster: Cluster, ledger: Ledger, sending: Sending) -> N
     ledger.write(*written)
     sending.sends()
     try:
-        with ledger.doubting(*change.entries):
-            change.do()
+        ledger.carry_out(change)
     except TakenOver:
         raise
     except Conflict:

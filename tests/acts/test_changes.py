@@ -1,0 +1,91 @@
+"""A change is owed because it was done here: what others did alike, a moment before, is theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from tests.acts.fake import CART, FakeCluster, deployment, node
+from tests.acts.test_ledger import LEASE, lose_the_answer, opened
+
+from chaoskit import kube
+from chaoskit.acts import changes
+from chaoskit.acts.accounts import account_of
+from chaoskit.acts.changes import Change
+from chaoskit.acts.entries import Entry
+from chaoskit.acts.fields import REPLICAS, TAINTS
+from chaoskit.clock import ManualClock
+from chaoskit.errors import Unavailable
+from chaoskit.ports.cluster import ObjectRef
+
+NODE = ObjectRef(kube.NODE, "", "node-1")
+TAINT = {"key": "maintenance", "effect": "NoSchedule"}
+Way = Callable[[FakeCluster, ManualClock], Change]
+
+
+def scaled(cluster: FakeCluster, clock: ManualClock) -> Change:
+    return changes.field(cluster, clock, cluster.get(CART), CART, REPLICAS, 0)
+
+
+def sealed(cluster: FakeCluster, clock: ManualClock) -> Change:
+    return changes.field(cluster, clock, cluster.get(CART), CART, REPLICAS, 0, secret=True)
+
+
+def tainted(cluster: FakeCluster, clock: ManualClock) -> Change:
+    return changes.element(cluster, clock, cluster.get(NODE), NODE, TAINTS, TAINT)
+
+
+def theirs(cluster: FakeCluster) -> None:
+    """Somebody else does the same."""
+    cluster.patch(CART, {"spec": {"replicas": 0}})
+    cluster.patch(NODE, {"spec": {"taints": [{**TAINT, "value": "by-an-admin"}]}})
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["since the plan", "at the write"])
+@pytest.mark.parametrize("way", [scaled, sealed, tainted])
+def test_what_others_did_alike_stays_when_all_is_undone(way: Way, *, early: bool) -> None:
+    cluster, clock = FakeCluster(deployment(), node()), ManualClock()
+    ledger = opened(cluster, clock)
+    change = way(cluster, clock)
+    quicker = iter((True,))
+
+    def meanwhile(_verb: str, ref: ObjectRef) -> None:
+        if (early or ref == change.target) and next(quicker, False):
+            theirs(cluster)
+
+    cluster.before_write = meanwhile
+    ledger.write(*change.entries)
+    assert ledger.carry_out(change) is False
+    assert account_of(cluster.get(LEASE)).entries == ledger.account.entries == ()
+    assert ledger.undo().state == "none needed"
+    assert cluster.get(CART)["spec"]["replicas"] == 0
+    assert cluster.get(NODE)["spec"]["taints"][0]["value"] == "by-an-admin"
+
+
+@pytest.mark.parametrize("way", [scaled, sealed, tainted])
+def test_what_is_so_by_our_own_hand_whose_answer_was_lost_is_owed(way: Way) -> None:
+    cluster, clock = FakeCluster(deployment(), node()), ManualClock()
+    before = [cluster.get(CART)["spec"], cluster.get(NODE)["spec"]]
+    ledger = opened(cluster, clock)
+    change = way(cluster, clock)
+    ledger.write(*change.entries)
+    lose_the_answer(cluster)
+    with pytest.raises(Unavailable):
+        ledger.carry_out(change)
+    assert ledger.carry_out(change) is False
+    assert ledger.undo().state == "confirmed"
+    assert [cluster.get(CART)["spec"], cluster.get(NODE)["spec"]] == before
+
+
+def test_what_was_done_to_the_same_before_is_owed_as_it_was() -> None:
+    cluster, clock = FakeCluster(deployment()), ManualClock()
+    ledger = opened(cluster, clock)
+
+    def scale(wanted: int, meanwhile: int) -> bool:
+        change = changes.field(cluster, clock, cluster.get(CART), CART, REPLICAS, wanted)
+        cluster.patch(CART, {"spec": {"replicas": meanwhile}})
+        ledger.write(*change.entries)
+        return ledger.carry_out(change)
+
+    assert [scale(2, meanwhile=3), scale(1, meanwhile=1)] == [True, False]
+    assert ledger.account.entries == (Entry("field", CART, REPLICAS, 3, 2),)
