@@ -122,7 +122,7 @@ def test_a_kind_in_a_version_that_is_not_simulated_names_the_one_that_is(call: C
             "/apis/policy/v1/namespaces/{ns}/poddisruptionbudgets",
             {"metadata": {"name": "b"}, "spec": {"selector": {"matchExpressions": [{"key": "a"}]}}},
             422,
-            "spec.selector: Invalid value",
+            'spec.selector.matchExpressions[0].operator: Invalid value: "": not a valid selector operator',
         ),
         ("/apis/authorization.k8s.io/v1/subjectaccessreviews", {"spec": "x"}, 500, "its log says why"),
     ],

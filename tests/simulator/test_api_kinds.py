@@ -87,6 +87,24 @@ EXCEPT = "spec.egress[0].to[0].ipBlock.except[0]: Invalid value: "
 NO_CIDR = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 
 
+def refusal(api: LocalApi, **spec: Any) -> str:
+    """What is wrong with such a policy; the empty string when it is taken."""
+    meta = {"name": "out", "namespace": "default"}
+    body = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta}
+    try:
+        api.create({**body, "spec": {"podSelector": {}, **spec}})
+    except ApiError as refused:
+        if refused.code == 422:
+            return refused.message
+        raise
+    return ""
+
+
+def selecting(operator: str, *values: str, key: str = "tier") -> Object:
+    """A peer by one expression about a label."""
+    return {"podSelector": {"matchExpressions": [{"key": key, "operator": operator, "values": [*values]}]}}
+
+
 @pytest.mark.parametrize(
     ("cidr", "but", "said"),
     [
@@ -106,16 +124,102 @@ NO_CIDR = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 )
 def test_a_policy_is_about_addresses(api: LocalApi, cidr: str, but: str, said: str) -> None:
     block = {"cidr": cidr, "except": [but]}
-    spec = {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"to": [{"ipBlock": block}]}]}
-    meta = {"name": "out", "namespace": "default"}
-    body = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": meta, "spec": spec}
-    if not said:
-        api.create(body)
-        return
-    with pytest.raises(ApiError) as refused:
-        api.create(body)
-    assert refused.value.code == 422
-    assert said in refused.value.message
+    assert said in refusal(api, egress=[{"to": [{"ipBlock": block}]}])
+    assert bool(said) is (api.get("NetworkPolicy.networking.k8s.io", "default", "out") is None)
+
+
+IN = "spec.ingress[0].from[0]"
+PORT = "spec.ingress[0].ports[0]"
+TIER = f"{IN}.podSelector.matchExpressions[0]"
+
+
+@pytest.mark.parametrize(
+    ("peer", "said"),
+    [
+        ({"podSelector": {}}, ""),
+        ({"podSelector": {}, "namespaceSelector": {}}, ""),
+        (selecting("In", "", "a"), ""),
+        (selecting("NotIn", ""), ""),
+        (selecting("Exists"), ""),
+        ({}, f"{IN}: Required value: must specify a peer"),
+        (
+            {"ipBlock": {"cidr": "10.0.0.0/8"}, "podSelector": {}},
+            f"{IN}: Forbidden: may not specify both ipBlock and another peer",
+        ),
+        (
+            selecting("Foo", "a"),
+            f'{TIER}.operator: Invalid value: "Foo": not a valid selector operator',
+        ),
+        (
+            selecting("In"),
+            f"{TIER}.values: Required value: must be specified when `operator` is 'In'",
+        ),
+        (
+            selecting("Exists", "a"),
+            f"{TIER}.values: Forbidden: may not be specified when `operator` is 'Exists'",
+        ),
+        (selecting("In", "a b"), f'{TIER}.values[0]: Invalid value: "a b"'),
+        (selecting("In", "a", key="a b"), f'{TIER}.key: Invalid value: "a b"'),
+        ({"podSelector": {"matchLabels": {"a": "b "}}}, f'{IN}.podSelector.matchLabels: Invalid value: "b "'),
+    ],
+)
+def test_a_policy_names_peers_that_there_may_be(api: LocalApi, peer: Object, said: str) -> None:
+    answer = refusal(api, ingress=[{"from": [peer]}])
+    assert said in answer
+    assert bool(answer) is bool(said)
+
+
+@pytest.mark.parametrize(
+    ("port", "said"),
+    [
+        ({}, ""),
+        ({"port": "http"}, ""),
+        ({"port": 80, "endPort": 80, "protocol": "SCTP"}, ""),
+        (
+            {"port": "http", "endPort": 9000},
+            f"{PORT}.endPort: Invalid value: 9000: may not be specified when `port` is non-numeric",
+        ),
+        (
+            {"endPort": 9000},
+            f"{PORT}.endPort: Invalid value: 9000: may not be specified when `port` is not specified",
+        ),
+        (
+            {"port": 9000, "endPort": 80},
+            f"{PORT}.endPort: Invalid value: 80: must be greater than or equal to `port`",
+        ),
+        ({"port": 0}, f"{PORT}.port: Invalid value: 0: must be between 1 and 65535"),
+        ({"port": 80, "endPort": 70000}, f"{PORT}.endPort: Invalid value: 70000: must be between 1 and"),
+        ({"port": "8080"}, f'{PORT}.port: Invalid value: "8080"'),
+        ({"protocol": "ICMP"}, f'{PORT}.protocol: Unsupported value: "ICMP": supported values: "TCP", "UDP"'),
+    ],
+)
+def test_a_policy_names_ports_that_there_may_be(api: LocalApi, port: Object, said: str) -> None:
+    answer = refusal(api, ingress=[{"ports": [port]}])
+    assert said in answer
+    assert bool(answer) is bool(said)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "egress", "types"),
+    [
+        (None, None, ["Ingress"]),
+        ([], [], ["Ingress"]),
+        (None, [{}], ["Ingress", "Egress"]),
+        (["Egress"], None, ["Egress"]),
+    ],
+)
+def test_a_policy_is_about_what_comes_in_and_where_it_has_rules_about_what_goes_out(
+    api: LocalApi, kinds: list[str] | None, egress: list[Object] | None, types: list[str]
+) -> None:
+    assert refusal(api, policyTypes=kinds, egress=egress) == ""
+    stored = api.get("NetworkPolicy.networking.k8s.io", "default", "out")
+    assert stored is not None
+    assert stored["spec"]["policyTypes"] == types
+
+
+def test_a_policy_isolates_in_two_directions_at_the_most(api: LocalApi) -> None:
+    said = "spec.policyTypes: Invalid value"
+    assert said in refusal(api, policyTypes=["Ingress", "Egress", "Ingress"])
 
 
 @pytest.mark.parametrize(

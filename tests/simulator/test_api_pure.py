@@ -17,17 +17,21 @@ from chaoskit.simulator.quantities import binary, parse
 @pytest.mark.parametrize(
     ("text", "selected"),
     [
-        ("", ["a", "b", "none"]),
+        ("", ["a", "b", "bare", "none"]),
         ("app=a", ["a"]),
-        ("app!=a", ["b", "none"]),
+        ("app!=a", ["b", "bare", "none"]),
         ("app in (a, b),tier", ["a"]),
-        ("app notin (a)", ["b", "none"]),
-        ("!app", ["none"]),
+        ("app notin (a)", ["b", "bare", "none"]),
+        ("!app", ["bare", "none"]),
         ("app=", []),
+        ("tier in (,x)", ["a", "bare"]),
+        ("tier in ()", ["bare"]),
     ],
 )
 def test_a_label_selector_selects(text: str, selected: list[str]) -> None:
-    labels: dict[str, dict[str, str]] = {"a": {"app": "a", "tier": "x"}, "b": {"app": "b"}, "none": {}}
+    labels: dict[str, dict[str, str]] = {
+        "a": {"app": "a", "tier": "x"}, "b": {"app": "b"}, "bare": {"tier": ""}, "none": {},
+    }  # fmt: skip
     assert [name for name, given in labels.items() if selectors.labels(text)(given)] == selected
 
 
@@ -49,6 +53,15 @@ def test_a_label_selector_object_selects_as_its_text_does() -> None:
     assert selectors.of(selector)({"app": "a"})
     assert not selectors.of(selector)({"app": "a", "tier": "x"})
     assert not selectors.of(None)({})
+
+
+@pytest.mark.parametrize("values", [[""], ["", "x"], ["x", ""]])
+def test_an_empty_value_is_one_of_those_that_an_expression_may_name(values: list[str]) -> None:
+    selector = {"matchExpressions": [{"key": "tier", "operator": "In", "values": values}]}
+    for selects in (selectors.of(selector), selectors.labels(selectors.text_of(selector))):
+        assert selects({"tier": ""})
+        assert selects({"tier": "x"}) is ("x" in values)
+        assert not selects({})
 
 
 def test_a_strategic_merge_patch_merges_by_key_orders_and_deletes() -> None:

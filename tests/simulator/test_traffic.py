@@ -2,14 +2,18 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 
 import pytest
 from tests.simulator.instant import InstantCluster
 
+from chaoskit.simulator.api import Object
 from chaoskit.simulator.effects import Effect, Kind
+from chaoskit.simulator.shop import dns
 from chaoskit.simulator.traffic import policies, queueing
 from chaoskit.simulator.traffic.queueing import Part
 from chaoskit.simulator.traffic.state import network_fault
+from chaoskit.simulator.traffic.view import Service
 
 SHOP = "shop"
 
@@ -443,6 +447,79 @@ def test_a_policy_keeps_a_pod_from_what_it_does_not_let_out(cluster: InstantClus
         cluster.shop.network("http://cache.shop/", 0.0, asking)
 
 
+DNS = {"ports": [{"protocol": "UDP", "port": 53}]}
+CALLS = {"ports": [{"port": 8080}]}
+
+
+def name_server(cluster: InstantCluster) -> None:
+    """The cluster has a DNS, with one pod."""
+    deployment, service = dns.manifests()
+    for body in (deployment, service):
+        cluster.api.create({**body, "metadata": {**body["metadata"], "uid": "dns"}})
+    template = deployment["spec"]["template"]
+    meta = {**template["metadata"], "namespace": "kube-system", "name": "coredns-1"}
+    owner = {"kind": "Deployment", "name": "coredns", "controller": True}
+    ready = {"phase": "Running", "podIP": "10.244.9.1", "conditions": [{"type": "Ready", "status": "True"}]}
+    pod = {"kind": "Pod", "metadata": {**meta, "ownerReferences": [owner]}, "spec": template["spec"]}
+    cluster.api.create({**pod, "status": ready})
+    cluster.run(30)
+
+
+def test_calls_are_lost_where_policies_let_no_lookup_of_a_name_out(cluster: InstantCluster) -> None:
+    name_server(cluster)
+    isolate(cluster, "cart", policyTypes=["Egress"], egress=[CALLS])
+    assert mean(latest(cluster, "errors:ratio", workload="cart")) > 0.9
+    assert mean(latest(cluster, "latency_p95:seconds", workload="cart")) > 1
+    asking = (SHOP, cluster.pod("cart"))
+    with pytest.raises(ConnectionError, match=r"lookup cache\.shop: i/o timeout"):
+        cluster.shop.network("http://cache.shop/", 0.0, asking)
+    address = cluster.pods("cache")[0]["status"]["podIP"]
+    assert cluster.shop.network(f"http://{address}:8080/", 0.0, asking) == 200
+
+
+@pytest.mark.parametrize("to", [{}, {"to": [{"namespaceSelector": {}}]}])
+def test_calls_arrive_where_policies_let_lookups_and_calls_out(cluster: InstantCluster, to: Object) -> None:
+    name_server(cluster)
+    isolate(cluster, "cart", policyTypes=["Egress"], egress=[{**DNS, **to}, CALLS])
+    assert mean(latest(cluster, "errors:ratio", workload="cart")) < 0.05
+    assert cluster.shop.network("http://cache.shop/", 0.0, (SHOP, cluster.pod("cart"))) == 200
+
+
+def test_a_name_server_that_lets_nobody_in_answers_nobody(cluster: InstantCluster) -> None:
+    name_server(cluster)
+    meta = {"name": "closed", "namespace": "kube-system"}
+    spec = {"podSelector": {}, "policyTypes": ["Ingress"]}
+    cluster.api.put("NetworkPolicy.networking.k8s.io", {"metadata": meta, "spec": spec})
+    cluster.run(90)
+    assert sum(latest(cluster, "requests:rate", workload="cart")) < 0.1
+    with pytest.raises(ConnectionError, match="i/o timeout"):
+        cluster.shop.network("http://cache.shop/", 0.0, (SHOP, cluster.pod("cart")))
+
+
+def test_a_policy_is_about_the_port_that_is_called(cluster: InstantCluster) -> None:
+    """Not about another one of the same service."""
+    ports = [
+        {"name": "http", "port": 80, "targetPort": 8080},
+        {"name": "metrics", "port": 9090, "targetPort": 9090},
+    ]
+    cluster.api.patch("Service", SHOP, "cache", {"spec": {"ports": ports}})
+    isolate(cluster, "cache", ingress=[{"ports": [{"port": 9090}]}])
+    assert mean(latest(cluster, "errors:ratio", workload="cart")) > 0.9
+    with pytest.raises(ConnectionError, match="deadline exceeded"):
+        cluster.shop.network("http://cache.shop/", 0.0, (SHOP, cluster.pod("cart")))
+    assert cluster.shop.network("http://cache.shop:9090/", 0.0, (SHOP, cluster.pod("cart"))) == 200
+    isolate(cluster, "cache", ingress=[{"ports": [{"port": "http"}]}])
+    assert mean(latest(cluster, "errors:ratio", workload="cart")) < 0.05
+    assert cluster.shop.network("http://cache.shop/", 0.0, (SHOP, cluster.pod("cart"))) == 200
+
+
+@pytest.mark.parametrize(("port", "failing"), [("", False), (":80", False), (":81", True)])
+def test_a_call_goes_to_the_port_in_its_url(cluster: InstantCluster, port: str, failing: bool) -> None:
+    environment(cluster, "recommendations", UPSTREAMS=f"http://cache{port}/", SHARES="cache=1")
+    cluster.run(150)
+    assert (mean(latest(cluster, "errors:ratio", workload="recommendations")) > 0.9) is failing
+
+
 def test_names_that_do_not_resolve_fail_calls_at_once(cluster: InstantCluster) -> None:
     disturb(cluster, "dns", "orders", 100, peers=("payments*",))
     cluster.run(90)
@@ -573,13 +650,57 @@ def test_a_network_fault_hits_the_peers_and_ports_that_it_names(peer: str, hit: 
         ([{"protocol": "TCP"}], True),
         ([{"port": 8000, "endPort": 9000}], True),
         ([{"port": 8000, "endPort": 8079}], False),
+        ([{"port": "http"}], True),
+        ([{"port": "http", "protocol": "UDP"}], False),
+        ([{"port": "metrics"}], False),
+        ([{"port": 9090}, {"port": "http"}], True),
     ],
 )
 def test_a_policy_lets_through_the_ports_and_protocols_that_it_names(
     ports: list[dict[str, object]], let: bool
 ) -> None:
-    ingress = [{"ports": ports} if ports else {}]
+    port = policies.Port(8080, frozenset({"http"}))
+    assert policies.allowed([let_in(*ports)], CART, CACHE, port) is let
+
+
+CART, CACHE = (policies.End("shop", {}, {}, address) for address in ("10.0.0.1", "10.0.0.2"))
+
+
+def let_in(*ports: Object) -> policies.Policy:
+    """Whoever it is gets into the pods of the shop at these ports; at any where none is told."""
+    ingress = [{"ports": [*ports]} if ports else {}]
     spec = {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": ingress}
+    return policies.read({"metadata": {"namespace": "shop"}, "spec": spec})
+
+
+def test_no_policy_keeps_a_pod_from_itself() -> None:
+    nothing = policies.Policy("shop", lambda _: True, (), ())
+    assert policies.allowed([nothing], CART, CART, policies.Port(8080))
+    assert not policies.allowed([nothing], CART, CACHE, policies.Port(8080))
+
+
+def test_a_policy_selects_by_empty_values() -> None:
+    peer = {"podSelector": {"matchExpressions": [{"key": "tier", "operator": "In", "values": ["", "a"]}]}}
+    spec = {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{"from": [peer]}]}
     policy = policies.read({"metadata": {"namespace": "shop"}, "spec": spec})
-    cart = policies.End("shop", {}, {}, "10.0.0.1")
-    assert policies.allowed([policy], cart, cart, frozenset({8080})) is let
+    empty = replace(CART, labels={"tier": ""})
+    assert policies.allowed([policy], empty, CACHE, policies.Port(8080))
+    assert not policies.allowed([policy], CART, CACHE, policies.Port(8080))
+
+
+@pytest.mark.parametrize(
+    ("address", "called", "target", "reached"),
+    [
+        ("10.96.0.9", 80, 8080, policies.Port(8080, frozenset({"http"}))),
+        ("10.96.0.9", 80, "http", policies.Port(8080, frozenset({"http"}))),
+        ("10.96.0.9", 80, 9090, policies.Port(9090)),
+        ("10.96.0.9", 80, "metrics", None),
+        ("10.96.0.9", 81, 8080, None),
+        ("None", 8080, 9090, policies.Port(8080, frozenset({"http"}))),
+    ],
+)
+def test_a_port_of_a_pod_has_its_number_and_its_name_however_the_service_tells_it(
+    cluster: InstantCluster, address: str, called: int, target: int | str, reached: policies.Port | None
+) -> None:
+    pod = cluster.shop.view.pods[SHOP, cluster.pod("cart")]
+    assert Service(SHOP, "cart", address, {80: target}, {"app": "cart"}).reaches(pod, called) == reached

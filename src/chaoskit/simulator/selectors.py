@@ -30,7 +30,20 @@ def of(selector: Mapping[str, Any] | None) -> Predicate:
     """True for labels that a LabelSelector selects; an empty one selects all, None selects nothing."""
     if selector is None:
         return lambda _: False
-    return labels(text_of(selector))
+    pairs = (selector.get("matchLabels") or {}).items()
+    needs = [_needed(item) for item in selector.get("matchExpressions") or ()]
+    return lambda given: pairs <= given.items() and all(need(given) for need in needs)
+
+
+def _needed(item: Mapping[str, Any]) -> Predicate:
+    """What one of a LabelSelector's expressions asks of labels."""
+    key, values = item.get("key") or "", frozenset(item.get("values") or ())
+    match item.get("operator"):
+        case "In" | "NotIn" as operator:
+            return lambda given: (given.get(key) in values) is (operator == "In")
+        case "Exists" | "DoesNotExist" as operator:
+            return lambda given: (key in given) is (operator == "Exists")
+    raise Malformed(f'"{item.get("operator") or ""}" is not a valid label selector operator')
 
 
 def text_of(selector: Mapping[str, Any]) -> str:
@@ -105,16 +118,15 @@ class _Parser:
 
     def _set(self) -> frozenset[str]:
         self._expect("(", "'('")
-        values: set[str] = set()
-        while self._peek() != ")":
-            values.add(self._word("identifier"))
-            if self._peek() == ",":
-                self._next()
-        self._next()
+        values = {self._value()}
+        while self._peek() == ",":
+            self._next()
+            values.add(self._value())
+        self._expect(")", "',' or ')'")
         return frozenset(values)
 
     def _value(self) -> str:
-        return "" if self._peek() in {"", ","} else self._word("identifier")
+        return "" if self._peek() in {"", ",", ")"} else self._word("identifier")
 
     def _peek(self) -> str:
         return self._tokens[0] if self._tokens else ""

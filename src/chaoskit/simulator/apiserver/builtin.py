@@ -6,7 +6,7 @@ filled in), `rules` (what is refused) or `columns` (what kubectl shows); what ac
 
 from __future__ import annotations
 
-from chaoskit.simulator.apiserver import columns, defaults, roles, rules, strategies
+from chaoskit.simulator.apiserver import columns, defaults, networkpolicies, roles, rules, strategies
 from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.apiserver.unsimulated import other_than
 from chaoskit.simulator.objects import Object, dig
@@ -154,7 +154,7 @@ BUILT_IN = (
     Resource(
         "networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", short_names=("netpol",),
         counts_generation=True, singular="networkpolicy", defaults=defaults.network_policy,
-        rules=rules.network_policy, table=columns.NETWORK_POLICY,
+        rules=networkpolicies.check, table=columns.NETWORK_POLICY,
     ),
     Resource(
         "policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", short_names=("pdb",),

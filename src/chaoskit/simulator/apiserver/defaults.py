@@ -206,8 +206,8 @@ def network_policy(policy: Object) -> None:
     """Its types follow from its rules, its ports are TCP."""
     spec = policy.setdefault("spec", {})
     spec.setdefault("podSelector", {})
-    egress = ["Egress"] if spec.get("egress") is not None else []
-    _set(spec, policyTypes=["Ingress", *egress])
+    if not spec.get("policyTypes"):
+        spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
     for rule in [*(spec.get("ingress") or ()), *(spec.get("egress") or ())]:
         for port in rule.get("ports") or ():
             _set(port, protocol="TCP")

@@ -1,4 +1,4 @@
-"""The rules that a pod's spec and labels must keep, in pods and in the templates of workloads."""
+"""The rules that a pod's spec must keep, in pods and in the templates of workloads."""
 
 from __future__ import annotations
 
@@ -23,13 +23,6 @@ BAD_LABEL = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start "
     "and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation "
     f"is '{LABEL}')"
-)
-_QUALIFIED = re.compile(r"([A-Za-z0-9.-]+/)?([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)")
-_LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
-_BAD_LABEL_VALUE = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
-    "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used "
-    "for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
 _PULLS = ("Always", "IfNotPresent", "Never")
 _RESTARTS = ("Always", "OnFailure", "Never")
@@ -164,7 +157,7 @@ def _handler(handler: Object, path: str, kinds: tuple[str, ...]) -> Iterator[Cau
         yield required(f"{path}.exec.command")
     for name in ("httpGet", "tcpSocket"):
         if handler.get(name) is not None:
-            yield from _target(handler[name].get("port"), f"{path}.{name}.port")
+            yield from target(handler[name].get("port"), f"{path}.{name}.port")
 
 
 def _probe(probe: Object, path: str, *, steady: bool) -> Iterator[Cause]:
@@ -178,7 +171,7 @@ def _probe(probe: Object, path: str, *, steady: bool) -> Iterator[Cause]:
         yield wrong(f"{path}.successThreshold", str(probe["successThreshold"]), "must be 1")
 
 
-def _target(port: Any, path: str) -> Iterator[Cause]:
+def target(port: Any, path: str) -> Iterator[Cause]:
     """A port by number or by name."""
     if port is None:
         yield required(path)
@@ -214,16 +207,3 @@ def _toleration(toleration: Object, path: str) -> Iterator[Cause]:
         yield wrong(f"{path}.operator", '"Exists"', "value must be empty when `operator` is 'Exists'")
     if effect and effect not in _EFFECTS:
         yield unsupported(f"{path}.effect", effect, _EFFECTS)
-
-
-def labels(path: str, labels: Object) -> Iterator[Cause]:
-    """What is wrong with these labels at `path`: their keys, or their values."""
-    for key, value in labels.items():
-        if not _QUALIFIED.fullmatch(key):
-            yield wrong(
-                path, f'"{key}"', "name part must consist of alphanumeric characters, '-', '_' or '.'"
-            )
-        if not _LABEL_VALUE.fullmatch(value):
-            yield wrong(path, f'"{value}"', _BAD_LABEL_VALUE)
-        elif len(value) > 63:
-            yield wrong(path, f'"{value}"', "must be no more than 63 characters")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from chaoskit.simulator.apiserver import labelling
 from chaoskit.simulator.apiserver.apierrors import Cause, required, unsupported, wrong
-from chaoskit.simulator.apiserver.rules import selectable
 from chaoskit.simulator.apiserver.strategies import printed
 from chaoskit.simulator.objects import Object
 
@@ -24,7 +24,7 @@ def cluster_role(role: Object) -> Iterator[Cause]:
     if not listed:
         yield required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil")
     for index, selector in enumerate(listed or ()):
-        yield from selectable(selector, f"{path}[{index}]")
+        yield from labelling.selector(f"{path}[{index}]", selector)
 
 
 def _policy(role: Object, *, namespaced: bool) -> Iterator[Cause]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from chaoskit.simulator import selectors
-from chaoskit.simulator.apiserver import podspecs
+from chaoskit.simulator.apiserver import labelling, podspecs
 from chaoskit.simulator.apiserver.apierrors import Cause, forbidden_field, required, unsupported, wrong
 from chaoskit.simulator.apiserver.defaults import qos_class
 from chaoskit.simulator.apiserver.strategies import printed
@@ -19,7 +18,6 @@ _IMMUTABLE_POD = (
     "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
     "previously negative)"
 )
-_NO_CIDR = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)"
 
 
 def pod(pod: Object) -> Iterator[Cause]:
@@ -82,9 +80,9 @@ def workload(obj: Object) -> Iterator[Cause]:
         yield required("spec.selector")
     if selector == {}:
         yield wrong("spec.selector", "{}", "empty selector is invalid for deployment")
-    yield from podspecs.labels("spec.template.labels", labels)
+    yield from labelling.labels("spec.template.labels", labels)
     yield from podspecs.check(spec["template"]["spec"], "spec.template.spec")
-    bad = list(selectable(selector))
+    bad = list(labelling.selector("spec.selector", selector))
     yield from bad
     if selector and not bad and not selectors.of(selector)(labels):
         detail = "`selector` does not match template `labels`"
@@ -102,14 +100,6 @@ def replacing(rules: Callable[[Object], Iterator[Cause]]) -> Callable[[Object], 
         yield from rules(obj["spec"])
 
     return check
-
-
-def selectable(selector: Object | None, path: str = "spec.selector") -> Iterator[Cause]:
-    """A selector can be read."""
-    try:
-        selectors.of(selector)
-    except (selectors.Malformed, KeyError) as error:
-        yield wrong(path, printed(selector), str(error))
 
 
 def job(job: Object) -> Iterator[Cause]:
@@ -135,52 +125,10 @@ def _not_negative(spec: Object, key: str, path: str) -> Iterator[Cause]:
         yield wrong(path, str(value), "must be greater than or equal to 0")
 
 
-def network_policy(policy: Object) -> Iterator[Cause]:
-    """It selects pods, for directions that there are, and its blocks of addresses are some."""
-    spec = policy["spec"]
-    yield from selectable(spec.get("podSelector"), "spec.podSelector")
-    for index, kind in enumerate(spec["policyTypes"]):
-        if kind not in {"Ingress", "Egress"}:
-            yield unsupported(f"spec.policyTypes[{index}]", kind, ("Ingress", "Egress"))
-    for direction, peers in (("ingress", "from"), ("egress", "to")):
-        for index, rule in enumerate(spec.get(direction) or ()):
-            for place, peer in enumerate(rule.get(peers) or ()):
-                if peer.get("ipBlock") is not None:
-                    path = f"spec.{direction}[{index}].{peers}[{place}].ipBlock"
-                    yield from _ip_block(peer["ipBlock"], path)
-
-
-def _ip_block(block: Object, path: str) -> Iterator[Cause]:
-    """Addresses as a CIDR, and smaller ones within it that are excepted."""
-    if not block.get("cidr"):
-        yield required(f"{path}.cidr")
-        return
-    whole = _network(block["cidr"])
-    if whole is None:
-        yield wrong(f"{path}.cidr", printed(block["cidr"]), _NO_CIDR)
-        return
-    for index, text in enumerate(block.get("except") or ()):
-        part, field = _network(text), f"{path}.except[{index}]"
-        if part is None:
-            yield wrong(field, printed(text), _NO_CIDR)
-        elif part.network_address not in whole or part.prefixlen <= whole.prefixlen:
-            yield wrong(field, printed(str(part)), "must be a strict subset of `cidr`")
-
-
-def _network(text: str) -> IPv4Network | IPv6Network | None:
-    """The addresses of a CIDR; None for what is none, as an address without the length of its prefix."""
-    if not re.fullmatch(r"[0-9A-Fa-f.:]+/\d{1,3}", text):
-        return None
-    try:
-        return ip_network(text, strict=False)
-    except ValueError:
-        return None
-
-
 def budget(budget: Object) -> Iterator[Cause]:
     """It has one limit, on pods that it selects."""
     spec = budget["spec"]
-    yield from selectable(spec.get("selector"))
+    yield from labelling.selector("spec.selector", spec.get("selector"))
     if spec.get("minAvailable") is not None and spec.get("maxUnavailable") is not None:
         shown = printed(spec)
         yield wrong("spec", shown, "minAvailable and maxUnavailable cannot be both set")

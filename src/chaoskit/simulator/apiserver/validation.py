@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from chaoskit.simulator.apiserver import podspecs, rules
+from chaoskit.simulator.apiserver import labelling, podspecs, rules
 from chaoskit.simulator.apiserver.apierrors import (
     Cause,
     forbidden_field,
@@ -57,7 +57,7 @@ def _metadata(resource: Resource, metadata: Object) -> Iterator[Cause]:
         yield wrong("metadata.name", f'"{name}"', rule)
     elif len(name) > 253:
         yield wrong("metadata.name", f'"{name}"', "must be no more than 253 characters")
-    yield from podspecs.labels("metadata.labels", metadata.get("labels") or {})
+    yield from labelling.labels("metadata.labels", metadata.get("labels") or {})
 
 
 def _finalizers(old: Object, new: Object) -> Iterator[Cause]:

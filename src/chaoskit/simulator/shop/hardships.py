@@ -131,7 +131,8 @@ def disk_creep(stage: Stage, incident: Incident) -> Script:
 def db_down(stage: Stage, incident: Incident) -> Script:
     """The database that the workload uses is scaled to nothing by mistake, and back later."""
     pods = stage.some(incident)
-    database = pods[0].role.database.partition(".")[0] if pods[0].role else ""
+    role = pods[0].role
+    database = role.database.host.partition(".")[0] if role and role.database else ""
     patience = stage.minutes(3, 10)
     stage.scale(incident.namespace, database, 0)
     while stage.replicas(incident.namespace, database) == 0:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from chaoskit.simulator.traffic.policies import Port
 from chaoskit.simulator.traffic.queueing import Part
 from chaoskit.simulator.traffic.state import PodState
-from chaoskit.simulator.traffic.view import ClusterView, Service
+from chaoskit.simulator.traffic.view import Address, ClusterView, Pod, Service
 
 
 @dataclass(slots=True, eq=False)
@@ -36,27 +38,40 @@ class Node:
     seconds: float = 0.0
 
 
+class Call(NamedTuple):
+    """Who is asked, at which port of the service, in what share of requests."""
+
+    callee: Node
+    port: int
+    share: float = 1.0
+
+    def arrives(self, pod: Pod) -> Port | None:
+        """The port at which it arrives at a pod behind the service; None where there is none."""
+        return self.callee.service.reaches(pod, self.port) if self.callee.service else None
+
+
 @dataclass(slots=True, eq=False)
 class Crew:
     """Pods of one role behind the same services: whom they ask, where that makes no cycle."""
 
     states: list[PodState] = field(default_factory=list)
-    calls: list[tuple[Node, float]] = field(default_factory=list)
-    database: Node | None = None
+    calls: list[Call] = field(default_factory=list)
+    database: Call | None = None
 
 
 def call_graph(view: ClusterView, states: dict[tuple[str, str], PodState]) -> list[Node]:
     """Services and load generators with their pods, callers before callees; a cycle is cut."""
     nodes = {node.key: node for node in _nodes(view, states)}
 
-    def called(host: str, namespace: str) -> Node | None:
-        service = view.service(host, namespace)
-        return nodes.get(service.key) if service is not None else None
+    def called(at: Address | None, namespace: str, share: float = 1.0) -> Call | None:
+        service = view.service(at.host, namespace) if at else None
+        node = nodes.get(service.key) if service else None
+        return Call(node, at.port, share) if at and node else None
 
     for crew in _crews(nodes.values()):
         role, namespace = crew.states[0].role, crew.states[0].pod.namespace
         asked = [*role.calls, *([(role.load_url, 1.0)] if role.load_url else ())]
-        crew.calls = [(node, share) for host, share in asked if (node := called(host, namespace)) is not None]
+        crew.calls = [call for at, share in asked if (call := called(at, namespace, share))]
         crew.database = called(role.database, namespace)
     return _callers_first(nodes.values())
 
@@ -118,13 +133,13 @@ def _callers_first(nodes: Iterable[Node]) -> list[Node]:
         done[node.key] = node
 
     def follow(crew: Crew) -> None:
-        crew.calls = [(node, share) for node, share in crew.calls if under_way.isdisjoint(node.crews)]
-        if crew.database is not None and not under_way.isdisjoint(crew.database.crews):
+        crew.calls = [call for call in crew.calls if under_way.isdisjoint(call.callee.crews)]
+        if crew.database is not None and not under_way.isdisjoint(crew.database.callee.crews):
             crew.database = None
-        for callee, _ in crew.calls:
-            visit(callee)
+        for call in crew.calls:
+            visit(call.callee)
         if crew.database is not None:
-            visit(crew.database)
+            visit(crew.database.callee)
 
     for node in nodes:
         visit(node)

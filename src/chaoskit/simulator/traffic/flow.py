@@ -11,7 +11,7 @@ import random
 from chaoskit.simulator.effects import Effects
 from chaoskit.simulator.prometheus.signals import STEP
 from chaoskit.simulator.traffic import memory, meters, usage
-from chaoskit.simulator.traffic.callgraph import Crew, Node, call_graph
+from chaoskit.simulator.traffic.callgraph import Call, Crew, Node, call_graph
 from chaoskit.simulator.traffic.meters import Meter
 from chaoskit.simulator.traffic.nodeload import NodeLoads
 from chaoskit.simulator.traffic.paths import Paths, outwards
@@ -34,8 +34,8 @@ class Traffic:
         self.nodes = NodeLoads(view, now)
         self.graph: list[Node] = []
         self._random = random.Random(f"traffic {seed}")
-        self._paths = Paths(view)
-        self._serving = Serving(self._paths, self.nodes, self._random)
+        self.paths = Paths(view)
+        self._serving = Serving(self.paths, self.nodes, self._random)
         self._version = -1
 
     def advance(self, now: float) -> None:
@@ -72,7 +72,7 @@ class Traffic:
                 state = self.states[key] = PodState(pod, Meter(), size=self._random.gauss(1, 0.04))
             self._follow_pod(state, pod, now)
         self.graph = call_graph(self.view, self.states)
-        self._paths.names = self.view.names_are_answered
+        self.paths.dns = self.view.dns
         self._version = self.view.version
 
     def _follow_pod(self, state: PodState, pod: Pod, now: float) -> None:
@@ -145,20 +145,21 @@ class Traffic:
 
     def _call(self, crew: Crew, state: PodState) -> None:
         working = state.arriving * (1 - state.wrong.errors)
-        for callee, share in crew.calls:
-            again = sum(callee.failed**n for n in range(1, state.role.retries + 1))
-            rate = working * share * (1 + again)
-            state.calls[callee.key] = rate
-            self._send(state, callee, rate * self._paths.finds(state, callee))
+        for call in crew.calls:
+            again = sum(call.callee.failed**n for n in range(1, state.role.retries + 1))
+            rate = working * call.share * (1 + again)
+            state.calls[call.callee.key] = rate
+            self._send(state, call, rate * self.paths.finds(state, call.callee))
         if crew.database is not None:
-            state.queries = working * self._paths.finds(state, crew.database)
+            state.queries = working * self.paths.finds(state, crew.database.callee)
             self._send(state, crew.database, QUERIES * state.queries)
 
-    def _send(self, state: PodState, callee: Node, rate: float) -> None:
+    def _send(self, state: PodState, call: Call, rate: float) -> None:
         """What is not lost on the way is for those whom policies let the pod reach."""
-        lost, _ = self._paths.towards(state, callee)
+        lost, _ = self.paths.towards(state, call)
+        callee = call.callee
         callee.demand += rate * (1 - lost)
-        if let := self._paths.let_in(state, callee):
+        if let := self.paths.let_in(state, call):
             each = rate * (1 - lost) / max(1, sum(let))
             before = callee.reached or [0.0] * len(let)
             callee.reached = [known + each * is_let for known, is_let in zip(before, let, strict=True)]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import random
-from urllib.parse import SplitResult, urlsplit
+from ipaddress import ip_address
 
 from chaoskit.simulator.traffic.flow import Traffic
 from chaoskit.simulator.traffic.policies import Port
 from chaoskit.simulator.traffic.queueing import CLIENT_TIMEOUT, Part
 from chaoskit.simulator.traffic.state import PodState, network_fault
-from chaoskit.simulator.traffic.view import ClusterView, Pod, Service
+from chaoskit.simulator.traffic.view import Address, ClusterView, Pod, Service, address_of
 
 
 class Network:
@@ -27,15 +27,15 @@ class Network:
         A service with a ready pod answers 200; those that take part in traffic answer as they do there.
         Raises `ConnectionError` when nothing comes.
         """
-        parts = urlsplit(url)
-        pod, ports = self._pod_at(parts, source[0])
+        at, asking = address_of(url) or Address("", 80), self._view.pods.get(source)
+        pod, port = self._pod_at(at, source[0], asking)
         wrong, state = self._traffic.wrong_now(pod), self._traffic.states.get(pod.key)
         lost, delay = network_fault(wrong.network, None, state.sending if state else 0.0)
-        if self._random.random() < lost or not self._let_through(source, pod, parts.hostname or ""):
+        if self._random.random() < lost or (asking and not self._view.lets(asking, pod, port)):
             raise ConnectionError(f"Get {url!r}: context deadline exceeded")
         status, seconds = self._served(state) if state and state.parts else (200, 0.002)
         for effect in wrong.proxy:
-            if (effect.port and effect.port not in ports) or self._random.random() >= effect.share:
+            if (effect.port and effect.port != port.number) or self._random.random() >= effect.share:
                 continue
             if effect.kind == "http-reset":
                 raise ConnectionError(f"Get {url!r}: read: connection reset by peer")
@@ -47,16 +47,13 @@ class Network:
             raise ConnectionError(f"Get {url!r}: context deadline exceeded")
         return status
 
-    def _let_through(self, source: tuple[str, str], target: Pod, host: str) -> bool:
-        asking = self._view.pods.get(source)
-        return asking is None or self._view.lets(asking, target, self._service_at(host, source[0]))
-
-    def _pod_at(self, parts: SplitResult, namespace: str) -> tuple[Pod, frozenset[Port]]:
-        """Who is asked, and at which of its ports, by number and name."""
-        host = parts.hostname or ""
-        port = parts.port or (443 if parts.scheme == "https" else 80)
+    def _pod_at(self, at: Address, namespace: str, asking: Pod | None) -> tuple[Pod, Port]:
+        """Who is asked, and at which of its ports."""
+        host, port = at
+        if asking and not _is_address(host) and not self._traffic.paths.looks_up(asking):
+            raise ConnectionError(f"dial tcp: lookup {host}: i/o timeout")
         service = self._service_at(host, namespace)
-        if service is not None and port not in service.ports:
+        if service is not None and service.target(port) is None:
             raise ConnectionError(f"dial tcp {host}:{port}: i/o timeout")
         if service is not None:
             pods = [pod for pod in self._view.backends(service) if service.asks(pod)]
@@ -66,9 +63,11 @@ class Network:
                 raise ConnectionError(f"dial tcp: lookup {host}: no such host")
             pods = [pod for pod in pods if pod.main and pod.main.running]
         pod = self._random.choice(pods) if pods else None
-        if pod is None or pod.main is None or not pod.main.running:
-            raise ConnectionError(f"dial tcp {host}:{port}: connect: connection refused")
-        return pod, service.reaches(pod, port) if service else frozenset({port})
+        if pod is not None and pod.main is not None and pod.main.running:
+            reached = service.reaches(pod, port) if service else pod.port(port)
+            if reached is not None:
+                return pod, reached
+        raise ConnectionError(f"dial tcp {host}:{port}: connect: connection refused")
 
     def _service_at(self, host: str, namespace: str) -> Service | None:
         found = self._view.service(host, namespace)
@@ -85,3 +84,12 @@ class Network:
 
     def _time(self, part: Part) -> float:
         return part.median * math.exp(self._random.gauss(0, part.sigma))
+
+
+def _is_address(host: str) -> bool:
+    """True for a host that nobody needs to look up."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from chaoskit.simulator.effects import Effect
-from chaoskit.simulator.traffic.callgraph import Node
+from chaoskit.simulator.traffic.callgraph import Call, Node
 from chaoskit.simulator.traffic.queueing import CLIENT_TIMEOUT, Part
 from chaoskit.simulator.traffic.state import PodState, network_fault, unresolved
-from chaoskit.simulator.traffic.view import ClusterView, Service
+from chaoskit.simulator.traffic.view import ClusterView, Pod, Service
 
 HOP = 0.0006
 """Seconds that a call spends on a healthy network."""
@@ -16,33 +16,46 @@ _RARE = 0.004
 
 
 class Paths:
-    """The network between the pods of a cluster, with its names and policies; `names` while DNS answers."""
+    """The network between the pods of a cluster, with its names and policies.
+
+    `dns` are the pods that answer for names; None where nobody is asked for them.
+    """
 
     def __init__(self, view: ClusterView) -> None:
         self._view = view
-        self.names = True
+        self.dns: Sequence[Pod] | None = None
 
     def finds(self, state: PodState, callee: Node) -> bool:
-        """Whether a pod can resolve the names of a service."""
+        """Whether a pod is told where a service is: not where nobody answers, or its lookups fail."""
         network = state.wrong.network
-        return self.names and not (network and unresolved(network, callee.names))
+        return self.dns != [] and not (network and unresolved(network, callee.names))
 
-    def towards(self, state: PodState, callee: Node) -> tuple[float, float]:
-        """The share of a pod's calls to a service that is lost on the way, and the seconds added."""
+    def looks_up(self, pod: Pod) -> bool:
+        """Whether a pod's lookups of names, which are UDP, arrive at any that answers for them."""
+        lets = self._view.lets
+        return self.dns is None or any(lets(pod, there, there.port(53, "UDP")) for there in self.dns)
+
+    def towards(self, state: PodState, call: Call) -> tuple[float, float]:
+        """The share of a pod's calls to a service that is lost on the way, and the seconds added.
+
+        So is every call that waits for a lookup which policies keep from arriving, or goes to no port at all.
+        """
+        service = call.callee.service
+        if service is None or service.target(call.port) is None or not self.looks_up(state.pod):
+            return 1.0, 0.0
         network = state.wrong.network
         lost = delay = 0.0
         if network:
-            ports = frozenset(callee.service.ports if callee.service else ())
-            lost, delay = network_fault(network, callee.names, state.sending, ports)
-        if let := self.let_in(state, callee):
+            lost, delay = network_fault(network, call.callee.names, state.sending, frozenset({call.port}))
+        if let := self.let_in(state, call):
             lost = 1 - (1 - lost) * sum(let) / len(let)
         return lost, delay
 
-    def let_in(self, state: PodState, callee: Node) -> list[bool]:
+    def let_in(self, state: PodState, call: Call) -> list[bool]:
         """Which of those that serve policies let a pod reach; empty where there are no policies."""
         if not self._view.policies:
             return []
-        return [self._view.lets(state.pod, there.pod, callee.service) for there in callee.serving]
+        return [self._view.lets(state.pod, one.pod, call.arrives(one.pod)) for one in call.callee.serving]
 
 
 def outwards(state: PodState) -> tuple[float, float]:
@@ -72,7 +85,8 @@ def in_between(state: PodState, service: Service | None) -> tuple[Effect, ...]:
     proxies = state.wrong.proxy
     if not proxies or service is None:
         return proxies
-    ports = service.reaches(state.pod)
+    reached = [service.reaches(state.pod, port) for port in service.ports]
+    ports = {port.number for port in reached if port}
     return tuple(effect for effect in proxies if not effect.port or effect.port in ports)
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from chaoskit.simulator import selectors
 from chaoskit.simulator.api import Object
 
 Labels = Mapping[str, str]
-Port = int | str
 Direction = Literal["ingress", "egress"]
 
 
@@ -25,19 +24,24 @@ class End:
     ip: str
 
 
+class Port(NamedTuple):
+    """Where a connection arrives: a port of a pod, by its number and by the names that the pod has for it."""
+
+    number: int
+    names: frozenset[str] = frozenset()
+    protocol: str = "TCP"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one rule lets through: connections with any of these peers (none: anybody), on these ports.
-
-    Traffic is TCP: of a rule that names ports, those of other protocols let nothing of it through.
-    """
+    """What one rule lets through: connections with any of these peers, at any of these ports (none: all)."""
 
     peers: tuple[Callable[[End], bool], ...]
-    ports: tuple[Callable[[Port], bool], ...] | None
+    ports: tuple[Callable[[Port], bool], ...]
 
-    def lets(self, peer: End, ports: frozenset[Port]) -> bool:
-        """True for a connection with `peer` on any of `ports` (number or name of the receiving one)."""
-        here = self.ports is None or any(is_it(port) for is_it in self.ports for port in ports)
+    def lets(self, peer: End, port: Port) -> bool:
+        """True for a connection with `peer` that arrives at `port`."""
+        here = not self.ports or any(is_it(port) for is_it in self.ports)
         return here and (not self.peers or any(is_it(peer) for is_it in self.peers))
 
 
@@ -57,11 +61,10 @@ class Policy:
 
 def read(body: Object) -> Policy:
     """The policy of a NetworkPolicy object."""
-    namespace, spec = body["metadata"]["namespace"], body.get("spec") or {}
-    kinds = spec.get("policyTypes") or ["Ingress", *(["Egress"] if "egress" in spec else [])]
+    namespace, spec = body["metadata"]["namespace"], body["spec"]
 
     def rules(direction: Direction, peers: str) -> tuple[Rule, ...] | None:
-        if direction.capitalize() not in kinds:
+        if direction.capitalize() not in spec["policyTypes"]:
             return None
         return tuple(_rule(namespace, rule, peers) for rule in spec.get(direction) or ())
 
@@ -69,41 +72,41 @@ def read(body: Object) -> Policy:
     return Policy(namespace, selects, rules("ingress", "from"), rules("egress", "to"))
 
 
-def allowed(policies: Iterable[Policy], source: End, target: End, ports: frozenset[Port]) -> bool:
-    """True when what `source` sends to `target` on these ports arrives: both sides must let it through."""
+def allowed(policies: Iterable[Policy], source: End, target: End, port: Port) -> bool:
+    """True when what `source` sends to the port of `target` arrives: both sides must let it through.
+
+    Nothing keeps a pod from itself.
+    """
     known = list(policies)
     out = [p.egress for p in known if p.egress is not None and p.isolates(source)]
     into = [p.ingress for p in known if p.ingress is not None and p.isolates(target)]
-    return _through(out, target, ports) and _through(into, source, ports)
+    return source == target or (_through(out, target, port) and _through(into, source, port))
 
 
-def _through(isolating: list[tuple[Rule, ...]], peer: End, ports: frozenset[Port]) -> bool:
-    return not isolating or any(rule.lets(peer, ports) for rules in isolating for rule in rules)
+def _through(isolating: list[tuple[Rule, ...]], peer: End, port: Port) -> bool:
+    return not isolating or any(rule.lets(peer, port) for rules in isolating for rule in rules)
 
 
 def _rule(namespace: str, rule: Object, peers: str) -> Rule:
-    told = rule.get("ports") or ()
-    ports = tuple(_port(port) for port in told if port.get("protocol", "TCP") == "TCP")
     from_or_to = tuple(_peer(namespace, peer) for peer in rule.get(peers) or ())
-    return Rule(from_or_to, ports if told else None)
+    return Rule(from_or_to, tuple(_port(port) for port in rule.get("ports") or ()))
 
 
 def _port(told: Mapping[str, Any]) -> Callable[[Port], bool]:
-    first = told.get("port")
-    if first is None:
-        return lambda _: True
-    if "endPort" in told:
-        return lambda port: isinstance(port, int) and first <= port <= told["endPort"]
-    return lambda port: port == first
+    protocol, first = told.get("protocol", "TCP"), told.get("port")
+    if isinstance(first, str):
+        return lambda port: port.protocol == protocol and first in port.names
+    lowest, highest = (0, 65535) if first is None else (first, told.get("endPort") or first)
+    return lambda port: port.protocol == protocol and lowest <= port.number <= highest
 
 
 def _peer(namespace: str, peer: Mapping[str, Any]) -> Callable[[End], bool]:
-    if "ipBlock" in peer:
+    if peer.get("ipBlock") is not None:
         block = ip_network(peer["ipBlock"]["cidr"], strict=False)
         excepted = [ip_network(cidr, strict=False) for cidr in peer["ipBlock"].get("except") or ()]
         return lambda end: bool(end.ip) and _inside(end.ip, block) and not _in_any(end.ip, excepted)
-    pods = selectors.of(peer.get("podSelector", {}))
-    if "namespaceSelector" not in peer:
+    pods = selectors.of(peer.get("podSelector") or {})
+    if peer.get("namespaceSelector") is None:
         return lambda end: end.namespace == namespace and pods(end.labels)
     namespaces = selectors.of(peer["namespaceSelector"])
     return lambda end: namespaces(end.namespace_labels) and pods(end.labels)

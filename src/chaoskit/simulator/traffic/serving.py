@@ -106,14 +106,14 @@ class Serving:
         return Work(busy, seconds, queueing.refused_share(utilisation))
 
     def _ask_database(self, crew: Crew, state: PodState) -> Asked:
-        database, role = crew.database, state.role
-        if database is None:
+        if crew.database is None:
             return _NOBODY
+        database, role = crew.database.callee, state.role
         if not self._paths.finds(state, database):
             return Asked(0.0, 1.0, 0.0, 0.001)
         if state.wrong.refused_login:
             return Asked(0.0, 1.0, 0.0, database.seconds)
-        lost, delay = self._paths.towards(state, database)
+        lost, delay = self._paths.towards(state, crew.database)
         answer = database.seconds + delay / 2 + HOP
         hold = QUERIES * answer + role.work + (lost + database.lost) * CLIENT_TIMEOUT
         pool = queueing.pool_state(state.queries, hold, role.pool, state.wrong.hold)
@@ -130,11 +130,12 @@ class Serving:
         if not crew.calls:
             return _NOBODY
         seconds, fine, answered = 0.0, 1.0, 1.0
-        for callee, share in crew.calls:
+        for call in crew.calls:
+            callee, share = call.callee, call.share
             if not self._paths.finds(state, callee):
                 fine *= 1 - share
                 continue
-            lost, delay = self._paths.towards(state, callee)
+            lost, delay = self._paths.towards(state, call)
             _count_calls(state, callee, lost, delay)
             seconds += share * (callee.seconds + delay + HOP)
             fine *= 1 - share * callee.failed ** (state.role.retries + 1)
@@ -158,7 +159,7 @@ def _count_calls(state: PodState, callee: Node, lost: float, delay: float) -> No
 
 def _count_connections(crew: Crew) -> None:
     """What the pods have open to their database adds to what others have."""
-    there = crew.database.serving if crew.database is not None else []
+    there = crew.database.callee.serving if crew.database is not None else []
     opened = sum(_opened(state) for state in crew.states if state.running) if there else 0.0
     for state in there:
         state.connections += opened / len(there)

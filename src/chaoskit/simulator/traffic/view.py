@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 from chaoskit.simulator.api import Api, Change, Object
@@ -33,18 +33,25 @@ def quantity(text: str | float | None) -> float | None:
     return None if text is None else parse(text)
 
 
+class Address(NamedTuple):
+    """The host and the port in a URL."""
+
+    host: str
+    port: int
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
     """What a service's environment says that it does; see `shop.manifests`."""
 
-    calls: tuple[tuple[str, float], ...] = ()
-    database: str = ""
+    calls: tuple[tuple[Address, float], ...] = ()
+    database: Address | None = None
     pool: int = 10
     work: float = 0.002
     heap: float = 24 * MIB
     retries: int = 0
     max_connections: int = 0
-    load_url: str = ""
+    load_url: Address | None = None
     load_rate: float = 0.0
     faults: tuple[tuple[str, float], ...] = ()
 
@@ -105,6 +112,11 @@ class Pod:
         """True when the usual service sends it requests: see `Service.asks`."""
         return self.ready and not self.deleting
 
+    def port(self, number: int, protocol: str = "TCP") -> policies.Port:
+        """The port of this number, as connections arrive at it."""
+        names = frozenset(name for name, own in self.ports.items() if own == number)
+        return policies.Port(number, names, protocol)
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -113,7 +125,7 @@ class Service:
     namespace: str
     name: str
     ip: str
-    ports: Mapping[int, policies.Port]
+    ports: Mapping[int, int | str]
     """Its own, each with the port of its pods that is behind it."""
     selector: Mapping[str, str]
     takes_all: bool = False
@@ -126,10 +138,15 @@ class Service:
         """Namespace and name."""
         return (self.namespace, self.name)
 
-    def reaches(self, pod: Pod, port: int | None = None) -> frozenset[policies.Port]:
-        """The ports of a pod behind it that get its requests, or those to `port`: by number and by name."""
-        targets = {target for own, target in self.ports.items() if port in {None, own}}
-        return frozenset(targets | {number for name, number in pod.ports.items() if name in targets})
+    def target(self, port: int) -> int | str | None:
+        """The port behind `port`: itself where the service has no address, and its pods are asked."""
+        return port if self.ip == "None" else self.ports.get(port)
+
+    def reaches(self, pod: Pod, port: int) -> policies.Port | None:
+        """The port of a pod behind it that gets requests to `port`; None where the service or it has none."""
+        target = self.target(port)
+        number = pod.ports.get(target) if isinstance(target, str) else target
+        return None if number is None else pod.port(number)
 
     def asks(self, pod: Pod) -> bool:
         """True when a pod behind it gets its requests, as its EndpointSlice has it."""
@@ -149,24 +166,27 @@ def role_of(environment: Mapping[str, str]) -> Role | None:
     if "NAME" not in environment:
         return None
     shares = dict(parse_qsl(environment.get("SHARES", "").replace(",", "&")))
-    hosts = [host_of(url) for url in environment.get("UPSTREAMS", "").split(",") if url]
+    called = [at for url in environment.get("UPSTREAMS", "").split(",") if (at := address_of(url))]
     return Role(
-        calls=tuple((host, float(shares.get(host, 1))) for host in hosts),
-        database=host_of(environment.get("DB", "")),
+        calls=tuple((at, float(shares.get(at.host, 1))) for at in called),
+        database=address_of(environment.get("DB", "")),
         pool=int(environment.get("DB_POOL", 10)),
         work=float(environment.get("WORK_MS", 2)) / 1000,
         heap=float(environment.get("HEAP_MB", 24)) * MIB,
         retries=int(environment.get("RETRIES", 0)),
         max_connections=int(environment.get("MAX_CONNECTIONS", 0)),
-        load_url=host_of(environment.get("LOAD_URL", "")),
+        load_url=address_of(environment.get("LOAD_URL", "")),
         load_rate=float(environment.get("LOAD_RPS", 10)) if "LOAD_URL" in environment else 0.0,
         faults=_faults(environment.get("FAULT", "")),
     )
 
 
-def host_of(url: str) -> str:
-    """The host in a URL, without port; the empty string when there is none."""
-    return urlsplit(url).hostname or ""
+def address_of(url: str) -> Address | None:
+    """Where a URL leads, to the usual port where it names none; None when there is no host in it."""
+    parts = urlsplit(url)
+    told = parts.netloc.rpartition(":")[2]
+    usual = 443 if parts.scheme == "https" else 80
+    return Address(parts.hostname, int(told) if told.isdecimal() else usual) if parts.hostname else None
 
 
 def _faults(query: str) -> tuple[tuple[str, float], ...]:
@@ -280,11 +300,11 @@ class ClusterView:
         self._api.watch("Pod", self._pod)
 
     @property
-    def names_are_answered(self) -> bool:
-        """Whether names can be looked up: the cluster's DNS has a ready pod, or there is none to ask."""
+    def dns(self) -> list[Pod] | None:
+        """The ready pods of the cluster's DNS; None where there is none to ask."""
         if DNS not in self.deployments:
-            return True
-        return any(pod.serving for pod in self.pods.values() if (pod.namespace, pod.workload) == DNS)
+            return None
+        return [pod for pod in self.pods.values() if pod.serving and (pod.namespace, pod.workload) == DNS]
 
     def service(self, host: str, namespace: str) -> Service | None:
         """What `host` means to a pod in `namespace`, found as well by a name that stands for another's."""
@@ -305,12 +325,11 @@ class ClusterView:
             if wanted and pod.namespace == service.namespace and wanted <= pod.labels.items()
         ]
 
-    def lets(self, source: Pod, target: Pod, service: Service | None) -> bool:
-        """True when network policies let `source` reach `target` through the service."""
-        if not self.policies:
-            return True
-        ports = service.reaches(target) if service else frozenset()
-        return policies.allowed(self.policies.values(), self._end(source), self._end(target), ports)
+    def lets(self, source: Pod, target: Pod, port: policies.Port | None) -> bool:
+        """True when network policies let `source` reach the port of `target`; none lets it reach no port."""
+        if not self.policies or port is None:
+            return not self.policies
+        return policies.allowed(self.policies.values(), self._end(source), self._end(target), port)
 
     def _end(self, pod: Pod) -> policies.End:
         return policies.End(pod.namespace, self._namespaces.get(pod.namespace, {}), pod.labels, pod.ip)
