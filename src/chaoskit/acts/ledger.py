@@ -38,6 +38,7 @@ from chaoskit.acts.accounts import (
     plain_ref,
     prune,
 )
+from chaoskit.acts.courses import Course, alone
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.fields import Path
 from chaoskit.acts.halt import Act
@@ -46,7 +47,7 @@ from chaoskit.acts.replacing import Hands, Together
 from chaoskit.acts.sealed import Sealed
 from chaoskit.acts.telling import Telling
 from chaoskit.acts.trail import ENGINE
-from chaoskit.acts.undoing import Course, Undoing, side_by_side
+from chaoskit.acts.undoing import Undoing
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, TakenOver
 from chaoskit.events import Listener, ignore
@@ -254,8 +255,7 @@ class Ledger:
         Raises:
             TakenOver: another process holds the account, and undoes what is left.
         """
-        (undone,) = side_by_side([self.undoing(listen)], self._clock)
-        return undone
+        return alone(self.undoing(listen), self._clock)
 
     def undoing(
         self,

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
 
+from chaoskit.acts import turns
 from chaoskit.acts.accounts import Account, accounts
+from chaoskit.acts.courses import Course, alone, side_by_side
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.replacing import Together
-from chaoskit.acts.undoing import Course, same, side_by_side
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver
 from chaoskit.events import Event, Listener, Step, ignore
@@ -101,16 +102,15 @@ def finish(
         Exception: the first bug of whoever listens or keeps, when the others are undone.
     """
     beside = _Beside(cluster, clock, listen, keep)
-    newest = sorted(range(len(found)), key=lambda at: found[at].id, reverse=True)  # ids are sorted by time
+    newest = sorted(range(len(found)), key=lambda at: turns.begun(found[at]), reverse=True)
     ended = side_by_side([beside.finished(found[at]) for at in newest], clock)
     return tuple(each for _, each in sorted(zip(newest, ended, strict=True), key=itemgetter(0)))
 
 
 def is_behind(cluster: Cluster, account: Account) -> bool:
     """Whether an act that began later, and has not been told how it ended, owes something about the same."""
-    later = (each for each in active(cluster, account.ref.namespace) if each.id > account.id)
-    theirs = [entry for each in later if not each.outcome for entry in each.entries]
-    return any(same(entry, each) for entry in account.entries for each in theirs)
+    under_way = (each for each in turns.later(cluster, account) if not each.outcome)
+    return turns.first_to_go(account.entries, under_way) is not None
 
 
 def undo(
@@ -121,8 +121,7 @@ def undo(
     Raises:
         ChaoskitError: it could not be taken over, and stands as it did: try again.
     """
-    (undone,) = side_by_side([_Beside(cluster, clock, listen, keep).undone(account)], clock)
-    return undone
+    return alone(_Beside(cluster, clock, listen, keep).undone(account), clock)
 
 
 class _Beside:
@@ -185,9 +184,9 @@ class _Beside:
         return rescued
 
     def _behind(self, ledger: Ledger, entry: Entry) -> bool:
-        """Whether an act that began later owes something about the same object: a recovery in a drill."""
-        later = self._held[: self._held.index(ledger)]
-        return any(same(entry, each) for other in later for each in other.account.entries)
+        """Whether one of them that began later owes something about the same: a recovery in a drill."""
+        later = (each.account for each in self._held[: self._held.index(ledger)])
+        return turns.first_to_go((entry,), later) is not None
 
     def _alive(self) -> None:
         """Those that are held are renewed; what another has taken meanwhile finds that out in its turn."""
