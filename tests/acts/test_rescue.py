@@ -450,3 +450,33 @@ def test_a_run_is_not_dead_because_the_server_was_away() -> None:
     clock.call_at(48, ledger.renew)  # its own process comes back a little later than this one
     assert rescue(cluster, clock) == ()
     assert cluster.get(CART)["spec"]["replicas"] == 5
+
+
+class Slow(FakeCluster):
+    """A server that takes so long for each list of Leases."""
+
+    def __init__(self, clock: ManualClock, seconds: float, *objects: Object) -> None:
+        super().__init__(*objects)
+        self.clock, self.seconds = clock, seconds
+
+    def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
+        if kind == kube.LEASE:
+            self.clock.turn(self.seconds)
+        return super().list(kind, namespace, labels=labels, fields=fields)
+
+
+def test_a_dead_run_is_seen_where_every_look_is_late() -> None:
+    clock = ManualClock()
+    cluster = Slow(clock, 10, deployment(replicas=5))
+    owing(cluster, clock)
+    assert [each.undo.state for each in rescue(cluster, clock)] == ["confirmed"]
+    assert clock.monotonic() < 120
+
+
+def test_a_run_that_renews_is_left_alone_where_every_look_is_late() -> None:
+    clock = ManualClock()
+    cluster = Slow(clock, 10, deployment(replicas=5))
+    ledger = owing(cluster, clock)
+    for at in range(20, 200, 20):
+        clock.call_at(at, ledger.renew)
+    assert rescue(cluster, clock) == ()

@@ -51,6 +51,9 @@ class Rescued:
         return f"{died} ({'; '.join(self.undo.left)}): chaoskit rescue"
 
 
+_AWAY = 3
+"""So many looks in a row come late because the server was away; with more of them it is slow."""
+
 Keep = Callable[[Rescued], Rescued]
 """Whoever keeps in the history how an act ended; answers it with what is known there of its end."""
 
@@ -211,14 +214,17 @@ def dead(
 
     A look that comes late (the server was away, and the list was tried again until it was back) proves
     nothing of the time before it: then they are watched anew, since their own processes renew each third.
+    Where every look is late the server is slow, and theirs get through as this one does.
     """
     began = looked = clock.monotonic()
+    late = 0
     waiting = {account.id: account for account in watched}
     found: list[Account] = []
     while waiting and not clock.sleep(1.0, stop):
         seen = {each.id: each for each in active(cluster, namespace)}
         before, looked = looked, clock.monotonic()
-        if looked - before >= min(each.duration for each in waiting.values()) / 3:
+        late = late + 1 if looked - before >= min(each.duration for each in waiting.values()) / 3 else 0
+        if 0 < late <= _AWAY:
             began = looked
         for id_, account in list(waiting.items()):
             if id_ not in seen or seen[id_].version != account.version:
