@@ -22,6 +22,8 @@ OUTAGE = 60.0
 LONGEST = 600.0
 """Seconds after which the undo of an entry is not begun again, though the server answered in between."""
 
+_AGAIN = 2.0
+
 
 class Book(Protocol):
     """The ledger that says what is owed, held by this process."""
@@ -47,6 +49,8 @@ class _Owed:
     began: float | None = None
     silent: float | None = None
     """Since when the server answers nothing about it, as the clock's `monotonic`."""
+    again: float = 0.0
+    """When the server is asked about it again, after that."""
     doubted: bool = False
     """Whether it was told that it may come yet."""
 
@@ -82,7 +86,6 @@ class Undoing:
             return Undo("none needed")
         self.hands.doubts.since(self.hands.clock)  # their minute runs from here on, whatever is waited for
         while owed := self._round(owed):
-            self.hands.keep()
             yield True
         return Undo("not confirmed" if self._left else "confirmed", tuple(self._left), tuple(self._notes))
 
@@ -92,6 +95,7 @@ class Undoing:
         for each in owed:
             if self._has_to_wait(each, late) or not self._ended(each):
                 late.append(each)
+            self.hands.keep()  # each may take its time to answer
         return late
 
     def _has_to_wait(self, owed: _Owed, late: Sequence[_Owed]) -> bool:
@@ -99,6 +103,8 @@ class Undoing:
         entry = owed.entry
         if owed.course is not None:
             return False
+        if self.hands.clock.monotonic() < owed.again:
+            return True
         if any(each.entry.kind == ENGINE or turns.same(entry, each.entry) for each in late):
             return True
         if self._may_come(owed):
@@ -187,6 +193,7 @@ class Undoing:
         now = self.hands.clock.monotonic()
         if owed.silent is None:
             owed.silent = now
+        owed.again = now + _AGAIN
         began = now if owed.began is None else owed.began
         return now < owed.silent + OUTAGE and now < began + LONGEST
 
