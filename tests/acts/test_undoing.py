@@ -191,3 +191,40 @@ def test_who_may_not_see_other_acts_undoes_its_own() -> None:
 
     cluster.list = hidden  # type: ignore[method-assign]
     assert ledger.undo().state == "confirmed"
+
+
+def test_a_ledger_is_held_however_slowly_each_entry_is_answered() -> None:
+    names = [f"web{number}" for number in range(4)]
+    cluster, clock = FakeCluster(*(deployment(each, replicas=5) for each in names)), ManualClock()
+    ledger = opened(cluster, clock)
+    targets = [replace(CART, name=each) for each in names]
+    ledger.write(*(Entry("field", each, ("spec", "replicas"), 3, 5) for each in targets))
+    ages = list[float]()
+
+    def slowly(_verb: str, ref: ObjectRef) -> None:
+        if ref.name in names:
+            clock.turn(20)
+            renewed = kube.time_of(account_of(cluster.get(LEASE)).renewed)
+            assert renewed is not None
+            ages.append((clock.now() - renewed).total_seconds())
+            raise Unavailable("its webhook does not answer", service="kubernetes")
+
+    cluster.before_write = slowly
+    assert len(ledger.undo().left) == len(names)
+    assert max(ages) < 30
+
+
+def test_a_server_that_answers_nothing_is_asked_each_two_seconds() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    asked = list[float]()
+
+    def fail(_verb: str, ref: ObjectRef) -> None:
+        if ref == CART:
+            asked.append(clock.monotonic())
+            raise Unavailable("no answer", service="kubernetes")
+
+    cluster.before_write = fail
+    assert ledger.undo().state == "not confirmed"
+    assert asked == [2.0 * number for number in range(int(OUTAGE / 2) + 1)]
