@@ -326,7 +326,7 @@ def test_what_was_undone_though_the_ledger_could_not_be_told_stays_owed_and_the_
 
     def fail(verb: str, ref: ObjectRef) -> None:
         if ref.kind == kube.LEASE and next(silent, False):
-            raise Unavailable("no answer", service="kubernetes")
+            raise Forbidden("no rights on leases for a moment")
 
     cluster.before_write = fail
     undone = ledger.undo()

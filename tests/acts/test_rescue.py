@@ -4,17 +4,20 @@ from dataclasses import replace
 
 import pytest
 from tests.acts.fake import CART, FakeCluster, deployment, node
-from tests.acts.test_engine import TRAIL, chaos_engine
+from tests.acts.test_engine import TRAIL, chaos_engine, pod
 
 from chaoskit import kube
 from chaoskit.acts.accounts import LEDGER, account_of, accounts
+from chaoskit.acts.engine import PATIENCE
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
-from chaoskit.acts.rescue import Rescued, finish, rescue
+from chaoskit.acts.rescue import Rescued, finish, is_behind, rescue, undo
 from chaoskit.acts.undo import LATE
+from chaoskit.acts.undoing import OUTAGE
 from chaoskit.clock import ManualClock
 from chaoskit.errors import ChaoskitError, Forbidden, Unavailable
-from chaoskit.events import Event, Warned
+from chaoskit.events import Event, Warned, ignore
+from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 
 
@@ -197,6 +200,144 @@ def test_of_two_acts_on_one_object_the_later_one_is_undone_first(there: int, lat
     assert cluster.get(CART)["spec"]["replicas"] == 3
 
 
+def refusing(cluster: FakeCluster) -> None:
+    """An admission webhook lets nobody change a deployment."""
+
+    def fail(_verb: str, ref: ObjectRef) -> None:
+        if ref.kind == kube.DEPLOYMENT:
+            raise Forbidden("admission webhook denied the request")
+
+    cluster.before_write = fail
+
+
+def undone(cluster: FakeCluster, clock: ManualClock) -> dict[str, tuple[str, ...]]:
+    """What a rescue left of each."""
+    return {each.account.id: each.undo.left for each in rescue(cluster, clock)}
+
+
+WAITS = ("deployment/cart: its later change by chaos 2-recovery is undone first",)
+
+
+def test_what_a_later_act_still_owes_an_older_one_waits_for() -> None:
+    """The drill's value is not there, but nobody else's is either."""
+    cluster, clock = FakeCluster(deployment(replicas=2)), ManualClock()
+    killed(cluster, clock, "1-drill", Entry("field", CART, REPLICAS, 3, 0))
+    killed(cluster, clock, "2-recovery", Entry("field", CART, REPLICAS, 0, 2))
+    refusing(cluster)
+    left = undone(cluster, clock)
+    assert left["1-drill"] == WAITS
+    assert "webhook" in left["2-recovery"][0]
+    cluster.before_write = lambda _verb, _ref: None
+    assert undone(cluster, clock) == {"1-drill": (), "2-recovery": ()}
+    assert cluster.get(CART)["spec"]["replicas"] == 3
+    assert accounts(cluster) == ()
+
+
+def test_a_later_act_that_lives_is_waited_for() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=2)), ManualClock()
+    killed(cluster, clock, "1-drill", Entry("field", CART, REPLICAS, 3, 0))
+    lives = killed(cluster, clock, "2-recovery", Entry("field", CART, REPLICAS, 0, 2))
+    for at in range(5, 60, 5):
+        clock.call_at(at, lives.renew)
+    assert undone(cluster, clock) == {"1-drill": WAITS}
+    assert cluster.get(CART)["spec"]["replicas"] == 2
+    assert lives.undo().state == "confirmed"
+    lives.close(Outcome.NOT_RECOVERED)
+    assert undone(cluster, clock) == {"1-drill": ()}
+    assert cluster.get(CART)["spec"]["replicas"] == 3
+
+
+def test_who_finishes_one_at_a_time_waits_for_a_later_one_as_well() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=2)), ManualClock()
+    killed(cluster, clock, "1-drill", Entry("field", CART, REPLICAS, 3, 0))
+    killed(cluster, clock, "2-recovery", Entry("field", CART, REPLICAS, 0, 2))
+
+    def finish(id_: str) -> tuple[str, ...]:
+        (found,) = (each for each in accounts(cluster) if each.id == id_)
+        done = undo(cluster, clock, found, ignore)
+        assert done is not None
+        return done.undo.left
+
+    drill = accounts(cluster)[0]
+    assert is_behind(cluster, drill)
+    refusing(cluster)
+    assert "webhook" in finish("2-recovery")[0]
+    assert not is_behind(cluster, drill)  # nothing but its own fields has to wait for people
+    cluster.before_write = lambda _verb, _ref: None
+    assert [finish(each) for each in ("1-drill", "2-recovery", "1-drill")] == [WAITS, (), ()]
+    assert cluster.get(CART)["spec"]["replicas"] == 3
+
+
+def test_the_server_says_which_act_is_the_later_one() -> None:
+    """Ids are made by clocks that may be wrong."""
+    cluster, clock = FakeCluster(deployment(replicas=2)), ManualClock()
+    for minute, id_, values in ((1, "b-drill", (3, 0)), (2, "a-recovery", (0, 2))):
+        ref = killed(cluster, clock, id_, Entry("field", CART, REPLICAS, *values)).account.ref
+        cluster.patch(ref, {"metadata": {"creationTimestamp": f"2026-01-01T00:0{minute}:00Z"}})
+    assert undone(cluster, clock) == {"a-recovery": (), "b-drill": ()}
+    assert cluster.get(CART)["spec"]["replicas"] == 3
+
+
+def test_the_engines_of_all_are_told_to_stop_before_one_is_waited_for() -> None:
+    cluster, clock = FakeCluster(), ManualClock()
+    told = dict[str, float]()
+    for number in "123":
+        engine = chaos_engine("initialized")
+        engine["metadata"].update(name=f"e{number}", uid=f"u{number}", labels={kube.RUN_LABEL: number})
+        cluster.create(engine)
+        ref = ObjectRef(kube.CHAOS_ENGINE, "shop", f"e{number}", f"u{number}")
+        killed(cluster, clock, number, replace(TRAIL, engine=ref, run=number).entry())
+
+    def note(_verb: str, ref: ObjectRef) -> None:
+        if ref.kind == kube.CHAOS_ENGINE:
+            told.setdefault(ref.name, clock.monotonic())
+
+    cluster.before_write = note
+    assert [len(left) > 0 for left in undone(cluster, clock).values()] == [True] * 3
+    assert told == {"e1": 30, "e2": 30, "e3": 30}
+    assert clock.monotonic() == pytest.approx(30 + PATIENCE, abs=1)
+
+
+@pytest.mark.parametrize("others", [1, 3])
+def test_acts_whose_undo_gets_no_answer_hold_up_no_other(others: int) -> None:
+    names = [f"web{each}" for each in range(others)]
+    cluster, clock = FakeCluster(deployment(replicas=0), *map(deployment, names)), ManualClock()
+    killed(cluster, clock, "a", Entry("field", CART, REPLICAS, 3, 0))
+    for name in names:
+        cluster.patch(replace(CART, name=name), {"spec": {"replicas": 0}})
+        killed(cluster, clock, name, Entry("field", replace(CART, name=name), REPLICAS, 3, 0))
+    put_back = list[float]()
+
+    def fail(_verb: str, ref: ObjectRef) -> None:
+        if ref.name in names:
+            raise Unavailable("its webhook does not answer", service="kubernetes")
+        if ref == CART:
+            put_back.append(clock.monotonic())
+
+    cluster.before_write = fail
+    left = undone(cluster, clock)
+    assert [bool(left[each]) for each in ("a", *names)] == [False, *[True] * others]
+    assert put_back == [30]
+    assert clock.monotonic() == 30 + OUTAGE
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        Entry("element", ObjectRef(kube.NODE, "", "node-1"), ("spec", "taints")),
+        Entry("resize", ObjectRef(kube.POD, "shop", "cart-1"), before={}),
+        Entry("litmus-engine", TRAIL.engine, before=["shop"]),
+    ],
+)
+def test_an_entry_of_the_wrong_shape_keeps_no_older_one_from_its_undo(spoilt: Entry) -> None:
+    taints = [{"key": "a", "effect": "NoSchedule"}]
+    cluster, clock = FakeCluster(deployment(replicas=5), node(taints=taints), pod("cart-1")), ManualClock()
+    killed(cluster, clock, "a", Entry("field", CART, REPLICAS, 3, 5), spoilt)
+    (left,) = undone(cluster, clock)["a"]
+    assert "cannot be read" in left
+    assert cluster.get(CART)["spec"]["replicas"] == 3
+
+
 def test_what_may_come_of_many_is_waited_for_together() -> None:
     cluster, clock = FakeCluster(deployment(replicas=3)), ManualClock()
     for each in range(10):
@@ -323,3 +464,33 @@ def test_a_run_is_not_dead_because_the_server_was_away() -> None:
     clock.call_at(48, ledger.renew)  # its own process comes back a little later than this one
     assert rescue(cluster, clock) == ()
     assert cluster.get(CART)["spec"]["replicas"] == 5
+
+
+class Slow(FakeCluster):
+    """A server that takes so long for each list of Leases."""
+
+    def __init__(self, clock: ManualClock, seconds: float, *objects: Object) -> None:
+        super().__init__(*objects)
+        self.clock, self.seconds = clock, seconds
+
+    def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
+        if kind == kube.LEASE:
+            self.clock.turn(self.seconds)
+        return super().list(kind, namespace, labels=labels, fields=fields)
+
+
+def test_a_dead_run_is_seen_where_every_look_is_late() -> None:
+    clock = ManualClock()
+    cluster = Slow(clock, 10, deployment(replicas=5))
+    owing(cluster, clock)
+    assert [each.undo.state for each in rescue(cluster, clock)] == ["confirmed"]
+    assert clock.monotonic() < 120
+
+
+def test_a_run_that_renews_is_left_alone_where_every_look_is_late() -> None:
+    clock = ManualClock()
+    cluster = Slow(clock, 10, deployment(replicas=5))
+    ledger = owing(cluster, clock)
+    for at in range(20, 200, 20):
+        clock.call_at(at, ledger.renew)
+    assert rescue(cluster, clock) == ()

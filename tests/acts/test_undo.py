@@ -8,10 +8,12 @@ import pytest
 from tests.acts.fake import CART, FakeCluster, deployment, node
 
 from chaoskit import kube
+from chaoskit.acts.courses import alone
 from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.replacing import Hands
-from chaoskit.acts.undo import LATE, undo
+from chaoskit.acts.undo import LATE
+from chaoskit.acts.undo import undo as course
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Unavailable
 from chaoskit.events import Event, Step
@@ -20,6 +22,10 @@ from chaoskit.ports.cluster import Object, ObjectRef
 REPLICAS = Entry("field", CART, ("spec", "replicas"), 3, 5)
 
 MADE = Entry("created", CART, after="run1")
+
+
+def undo(hands: Hands, entry: Entry) -> Undone:
+    return alone(course(hands, entry), hands.clock)
 
 
 def test_a_field_that_still_holds_our_value_is_restored() -> None:

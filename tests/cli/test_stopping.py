@@ -139,6 +139,23 @@ def test_a_killed_run_is_finished_by_a_rescue(
     assert chaoskit("rescue", "-o", "json").json["outcome"] == "nothing-to-do"
 
 
+def test_a_rescue_that_is_stopped_says_that_it_finishes_what_it_undoes(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    file = write("x.yaml", experiment("x", duration="600s", steadyState=[READY]))
+    with chaoskit.start("run", file, "--yes") as process:
+        read_until(process, "injected")
+        process.kill()
+        process.communicate(timeout=60)
+    with chaoskit.start("rescue") as process:
+        read_until(process, " rescue ")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+    assert "what is being undone is finished" in err
+    assert process.returncode == 130
+    assert simulated.left() == []
+
+
 @pytest.mark.parametrize(
     ("kind", "spec"),
     [

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 
 from chaoskit import kube
+from chaoskit.acts.courses import Course, alone
 from chaoskit.acts.leftovers import Leftover, at_work, disturbed, leftovers, results_of, unsettled
 from chaoskit.acts.replacing import Hands, replace
 from chaoskit.acts.trail import Trail, find, status, works
@@ -31,25 +32,30 @@ def end(
     keep: Callable[[], None] = lambda: None,
     tell: Callable[[str], None] = lambda _words: None,
 ) -> tuple[str, ...]:
+    """What `ending` comes to; `keep` is called while it waits."""
+    return alone(ending(Hands(cluster, clock, tell=tell), trail), clock, keep)
+
+
+def ending(hands: Hands, trail: Trail) -> Course[tuple[str, ...]]:
     """The engine has ended and this is what is left of it, in words: empty when the undo is confirmed.
 
     `tell` hears of each pod of the application that had to be replaced because its fault was left in it.
     With an engine of ours go its ChaosResults, which Litmus would keep for ever; of somebody's own those that
     nobody will settle any more, of commands that were ended here: else they would be looked for again.
     """
-    engine = find(cluster, trail)
+    engine = find(hands.cluster, trail)
     if engine is not None:
         trail = dataclasses.replace(trail, engine=kube.ref_of(engine, kube.CHAOS_ENGINE))
-        _stop(cluster, engine, trail.engine)
-    left = _wait(cluster, clock, trail, keep)
-    replaced = _replace_disturbed_pods(Hands(cluster, clock, keep, tell), trail) if left else frozenset()
+        _stop(hands.cluster, engine, trail.engine)
+    left = yield from _unfinished_in_time(hands, trail)
+    replaced = (yield from _replace_disturbed_pods(hands, trail)) if left else frozenset[str]()
     if replaced:
-        left = _wait(cluster, clock, trail, keep, replaced)
+        left = yield from _unfinished_in_time(hands, trail, replaced)
     if left:
         return tuple(map(str, left))
-    stays = _remove(cluster, clock, trail, keep) if trail.ours else ()
-    results = results_of(cluster, trail)
-    _remove_results(cluster, results if trail.ours else filter(unsettled, results), tell)
+    stays = (yield from _remove(hands, trail)) if trail.ours else ()
+    results = results_of(hands.cluster, trail)
+    _remove_results(hands.cluster, results if trail.ours else filter(unsettled, results), hands.tell)
     return stays
 
 
@@ -75,24 +81,19 @@ def _stop(cluster: Cluster, engine: Object, ref: ObjectRef) -> None:
         cluster.patch(ref, {"spec": {"engineState": "stop", "terminationGracePeriodSeconds": graceful}})
 
 
-def _wait(
-    cluster: Cluster,
-    clock: Clock,
-    trail: Trail,
-    keep: Callable[[], None],
-    replaced: frozenset[str] = frozenset(),
-) -> tuple[Leftover, ...]:
-    began = clock.monotonic()
+def _unfinished_in_time(
+    hands: Hands, trail: Trail, replaced: frozenset[str] = frozenset()
+) -> Course[tuple[Leftover, ...]]:
+    began = hands.clock.monotonic()
     helped = False
-    while left := _unfinished(cluster, trail, replaced):
-        waited = clock.monotonic() - began
-        if waited >= PATIENCE or all(each.kind in {"target", "command"} for each in left):
+    while left := _unfinished(hands.cluster, trail, replaced):
+        passed = hands.clock.monotonic() - began
+        if passed >= PATIENCE or all(each.kind in {"target", "command"} for each in left):
             return left
-        if waited >= OPERATOR_ANSWERS and not helped:
+        if passed >= OPERATOR_ANSWERS and not helped:
             helped = True
-            _delete_by_hand(cluster, trail)
-        keep()
-        clock.sleep(0.5)
+            _delete_by_hand(hands.cluster, trail)
+        yield True
     return ()
 
 
@@ -124,25 +125,24 @@ def _grace(pod: Object) -> int:
     return max(REVERTS, int(pod["spec"].get("terminationGracePeriodSeconds") or 0))
 
 
-def _replace_disturbed_pods(hands: Hands, trail: Trail) -> frozenset[str]:
+def _replace_disturbed_pods(hands: Hands, trail: Trail) -> Course[frozenset[str]]:
     """Names of the pods that still carried the fault and are gone; their owners make new ones.
 
     What is in a sandbox goes with it. One at a time: the next goes when as many serve as before.
     """
-    owned = [pod for pod in disturbed(hands.cluster, trail) if kube.owner(pod) is not None]
-    return frozenset(pod["metadata"]["name"] for pod in owned if replace(hands, pod))
+    gone = set[str]()
+    for pod in [pod for pod in disturbed(hands.cluster, trail) if kube.owner(pod) is not None]:
+        if (yield from replace(hands, pod)):
+            gone.add(pod["metadata"]["name"])
+    return frozenset(gone)
 
 
-def _remove(cluster: Cluster, clock: Clock, trail: Trail, keep: Callable[[], None]) -> tuple[str, ...]:
-    until = clock.monotonic() + PATIENCE
-    if find(cluster, trail) is not None:
-        cluster.delete(trail.engine)
-    while find(cluster, trail) is not None:
-        if clock.monotonic() >= until:
-            return (f"engine {trail.engine.name} is marked for deletion; its operator does not let it go",)
-        keep()
-        clock.sleep(0.5)
-    return ()
+def _remove(hands: Hands, trail: Trail) -> Course[tuple[str, ...]]:
+    if find(hands.cluster, trail) is not None:
+        hands.cluster.delete(trail.engine)
+    if (yield from hands.within(PATIENCE, lambda: find(hands.cluster, trail) is None)):
+        return ()
+    return (f"engine {trail.engine.name} is marked for deletion; its operator does not let it go",)
 
 
 def _remove_results(cluster: Cluster, results: Iterable[Object], tell: Callable[[str], None]) -> None:

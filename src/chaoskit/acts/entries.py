@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from chaoskit.ports.cluster import ObjectRef
 
+SPOILT = (LookupError, TypeError, ValueError, AttributeError)
+"""What reading an entry raises that another version wrote, or somebody by hand."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -39,6 +39,7 @@ from chaoskit.acts.accounts import (
     prune,
 )
 from chaoskit.acts.changes import Change
+from chaoskit.acts.courses import Course, alone
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.fields import Path
 from chaoskit.acts.halt import Act
@@ -47,7 +48,7 @@ from chaoskit.acts.replacing import Hands, Together
 from chaoskit.acts.sealed import Sealed
 from chaoskit.acts.telling import Telling
 from chaoskit.acts.trail import ENGINE
-from chaoskit.acts.undoing import Course, Undoing, side_by_side
+from chaoskit.acts.undoing import Undoing
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, TakenOver
 from chaoskit.events import Listener, ignore
@@ -273,8 +274,7 @@ class Ledger:
         Raises:
             TakenOver: another process holds the account, and undoes what is left.
         """
-        (undone,) = side_by_side([self.undoing(listen)], self._clock)
-        return undone
+        return alone(self.undoing(listen), self._clock)
 
     def undoing(
         self,

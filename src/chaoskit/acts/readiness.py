@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chaoskit import kube
+from chaoskit.acts.courses import Course, waited
 from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.replacing import Hands
 from chaoskit.ports.cluster import Object
@@ -23,7 +24,7 @@ def owed(node: Object, service: str) -> tuple[Entry, ...]:
     return (Entry(KIND, kube.ref_of(node, kube.NODE), before=_since(node), after=service),)
 
 
-def undo(hands: Hands, entry: Entry) -> Undone:
+def undo(hands: Hands, entry: Entry) -> Course[Undone]:
     """The node is Ready: again, or it still was after the time in which it would have been missed.
 
     All nodes of one ledger are waited for together, from the end of the engine that hit them.
@@ -38,7 +39,7 @@ def undo(hands: Hands, entry: Entry) -> Undone:
         was_away = _since(node) != entry.before
         return kube.is_true(node, "Ready") and (was_away or hands.clock.monotonic() - began >= SETTLES)
 
-    if hands.before(began + PATIENCE, back):
+    if (yield from waited(hands.clock, began + PATIENCE, back)):
         return Undone("restored", f"{entry.target} is Ready")
     return Undone("left", f"{entry.target} is not Ready: log in and run systemctl start {entry.after}")
 

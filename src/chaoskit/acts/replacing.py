@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from chaoskit import kube
+from chaoskit.acts.courses import Course, waited
 from chaoskit.clock import Clock
 from chaoskit.errors import Forbidden, NotFound, Refused
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
@@ -46,46 +47,33 @@ class Hands:
     doubts: Together = field(default_factory=Together)
     nodes: Together = field(default_factory=Together)
 
-    def anew(self) -> None:
-        """All of them begin to wait once more: the server was away."""
-        self.doubts.anew()
-        self.nodes.anew()
-
-    def until(self, done: Callable[[], bool]) -> bool:
+    def until(self, done: Callable[[], bool]) -> Course[bool]:
         """Whether it was done in time; an application's own pace decides."""
         return self.within(EVICTION, done)
 
-    def within(self, seconds: float, done: Callable[[], bool]) -> bool:
+    def within(self, seconds: float, done: Callable[[], bool]) -> Course[bool]:
         """Whether it was done in so many seconds."""
-        return self.before(self.clock.monotonic() + seconds, done)
-
-    def before(self, end: float, done: Callable[[], bool]) -> bool:
-        """Whether it was done by that moment of the clock's `monotonic`; it is looked at once at least."""
-        while not done():
-            if self.clock.monotonic() >= end:
-                return False
-            self.keep()
-            self.clock.sleep(0.5)
-        return True
+        return waited(self.clock, self.clock.monotonic() + seconds, done)
 
 
-def replace(hands: Hands, pod: Object) -> bool:
+def replace(hands: Hands, pod: Object) -> Course[bool]:
     """Whether the pod is gone; its successor had its time to serve."""
     ref, serving = kube.ref_of(pod, kube.POD), _serving(hands, pod)
-    hands.tell(f"{ref} still carried the fault: {_replaced(hands, pod, ref)}")
-    if not hands.until(lambda: kube.found(hands.cluster, ref) is None):
+    how = yield from _replaced(hands, pod, ref)
+    hands.tell(f"{ref} still carried the fault: {how}")
+    if not (yield from hands.until(lambda: kube.found(hands.cluster, ref) is None)):
         return False
-    hands.until(lambda: _serving(hands, pod) >= serving)
+    yield from hands.until(lambda: _serving(hands, pod) >= serving)
     return True
 
 
-def _replaced(hands: Hands, pod: Object, ref: ObjectRef) -> str:
+def _replaced(hands: Hands, pod: Object, ref: ObjectRef) -> Course[str]:
     """How the pod was replaced, in words: within its disruption budget as long as it serves somebody."""
     if not kube.is_ready(pod):
         hands.cluster.delete(ref)
         return "deleted, it served nobody"
     try:
-        if hands.until(lambda: _evicted(hands, ref)):
+        if (yield from hands.until(lambda: _evicted(hands, ref))):
             return "evicted"
         why = "its disruption budget did not let it go"
     except Forbidden:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
 
+from chaoskit.acts import turns
 from chaoskit.acts.accounts import Account, accounts
+from chaoskit.acts.courses import Course, alone, side_by_side
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.replacing import Together
-from chaoskit.acts.undoing import Course, same, side_by_side
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver
 from chaoskit.events import Event, Listener, Step, Warned, ignore
@@ -49,6 +50,9 @@ class Rescued:
         died = f"{self.account.act} {self.account.id} died, and its undo is not confirmed"
         return f"{died} ({'; '.join(self.undo.left)}): chaoskit rescue"
 
+
+_AWAY = 3
+"""So many looks in a row come late because the server was away; with more of them it is slow."""
 
 Keep = Callable[[Rescued], Rescued]
 """Whoever keeps in the history how an act ended; answers it with what is known there of its end."""
@@ -101,16 +105,15 @@ def finish(
         Exception: the first bug of whoever listens or keeps, when the others are undone.
     """
     beside = _Beside(cluster, clock, listen, keep)
-    newest = sorted(range(len(found)), key=lambda at: found[at].id, reverse=True)  # ids are sorted by time
+    newest = sorted(range(len(found)), key=lambda at: turns.begun(found[at]), reverse=True)
     ended = side_by_side([beside.finished(found[at]) for at in newest], clock)
     return tuple(each for _, each in sorted(zip(newest, ended, strict=True), key=itemgetter(0)))
 
 
 def is_behind(cluster: Cluster, account: Account) -> bool:
     """Whether an act that began later, and has not been told how it ended, owes something about the same."""
-    later = (each for each in active(cluster, account.ref.namespace) if each.id > account.id)
-    theirs = [entry for each in later if not each.outcome for entry in each.entries]
-    return any(same(entry, each) for entry in account.entries for each in theirs)
+    under_way = (each for each in turns.later(cluster, account) if not each.outcome)
+    return turns.first_to_go(account.entries, under_way) is not None
 
 
 def undo(
@@ -121,8 +124,7 @@ def undo(
     Raises:
         ChaoskitError: it could not be taken over, and stands as it did: try again.
     """
-    (undone,) = side_by_side([_Beside(cluster, clock, listen, keep).undone(account)], clock)
-    return undone
+    return alone(_Beside(cluster, clock, listen, keep).undone(account), clock)
 
 
 class _Beside:
@@ -194,9 +196,9 @@ class _Beside:
         self._listen(Warned(self._clock.now(), words, run=account.id))
 
     def _behind(self, ledger: Ledger, entry: Entry) -> bool:
-        """Whether an act that began later owes something about the same object: a recovery in a drill."""
-        later = self._held[: self._held.index(ledger)]
-        return any(same(entry, each) for other in later for each in other.account.entries)
+        """Whether one of them that began later owes something about the same: a recovery in a drill."""
+        later = (each.account for each in self._held[: self._held.index(ledger)])
+        return turns.first_to_go((entry,), later) is not None
 
     def _alive(self) -> None:
         """Those that are held are renewed; what another has taken meanwhile finds that out in its turn."""
@@ -221,14 +223,17 @@ def dead(
 
     A look that comes late (the server was away, and the list was tried again until it was back) proves
     nothing of the time before it: then they are watched anew, since their own processes renew each third.
+    Where every look is late the server is slow, and theirs get through as this one does.
     """
     began = looked = clock.monotonic()
+    late = 0
     waiting = {account.id: account for account in watched}
     found: list[Account] = []
     while waiting and not clock.sleep(1.0, stop):
         seen = {each.id: each for each in active(cluster, namespace)}
         before, looked = looked, clock.monotonic()
-        if looked - before >= min(each.duration for each in waiting.values()) / 3:
+        late = late + 1 if looked - before >= min(each.duration for each in waiting.values()) / 3 else 0
+        if 0 < late <= _AWAY:
             began = looked
         for id_, account in list(waiting.items()):
             if id_ not in seen or seen[id_].version != account.version:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import inf
 from typing import Any
 
 from chaoskit import kube, rollouts
 from chaoskit.acts import engine, fields, readiness, resize, rollout
-from chaoskit.acts.entries import Entry, Undone
+from chaoskit.acts.courses import Course
+from chaoskit.acts.entries import SPOILT, Entry, Undone
 from chaoskit.acts.replacing import Hands
 from chaoskit.acts.trail import ENGINE, Trail, find
-from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver, Unavailable
+from chaoskit.errors import ChaoskitError, Conflict, NotFound, Unavailable
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 LATE = 60.0
@@ -24,35 +24,30 @@ _MADE = frozenset({"created", ENGINE})
 
 _TRIES = 4
 _PATIENCE = 60.0
-_AGAIN = 2.0
 
 
-def undo(hands: Hands, entry: Entry, *, until: float = -inf) -> Undone:
+def undo(hands: Hands, entry: Entry) -> Course[Undone]:
     """What became of the entry: with another fate than ``left`` nothing is owed any more.
 
-    A server that does not answer is asked again `until` that moment of the clock's `monotonic`; what is
-    waited for with the same hands waits anew once it answers again.
-
     Raises:
-        TakenOver: the hands' `keep` found that another process holds the ledger.
+        Unavailable: the server does not answer.
     """
     way = _WAYS.get(entry.kind)
     if way is None:
         return _left(entry, f"nobody here knows how to undo {entry.kind!r}")
-    while True:
-        try:
-            return way(hands, entry)
-        except TakenOver:
-            raise
-        except ChaoskitError as error:
-            if not isinstance(error, Unavailable) or hands.clock.monotonic() >= until:
-                return _left(entry, str(error))
-        except (KeyError, TypeError, ValueError) as error:
-            # Written by another version or by hand: it is owed still, and must not stop the others.
-            return _left(entry, f"its entry cannot be read ({type(error).__name__}: {error})")
-        hands.clock.sleep(_AGAIN)
-        hands.keep()
-        hands.anew()
+    try:
+        found = way(hands, entry)
+        return found if isinstance(found, Undone) else (yield from found)
+    except NotFound as error:
+        if entry.kind == ENGINE:  # of what it made one thing went while it was looked at
+            return _left(entry, str(error))
+        return Undone("gone", f"{entry.target} is not there")
+    except Unavailable:
+        raise
+    except ChaoskitError as error:
+        return _left(entry, str(error))
+    except SPOILT as error:  # it is owed still, and must not stop the others
+        return _left(entry, f"its entry cannot be read ({type(error).__name__}: {error})")
 
 
 def stands(cluster: Cluster, entry: Entry) -> bool:
@@ -90,19 +85,12 @@ def _left(entry: Entry, why: str) -> Undone:
     return Undone("left", f"{entry.target}: {why}")
 
 
-def _gone(entry: Entry) -> Undone:
-    return Undone("gone", f"{entry.target} is not there")
-
-
-def _created(hands: Hands, entry: Entry) -> Undone:
-    try:
-        made = _made(hands.cluster, entry)
-        if made is None:
-            return Undone("not ours", f"{entry.target} is another one, made by others: it stays")
-        hands.cluster.delete(made)
-    except NotFound:
-        return _gone(entry)
-    if hands.within(_PATIENCE, lambda: not _there(hands.cluster, entry)):
+def _created(hands: Hands, entry: Entry) -> Course[Undone]:
+    made = _made(hands.cluster, entry)
+    if made is None:
+        return Undone("not ours", f"{entry.target} is another one, made by others: it stays")
+    hands.cluster.delete(made)
+    if (yield from hands.within(_PATIENCE, lambda: not _there(hands.cluster, entry))):
         return Undone("restored", f"{entry.target} removed")
     return Undone("left", f"{entry.target} is still there, marked for deletion")
 
@@ -132,10 +120,7 @@ def _field(hands: Hands, entry: Entry) -> Undone:
         return entry.before if present == entry.after else present
 
     where = f"{entry.target} {'.'.join(entry.path)}"
-    try:
-        changed = fields.set_at(hands.cluster, hands.clock, entry.target, entry.path, restored)
-    except NotFound:
-        return _gone(entry)
+    changed = fields.set_at(hands.cluster, hands.clock, entry.target, entry.path, restored)
     if changed or last == entry.before:
         return Undone("restored", f"{where} is as before")
     return Undone("not ours", f"{where} was changed by others since: it stays as it is")
@@ -146,10 +131,7 @@ def _element(hands: Hands, entry: Entry) -> Undone:
         kept = [each for each in present or () if not entry.after.items() <= each.items()]
         return (kept or None) if len(kept) != len(present or ()) else present
 
-    try:
-        fields.set_at(hands.cluster, hands.clock, entry.target, entry.path, without)
-    except NotFound:
-        return _gone(entry)
+    fields.set_at(hands.cluster, hands.clock, entry.target, entry.path, without)
     return Undone("restored", f"{entry.target} has no {_spelled(entry.after)} in {'.'.join(entry.path)}")
 
 
@@ -161,42 +143,29 @@ def _rollout(hands: Hands, entry: Entry) -> Undone:
     for _ in range(_TRIES):
         try:
             return rollout.undo(hands.cluster, entry)
-        except NotFound:
-            return _gone(entry)
         except Conflict:
             hands.clock.sleep(0.2)
     return _left(entry, "its template changes faster than it can be restored")
 
 
 def _resize(hands: Hands, entry: Entry) -> Undone:
-    try:
-        return resize.undo(hands.cluster, entry)
-    except NotFound:
-        return _gone(entry)
+    return resize.undo(hands.cluster, entry)
 
 
-def _ready(hands: Hands, entry: Entry) -> Undone:
-    try:
-        return readiness.undo(hands, entry)
-    except NotFound:
-        return _gone(entry)
-
-
-def _engine(hands: Hands, entry: Entry) -> Undone:
-    trail = Trail.of(entry)
-    left = engine.end(hands.cluster, hands.clock, trail, keep=hands.keep, tell=hands.tell)
+def _engine(hands: Hands, entry: Entry) -> Course[Undone]:
+    left = yield from engine.ending(hands, Trail.of(entry))
     hands.nodes.anew()  # until now it may have hit them
     if left:
         return Undone("left", "; ".join(left))
     return Undone("restored", f"{entry.target} ended, nothing of it is left")
 
 
-_WAYS: dict[str, Callable[[Hands, Entry], Undone]] = {
+_WAYS: dict[str, Callable[[Hands, Entry], Undone | Course[Undone]]] = {
     "created": _created,
     "field": _field,
     "element": _element,
     rollout.KIND: _rollout,
     resize.KIND: _resize,
-    readiness.KIND: _ready,
+    readiness.KIND: readiness.undo,
     ENGINE: _engine,
 }

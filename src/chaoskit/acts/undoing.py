@@ -1,36 +1,28 @@
-"""The course of an undo: what stands goes first, what may come yet is waited for side by side with others.
-
-A course is a generator: it stops wherever it waits (True), or may come to block (False), so that others have
-their turn meanwhile.
-"""
+"""The undo of a ledger: what stands goes first, what may come yet is waited for side by side with others."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Protocol
 
-from chaoskit.acts import readiness, undo
+from chaoskit.acts import turns, undo
 from chaoskit.acts.accounts import Account
-from chaoskit.acts.entries import Entry, Undone
+from chaoskit.acts.courses import Course
+from chaoskit.acts.entries import SPOILT, Entry, Undone
 from chaoskit.acts.replacing import Hands
 from chaoskit.acts.trail import ENGINE
-from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, TakenOver, Unavailable
 from chaoskit.events import Listener, Mark, Step
 from chaoskit.records import Undo
 
 OUTAGE = 60.0
-"""Seconds for which an undo outlasts a server that does not answer."""
+"""Seconds for which the undo of an entry outlasts a server that does not answer."""
 
-_PAUSE = 0.5
+LONGEST = 600.0
+"""Seconds after which the undo of an entry is not begun again, though the server answered in between."""
 
-T = TypeVar("T")
-Course = Generator[bool, None, T]
-
-_SLOW = frozenset({ENGINE, readiness.KIND})
-"""Who waits for their ends themselves, for minutes."""
+_AGAIN = 2.0
 
 
 class Book(Protocol):
@@ -44,36 +36,23 @@ class Book(Protocol):
     def settle(self, entry: Entry) -> None:
         """The entry is owed no more."""
 
-    def keep_alive(self) -> None:
-        """The ledger says that this process lives."""
-
     def refuse_when_taken(self) -> None:
         """Nobody else holds it, as far as the server answers."""
 
 
-def side_by_side(courses: Sequence[Course[T]], clock: Clock) -> tuple[T, ...]:
-    """What each course ends with, in their order: each goes on in its turn until it waits or has ended.
+@dataclass(slots=True)
+class _Owed:
+    """An entry and how its undo stands."""
 
-    Raises:
-        Exception: the first that one of them raised, when all the others have ended.
-    """
-    going, ended, raised = dict(enumerate(courses)), dict[int, T](), list[Exception]()
-    while going:
-        waits = list[bool]()
-        for at, course in list(going.items()):
-            try:
-                waits.append(next(course))
-                continue
-            except StopIteration as end:
-                ended[at] = end.value
-            except Exception as error:  # noqa: BLE001 - raised when the others have ended
-                raised.append(error)
-            del going[at]
-        if going and all(waits):
-            clock.sleep(_PAUSE)
-    if raised:
-        raise raised[0]
-    return tuple(ended[at] for at in range(len(courses)))
+    entry: Entry
+    course: Course[Undone] | None = None
+    began: float | None = None
+    silent: float | None = None
+    """Since when the server answers nothing about it, as the clock's `monotonic`."""
+    again: float = 0.0
+    """When the server is asked about it again, after that."""
+    doubted: bool = False
+    """Whether it was told that it may come yet."""
 
 
 @dataclass(slots=True)
@@ -86,107 +65,151 @@ class Undoing:
     behind: Callable[[Entry], bool] = lambda _: False
     _left: list[str] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
-    _doubted: list[Entry] = field(default_factory=list)
-    _until: float = 0.0
+    _stays: list[Entry] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.hands.tell = self._note
-        self._outlast()
 
     def course(self) -> Course[Undo]:
         """Every entry was undone, newest first, or stands in `left` with the reason; safe to repeat.
 
         What has to wait is looked at again and again: nothing that stands is left in force meanwhile, but
-        what is older and about the same object, whose value it may still replace, and what is older than an
-        engine, which is for the time after its end.
+        what is older and about the same, whose value it may still replace, and what is older than an engine,
+        which is for the time after its end. What is about the same as something newer that stays owed, by
+        whomever, stays owed as well: nobody can tell what is ours before that one is undone.
 
         Raises:
             TakenOver: another process holds the account, and undoes what is left.
         """
-        owed: Sequence[Entry] = tuple(reversed(self.book.account.entries))
+        owed: Sequence[_Owed] = [_Owed(each) for each in reversed(self.book.account.entries)]
         if not owed:
             return Undo("none needed")
         self.hands.doubts.since(self.hands.clock)  # their minute runs from here on, whatever is waited for
-        while owed := (yield from self._round(owed)):
-            self.book.keep_alive()
+        while owed := self._round(owed):
             yield True
         return Undo("not confirmed" if self._left else "confirmed", tuple(self._left), tuple(self._notes))
 
-    def _round(self, owed: Sequence[Entry]) -> Course[Sequence[Entry]]:
+    def _round(self, owed: Sequence[_Owed]) -> Sequence[_Owed]:
         """What has to wait still; of all others it was told what became of them."""
-        late = list[Entry]()
-        for at, entry in enumerate(owed):
-            if not self._has_to_wait(entry, late):
-                if entry.kind in _SLOW:
-                    yield False
-                self._taken_back(entry)
-            elif entry.kind == ENGINE:
-                return [*late, *owed[at:]]
-            else:
-                late.append(entry)
+        late = list[_Owed]()
+        for each in owed:
+            if self._has_to_wait(each, late) or not self._ended(each):
+                late.append(each)
+            self.hands.keep()  # each may take its time to answer
         return late
 
-    def _has_to_wait(self, entry: Entry, late: Sequence[Entry]) -> bool:
-        """Whether it may come yet, which is told once, or something on the same object goes before it."""
-        if self._may_come(entry):
-            if entry not in self._doubted:
-                self._doubted.append(entry)
+    def _has_to_wait(self, owed: _Owed, late: Sequence[_Owed]) -> bool:
+        """Whether something goes before it, or it may come yet, which is told once."""
+        entry = owed.entry
+        if owed.course is not None:
+            return False
+        if self.hands.clock.monotonic() < owed.again:
+            return True
+        if any(each.entry.kind == ENGINE or turns.same(entry, each.entry) for each in late):
+            return True
+        if self._may_come(owed):
+            if not owed.doubted:
+                owed.doubted = True
                 self._tell("note", f"{entry.target}: {undo.IN_DOUBT}")
             return True
-        return self.behind(entry) or any(same(entry, each) for each in late)
+        return self.behind(entry)
 
-    def _taken_back(self, entry: Entry) -> None:
-        """What became of the entry was told."""
-        self.book.refuse_when_taken()
-        found = self._undone(entry)
-        reason = found.words if found.fate == "left" else self._settled(entry)
-        if reason:
-            self._left.append(reason)
-            self._tell("failed", reason)
+    def _ended(self, owed: _Owed) -> bool:
+        """Whether its undo has ended, and it was told what became of it."""
+        found = self._undone(owed)
+        if found is None:
+            return False
+        if found.fate == "left":
+            self._stays.append(owed.entry)
+            self._left.append(found.words)
+            self._tell("failed", found.words)
         elif found.fate == "not ours":
             self._note(found.words)
         else:
             self._tell("done", found.words)
+        return True
+
+    def _undone(self, owed: _Owed) -> Undone | None:
+        """What became of the entry; None: it waits, for the server as well."""
+        if owed.course is None:
+            owed.course = self._course(owed.entry)
+            owed.began = self.hands.clock.monotonic() if owed.began is None else owed.began
+        try:
+            next(owed.course)
+        except StopIteration as end:
+            ended: Undone = end.value
+            return ended
+        except Unavailable as error:
+            owed.course = None
+            self.hands.nodes.anew()
+            return None if self._outlasts(owed) else Undone("left", f"{owed.entry.target}: {error}")
+        owed.silent = None
+        return None
+
+    def _course(self, entry: Entry) -> Course[Undone]:
+        """What became of the entry, which is owed no more unless it is left.
+
+        A Secret that is gone keeps no other entry from its undo. What is undone though the ledger cannot be
+        told is undone once more later.
+
+        Raises:
+            Unavailable: the server does not answer: again from the beginning.
+        """
+        self.book.refuse_when_taken()
+        if ahead := self._ahead(entry):
+            return Undone("left", f"{entry.target}: {ahead}")
+        try:
+            whole = self.book.whole(entry)
+        except Unavailable:
+            raise
+        except (ChaoskitError, *SPOILT) as error:
+            return Undone("left", f"{entry.target}: its original value cannot be read: {error}")
+        found = yield from undo.undo(self.hands, whole)
+        if found.fate == "left":
+            return found
+        try:
+            self.book.settle(entry)
+        except (TakenOver, Unavailable):
+            raise
+        except ChaoskitError as error:
+            words = f"{entry.target}: undone, but {self.book.account.ref} could not be told: {error}"
+            return Undone("left", words)
+        return found
+
+    def _ahead(self, entry: Entry) -> str:
+        """What is to be undone before it and was not, in words; "" when nothing is."""
+        if any(turns.same(entry, each) for each in self._stays):
+            return "its later change is undone first"
+        other = turns.first_to_go((entry,), turns.later(self.hands.cluster, self.book.account))
+        return "" if other is None else f"its later change by {other.act} {other.id} is undone first"
 
     def _is_late(self) -> bool:
         """Whether nothing that is in doubt can come any more."""
         clock = self.hands.clock
         return clock.monotonic() >= self.hands.doubts.since(clock) + undo.LATE
 
-    def _outlast(self) -> None:
-        """A server that does not answer is asked again for a while from now on."""
-        self._until = self.hands.clock.monotonic() + OUTAGE
+    def _outlasts(self, owed: _Owed) -> bool:
+        """Whether a server that did not answer is to be asked again."""
+        now = self.hands.clock.monotonic()
+        if owed.silent is None:
+            owed.silent = now
+        owed.again = now + _AGAIN
+        began = now if owed.began is None else owed.began
+        return now < owed.silent + OUTAGE and now < began + LONGEST
 
-    def _may_come(self, entry: Entry) -> bool:
+    def _may_come(self, owed: _Owed) -> bool:
         """Whether it is in doubt and not there, but may be yet; a server that is away has a while to tell."""
-        if not entry.doubted:
+        if not owed.entry.doubted:
             return False
         try:
-            comes = undo.may_come(self.hands.cluster, self.book.whole(entry))
+            comes = undo.may_come(self.hands.cluster, self.book.whole(owed.entry)) and not self._is_late()
         except Unavailable:
-            return self.hands.clock.monotonic() < self._until
-        except (ChaoskitError, KeyError, TypeError, ValueError):
+            return self._outlasts(owed)
+        except (ChaoskitError, *SPOILT):
             return False  # the undo itself will find out
-        self._outlast()
-        return comes and not self._is_late()
-
-    def _undone(self, entry: Entry) -> Undone:
-        """What became of one entry: a Secret that is gone keeps no other entry from its undo."""
-        try:
-            whole = self.book.whole(entry)
-        except (ChaoskitError, KeyError, TypeError, ValueError) as error:
-            return Undone("left", f"{entry.target}: its original value cannot be read: {error}")
-        return undo.undo(self.hands, whole, until=self._until)
-
-    def _settled(self, entry: Entry) -> str:
-        """Why the entry is still owed though it is undone, in words: then it is undone once more later."""
-        try:
-            self.book.settle(entry)
-        except TakenOver:
-            raise
-        except ChaoskitError as error:
-            return f"{entry.target}: undone, but {self.book.account.ref} could not be told: {error}"
-        return ""
+        if comes:
+            owed.silent = None
+        return comes
 
     def _tell(self, mark: Mark, words: str) -> None:
         self.listen(Step(self.hands.clock.now(), "undo", mark, words, run=self.book.account.id))
@@ -194,8 +217,3 @@ class Undoing:
     def _note(self, words: str) -> None:
         self._notes.append(words)
         self._tell("note", words)
-
-
-def same(one: Entry, other: Entry) -> bool:
-    """Whether both are about one object, as it was or as it is now."""
-    return dataclasses.replace(one.target, uid="") == dataclasses.replace(other.target, uid="")

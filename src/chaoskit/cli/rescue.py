@@ -10,7 +10,7 @@ import typer
 
 from chaoskit.cli.render import columns, emit, next_step
 from chaoskit.cli.session import Session, command, new_app
-from chaoskit.cli.stopping import LEFT, stopping
+from chaoskit.cli.stopping import FINISHING, undoing
 from chaoskit.clock import interruption
 from chaoskit.errors import ChaoskitError
 from chaoskit.outcome import Outcome, gravest, of_error
@@ -50,7 +50,11 @@ def rescue(
         raise typer.BadParameter("--force lets engines go that others left behind: add --orphans")
     from chaoskit.flows.rescuing import rescue as finish
 
-    with session.connected() as runtime, session.listening() as listen, stopping(LEFT) as stop:
+    with (
+        session.connected() as runtime,
+        session.listening() as listen,
+        undoing(listen, runtime.clock, FINISHING) as stop,
+    ):
         namespace = session.asked_namespace
         found = finish(runtime.world, namespace=namespace, listen=listen, stop=stop)
         seen: list[_Orphan] = []

@@ -21,6 +21,10 @@ MOMENT = 2.0
 
 LEFT = "left without waiting for the undo: chaoskit rescue finishes it"
 UNDOING = f"undoing what was done; a signal {MOMENT:g} s from now, or later, leaves that to chaoskit rescue"
+FINISHING = (
+    f"nothing more is begun, what is being undone is finished; a signal {MOMENT:g} s from now, or later, "
+    "leaves that to the next chaoskit rescue"
+)
 
 
 class Signalled(BaseException):
@@ -97,11 +101,11 @@ def stopping(
 
 
 @contextmanager
-def undoing(listen: Listener, clock: Clock) -> Iterator[Stop]:
-    """As `stopping`, where something may have to be undone: that it is, is told at once."""
+def undoing(listen: Listener, clock: Clock, words: str = UNDOING) -> Iterator[Stop]:
+    """As `stopping`, where something may have to be undone: that it is, is told at once, in these words."""
 
     def tell() -> None:
-        listen(Step(clock.now(), "stopping", "note", UNDOING))
+        listen(Step(clock.now(), "stopping", "note", words))
 
     with stopping(LEFT, tell=tell) as stop:
         yield stop

@@ -9,6 +9,7 @@ import pytest
 from tests.wire import Answer, Asked, Scripted, kubeconfig_of, scripted
 
 from chaoskit import kube
+from chaoskit.acts.courses import alone
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.replacing import Hands
 from chaoskit.acts.undo import undo
@@ -150,7 +151,8 @@ def test_so_it_is_for_who_knows_nothing_of_the_server_yet(
 def test_an_undo_is_not_taken_for_done(cluster: KubernetesCluster, server: Server, page: Answer) -> None:
     server.away = lambda path: page
     entry = Entry("field", REF, ("spec", "replicas"), 3, 0)
-    assert undo(Hands(cluster, ManualClock()), entry).fate == "left"
+    with pytest.raises(Unavailable):
+        alone(undo(Hands(cluster, ManualClock()), entry), ManualClock())
 
 
 @pytest.mark.parametrize("act", ["get", "patch", "create", "apply"])

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+from tests.acts.fake import CART, FakeCluster, deployment
+from tests.acts.test_engine import TRAIL, chaos_engine, pod
+from tests.acts.test_ledger import LEASE, WEB, opened, written
+
+from chaoskit import kube
+from chaoskit.acts.accounts import account_of
+from chaoskit.acts.entries import Entry
+from chaoskit.acts.undoing import LONGEST, OUTAGE
+from chaoskit.clock import ManualClock
+from chaoskit.errors import Forbidden, Unavailable
+from chaoskit.ports.cluster import Kind, Listing, ObjectRef
+
+
+def silent(cluster: FakeCluster, clock: ManualClock, since: float, until: float) -> None:
+    """The server answers nothing in this time."""
+
+    def while_away(act: Callable[..., Any]) -> Callable[..., Any]:
+        def asked(*args: Any, **options: Any) -> Any:
+            if since <= clock.monotonic() < until:
+                raise Unavailable("no answer", service="kubernetes")
+            return act(*args, **options)
+
+        return asked
+
+    for act in ("get", "list", "patch", "delete"):
+        setattr(cluster, act, while_away(getattr(cluster, act)))
+
+
+def stops(cluster: FakeCluster) -> None:
+    """The operator ends the engine of `TRAIL`."""
+    engine = cluster.objects[(kube.CHAOS_ENGINE, "shop", TRAIL.engine.name)]
+    engine["status"] = {"engineStatus": "stopped"}
+    engine["metadata"]["finalizers"] = []
+
+
+@pytest.mark.parametrize("since", [40.0, 70.0, 150.0])
+def test_an_undo_outlasts_an_outage_whenever_it_comes(since: float) -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5), chaos_engine("initialized")), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5), TRAIL.entry())
+    silent(cluster, clock, since, since + OUTAGE / 2)
+    clock.call_at(since + OUTAGE, partial(stops, cluster))
+    assert ledger.undo().state == "confirmed"
+    assert cluster.get(CART)["spec"]["replicas"] == 3
+
+
+def test_of_two_outages_each_is_outlasted() -> None:
+    cluster, clock = FakeCluster(chaos_engine("initialized")), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(TRAIL.entry())
+    silent(cluster, clock, 10, 50)
+    silent(cluster, clock, 60, 110)
+    clock.call_at(120, partial(stops, cluster))
+    assert ledger.undo().state == "confirmed"
+
+
+def test_an_engine_that_is_never_let_go_is_left_in_the_end() -> None:
+    """The server answers how it stands, and never lets anybody take its policy away."""
+    labels = {"chaosUID": TRAIL.engine.uid}
+    policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
+    meta = {"name": "loss", "namespace": "shop", "labels": labels}
+    cluster, clock = FakeCluster({**policy, "metadata": meta}), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(TRAIL.entry())
+
+    def fail(_verb: str, ref: ObjectRef) -> None:
+        if ref.kind == kube.NETWORK_POLICY:
+            raise Unavailable("its webhook does not answer", service="kubernetes")
+
+    cluster.before_write = fail
+    assert "webhook" in ledger.undo().left[0]
+    assert clock.monotonic() == pytest.approx(LONGEST, abs=10)
+
+
+def test_a_ledger_that_cannot_be_told_for_a_while_is_told_then() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+
+    def fail(_verb: str, ref: ObjectRef) -> None:
+        if ref == LEASE and clock.monotonic() < OUTAGE / 2:
+            raise Unavailable("no answer", service="kubernetes")
+
+    cluster.before_write = fail
+    assert ledger.undo().state == "confirmed"
+    assert account_of(cluster.get(LEASE)).entries == ()
+
+
+def test_a_write_that_gets_no_answer_holds_up_no_other() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5), deployment("web", replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(*(Entry("field", each, ("spec", "replicas"), 3, 5) for each in (CART, WEB)))
+    times = dict[str, float]()
+
+    def fail(_verb: str, ref: ObjectRef) -> None:
+        times.setdefault(ref.name, clock.monotonic())
+        if ref == WEB:
+            raise Unavailable("its webhook does not answer", service="kubernetes")
+
+    cluster.before_write = fail
+    assert ledger.undo().left == ("deployment/web: its webhook does not answer",)
+    assert times["cart"] == 0
+    assert clock.monotonic() == OUTAGE
+
+
+def test_what_takes_its_time_to_go_holds_up_no_other() -> None:
+    made = kube.managed(pod("stress"), "run1")
+    cluster, clock = FakeCluster(deployment(replicas=5), made), ManualClock()
+    ledger = opened(cluster, clock)
+    target = kube.ref_of(made, kube.POD)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5), Entry("created", target, after="run1"))
+    removed = cluster.delete
+    cluster.delete = lambda _ref, **_options: clock.call_at(55, partial(removed, target))  # type: ignore[method-assign]
+    times = written(cluster, clock)
+    assert ledger.undo().state == "confirmed"
+    assert times[CART] == 0
+    assert clock.monotonic() == pytest.approx(55, abs=1)
+
+
+def refusing(cluster: FakeCluster, refused: ObjectRef) -> None:
+    """An admission webhook lets nobody change this object."""
+
+    def fail(_verb: str, ref: ObjectRef) -> None:
+        if ref == refused:
+            raise Forbidden("admission webhook denied the request")
+
+    cluster.before_write = fail
+
+
+def answering(cluster: FakeCluster) -> None:
+    cluster.before_write = lambda _verb, _ref: None
+
+
+def test_an_original_waits_for_the_newer_one_of_its_field() -> None:
+    """One that is not put back now is no other hand's."""
+    cluster, clock = FakeCluster(deployment(replicas=3), deployment("web", replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    entries = (Entry("field", CART, ("spec", "replicas"), *each) for each in ((1, 2), (2, 3)))
+    ledger.write(Entry("field", WEB, ("spec", "replicas"), 3, 5), *entries)
+    refusing(cluster, CART)
+    assert ledger.undo().left == (
+        "deployment/cart: admission webhook denied the request",
+        "deployment/cart: its later change is undone first",
+    )
+    assert cluster.get(WEB)["spec"]["replicas"] == 3
+    answering(cluster)
+    assert ledger.undo().state == "confirmed"
+    assert cluster.get(CART)["spec"]["replicas"] == 1
+
+
+def test_an_original_does_not_wait_for_another_field_of_its_object() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    template = Entry("rollout", CART, ("spec", "template"), before="cart-1", after="no more")
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5), replace(template, kind="sorcery"))
+    assert len(ledger.undo().left) == 1
+    assert cluster.get(CART)["spec"]["replicas"] == 3
+
+
+def test_a_drill_waits_for_the_undo_of_its_recovery() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=2)), ManualClock()
+    drill, recovery = opened(cluster, clock, "1"), opened(cluster, clock, "2")
+    drill.write(Entry("field", CART, ("spec", "replicas"), 3, 0))
+    recovery.write(Entry("field", CART, ("spec", "replicas"), 0, 2))
+    refusing(cluster, CART)
+    assert recovery.undo().state == "not confirmed"
+    answering(cluster)
+    assert drill.undo().left == ("deployment/cart: its later change by chaos 2 is undone first",)
+    assert [each.undo().state for each in (recovery, drill)] == ["confirmed"] * 2
+    assert cluster.get(CART)["spec"]["replicas"] == 3
+
+
+def test_who_may_not_see_other_acts_undoes_its_own() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    listed = cluster.list
+
+    def hidden(kind: Kind, *args: Any, **options: Any) -> Listing:
+        if kind == kube.LEASE:
+            raise Forbidden("may not list leases")
+        return listed(kind, *args, **options)
+
+    cluster.list = hidden  # type: ignore[method-assign]
+    assert ledger.undo().state == "confirmed"
+
+
+def test_a_ledger_is_held_however_slowly_each_entry_is_answered() -> None:
+    names = [f"web{number}" for number in range(4)]
+    cluster, clock = FakeCluster(*(deployment(each, replicas=5) for each in names)), ManualClock()
+    ledger = opened(cluster, clock)
+    targets = [replace(CART, name=each) for each in names]
+    ledger.write(*(Entry("field", each, ("spec", "replicas"), 3, 5) for each in targets))
+    ages = list[float]()
+
+    def slowly(_verb: str, ref: ObjectRef) -> None:
+        if ref.name in names:
+            clock.turn(20)
+            renewed = kube.time_of(account_of(cluster.get(LEASE)).renewed)
+            assert renewed is not None
+            ages.append((clock.now() - renewed).total_seconds())
+            raise Unavailable("its webhook does not answer", service="kubernetes")
+
+    cluster.before_write = slowly
+    assert len(ledger.undo().left) == len(names)
+    assert max(ages) < 30
+
+
+def test_a_server_that_answers_nothing_is_asked_each_two_seconds() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    asked = list[float]()
+
+    def fail(_verb: str, ref: ObjectRef) -> None:
+        if ref == CART:
+            asked.append(clock.monotonic())
+            raise Unavailable("no answer", service="kubernetes")
+
+    cluster.before_write = fail
+    assert ledger.undo().state == "not confirmed"
+    assert asked == [2.0 * number for number in range(int(OUTAGE / 2) + 1)]
