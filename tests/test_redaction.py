@@ -37,6 +37,16 @@ def test_what_was_measured_is_no_secret_whatever_its_signal_is_called() -> None:
     assert redacted({"signals": {"token": "nobody-else"}}) == {"signals": {"token": "(hidden)"}}
 
 
+def test_what_is_told_by_the_names_of_things_is_no_secret_whatever_they_are_called() -> None:
+    left = {"budgets": {"password-reset": 1}, "endpoints": {"token-minter": 2}}
+    logged = {"logs": {"password-reset-5d8f7/api-key-service": "no login with hunter22 at token=k7Q2bm"}}
+    said = {"afterwards": [left], "evidence": logged, "password": "hunter22"}
+    told = {"password-reset-5d8f7/api-key-service": "no login with (hidden) at token=(hidden)"}
+    assert redacted(said) == {"afterwards": [left], "evidence": {"logs": told}, "password": "(hidden)"}
+    assert redacted({"logs": {"password": "nobody-else"}}) == {"logs": {"password": "(hidden)"}}
+    assert redacted({"budgets": {"token": "nobody-else"}}) == {"budgets": {"token": "(hidden)"}}
+
+
 def test_what_replaces_a_key_of_a_secret_is_hidden_and_the_secrets_name_is_not() -> None:
     fault = {"secret": "login", "key": "user", "value": "nobody-else", "restart": True}
     hidden = redacted({"parameters": fault, "said": "user nobody-else"})

@@ -57,6 +57,26 @@ WRITTEN = (
     "mysql -h db -uroot -p@ -e 'select 1'",
     "redis-cli -h db -a @ ping",
     "sshpass -p @ ssh me",
+    "db:\n  password: |\n    @\n  host: h\n",
+    "db:\n  password: >-  # folded\n    a b\n\n    @\n",
+    "- password: |2\n    @\n  user: me\n",
+    '"password": |\n  @\n',
+    "password:\n    @\nuser: me",
+    "passwords:\n- a\n- @\n",
+    "tokens:\n  - @\nb: 1\n",
+    "- name: DB_PASSWORD\n  value: |\n    @\n",
+    "a: 1\npassword = '''@'''\n",
+    'a: 1\npassword = """a\n@"""\n',
+    '{"passwords": ["a", "@"]}',
+    r'{"q": "{\"passwords\": [\"a\", \"@\"]}"}',
+    'passwords: ["a", "@"]\nb: 1',
+    "password: it's @\nb: 1",
+    "said authorization: @",
+    "said authorization: basic @",
+    "said authorization: aws4-hmac-sha256 Credential=@",
+    "Authorization: correct @",
+    "said 'authorization': 'token @'",
+    'Bearer @="',
     "https://a.blob/x?sv=1&sig=@&se=2",
     "https://a/x?X-Amz-Signature=@",
     "MYSQL_PWD=@",
@@ -147,6 +167,21 @@ def test_a_secret_is_hidden_as_it_is_usually_written(written: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("a:\n  password: |\n    x\n\n    y\n\n  b: 1\n", "a:\n  password: |\n    (hidden)\n\n  b: 1\n"),
+        ("- password: >-\n    x\n  user: me\n", "- password: >-\n    (hidden)\n  user: me\n"),
+        ("passwords:\n- x\n- y\nb: 1\n", "passwords:\n- (hidden)\nb: 1\n"),
+        ("password:\n  x\nb:\n  y\n", "password:\n  (hidden)\nb:\n  y\n"),
+        ('{"passwords": ["x", "y"], "b": "c"}', '{"passwords": ["(hidden)"], "b": "c"}'),
+        ('{"password": "x", "b": ["c", "d"]}', '{"password": "(hidden)", "b": ["c", "d"]}'),
+    ],
+)
+def test_what_stands_below_a_name_is_hidden_and_nothing_behind_it(written: str, told: str) -> None:
+    assert scrubbed(written) == told
+
+
+@pytest.mark.parametrize(
     "words",
     [
         "busybox:1.35@sha256:abcdef",
@@ -162,6 +197,11 @@ def test_a_secret_is_hidden_as_it_is_usually_written(written: str) -> None:
         "passed: 3 of 4",
         "me@example.com at 12:30",
         "imagePullSecrets:\n- name: registry\n",
+        "secrets:\n- name: registry1\n",
+        "secret:\n  secretName: creds1\n",
+        "secrets:\n- access words\n",
+        "password:\n  valueFrom:\n    secretKeyRef: {name: creds1}\n",
+        "password: |\nuser: me\n",
         "token-service-scale-down: deployment/token-service is being deleted",
         "not ready\ntoken-service: 2 of 3 pods",
         "rules\nsecrets: get list",
@@ -220,6 +260,13 @@ def test_a_secret_is_hidden_as_it_is_usually_written(written: str) -> None:
         "set --var db_password=VALUE",
         "mongodb://USER:PASSWORD@HOST:PORT/DATABASE?replicaSet=NAME",
         "Authorization: Bearer TOKEN",
+        (
+            "pull access denied, repository does not exist or may require authorization: server message: "
+            "insufficient_scope: authorization failed"
+        ),
+        "Error: authorization: no such user",
+        "authorization: denied",
+        'WWW-Authenticate: Bearer realm="https://auth.docker.io/token",service="registry.docker.io"',
     ],
 )
 def test_words_that_only_speak_of_secrets_are_left(words: str) -> None:

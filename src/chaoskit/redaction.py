@@ -178,7 +178,7 @@ def secrets_in(value: Any) -> Iterator[str]:
     """The values in this JSON that their names call secret, and that are long enough to be looked for."""
     if isinstance(value, _MAPPING):
         for key, each in value.items():
-            if _is_measured(key, each):
+            if _is_by_name(key, each):
                 continue
             if _is_held(value, key):
                 yield from _long(text for held in each.values() for text in _readings(str(held)))
@@ -308,8 +308,8 @@ def _key(key: Any, secrets: frozenset[str]) -> Any:
 
 
 def _entry(parent: Mapping[Any, Any], key: Any, secrets: frozenset[str]) -> Any:
-    if _is_measured(key, parent[key]):
-        return {_key(name, secrets): number for name, number in parent[key].items()}
+    if _is_by_name(key, parent[key]):
+        return {_key(name, secrets): _without(each, secrets) for name, each in parent[key].items()}
     if _is_held(parent, key):
         return {_key(each, secrets): HIDDEN for each in parent[key]}
     return HIDDEN if _hides(parent, key) else _without(parent[key], secrets, key)
@@ -320,10 +320,19 @@ def is_secret(parent: Mapping[Any, Any], key: Any) -> bool:
     return _is_held(parent, key) or _hides(parent, key)
 
 
-def _is_measured(key: Any, value: Any) -> bool:
-    """Whether that is what was measured, by its signals' names: a number is no secret for what it is of."""
-    measured = key == "signals" and isinstance(value, _MAPPING)
-    return measured and all(isinstance(each, _NUMBER) for each in value.values())
+_COUNTED = frozenset({"signals", "budgets", "endpoints"})
+
+
+def _is_by_name(key: Any, value: Any) -> bool:
+    """Whether its keys are names of things: nothing in it is a secret for what it is of.
+
+    Numbers by signals, budgets and services; what containers logged by ``pod/container``.
+    """
+    if (key not in _COUNTED and key != "logs") or not isinstance(value, _MAPPING):
+        return False
+    if key == "logs":
+        return all("/" in str(each) for each in value)
+    return all(isinstance(each, _NUMBER) for each in value.values())
 
 
 def _is_held(parent: Mapping[Any, Any], key: Any) -> bool:
