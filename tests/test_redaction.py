@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
+import shlex
+import time
 from urllib.parse import quote, quote_plus
 
 import pytest
+import yaml
 
-from chaoskit.redaction import compared, nameless, redacted, scrubbed, secrets_in, spared, without
+from chaoskit.redaction import compared, nameless, redacted, scrubbed, secrets_in, spared
+from chaoskit.secretvalues import without
 
 
 def test_what_looks_secret_is_hidden_and_nothing_else() -> None:
@@ -75,6 +80,19 @@ ENCODED = {
     "in an address": quote(ODD, safe=""),
     "in a path": quote(ODD),
     "in a form": quote_plus(ODD),
+    "in an address, in small letters": re.sub("%..", lambda code: code[0].lower(), quote(ODD, safe="")),
+    "in an address in an address": quote(quote(ODD, safe=""), safe=""),
+    "in base64 in an address": quote(base64.b64encode(ODD.encode()).decode(), safe=""),
+    "in base64 in lines": "\n".join(re.findall(".{1,8}", base64.b64encode(ODD.encode()).decode())),
+    "in base64 in lines in JSON": json.dumps(base64.b64encode(ODD.encode()).decode()[:8] + "\r\n")[1:-1]
+    + base64.b64encode(ODD.encode()).decode()[8:],
+    "in JSON of Go": json.dumps(ODD, ensure_ascii=False).replace("&", "\\u0026"),
+    "in JSON in JSON in JSON": json.dumps(json.dumps(json.dumps(ODD))),
+    "in JSON of PHP": json.dumps(ODD).replace("/", "\\/"),
+    "in HTML": html.escape(ODD),
+    "in XML": ODD.replace("&", "&#38;").replace('"', "&#x22;"),
+    "in YAML": yaml.safe_dump(ODD, default_style='"'),
+    "as bytes": repr(ODD.encode()),
     "in JSON": json.dumps(ODD),
     "in JSON with its letters": json.dumps(ODD, ensure_ascii=False),
 }
@@ -86,7 +104,41 @@ def test_a_secret_is_hidden_however_it_is_encoded(text: str) -> None:
     assert hidden.startswith("said ")
     assert hidden.endswith(" to it")
     assert "(hidden)" in hidden
-    assert len(hidden.replace("(hidden)", "")) <= len("said  to it") + 8
+    assert len(hidden.replace("(hidden)", "")) <= len("said  to it") + 16
+
+
+@pytest.mark.parametrize(
+    ("secret", "text", "shown"),
+    [
+        ("it's mine!", "sh -c " + shlex.quote("it's mine!"), "sh -c '(hidden)'"),
+        ("it's mine!", r"sh -c 'it'\''s mine!'", "sh -c '(hidden)'"),
+        ("it's mine!", "a: 'it''s mine!'", "a: '(hidden)'"),
+        ("100%41-amp;x", "said 100%41-amp;x and 100%2541-amp%3bx", "said (hidden) and (hidden)"),
+        ("nobody-else", r"DOMAIN\nobody-else", "DOMAIN\\(hidden)"),
+        ("nobody-else", "%3dnobody-else%26", "%3d(hidden)%26"),
+        ("caf\u00e9-\U0001f511-x", r"said caf\u00e9-\ud83d\udd11-x.", "said (hidden)."),
+        ("hunter2!\nhunter3!", "a:\n  hunter2!\n  hunter3!\nb", "a:\n  (hidden)\nb"),
+        ("hunter2/hunter3", r"is hunter2%2fhun\u2026", r"is (hidden)\u2026"),
+        ("hunter2/hunter3", "hunter2/hunter2/hunter3!", "hunter2/(hidden)!"),
+    ],
+)
+def test_where_a_secret_is_spelt_nothing_else_is_hidden(secret: str, text: str, shown: str) -> None:
+    assert without(text, [secret]) == shown
+
+
+def test_what_is_told_of_secrets_that_overlap_is_hidden_as_one() -> None:
+    assert without("an abcdefghijkl.", ["abcdefgh", "ghijkl"]) == "an (hidden)."
+    assert without("abcd and abcdefg", ["abcd", "abcdefgh"]) == "(hidden) and (hidden)efg"
+
+
+def test_a_long_secret_is_looked_for_in_the_time_of_its_text() -> None:
+    began = time.process_time()
+    text = "a" * 60_000
+    assert without(text, ["a" * 4000 + "b"]) == text
+    assert len(without("abcdefgh..." * 20_000, ["abcdefghijkl"])) == 11 * 20_000
+    assert without(f"{'a' * 3000}..." * 20, ["a" * 4000 + "b"]).count("(hidden)...") == 20
+    assert without("%" * 60_000 + "\\" * 60_000 + "'" * 60_000, ["abcdefgh"])
+    assert time.process_time() - began < 2
 
 
 LONG = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmVk"
