@@ -152,11 +152,34 @@ LONG = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmVk"
         (f"{base64.b64encode(LONG.encode()).decode()[:30]}...", "(hidden)..."),
         ("eyJhb... is the beginning of many", "eyJhb... is the beginning of many"),
         ("eyJhbG of another", "eyJhbG of another"),
+        ("eyJhbGciOiJIUzI... and eyJhbGciOiJIUzI", "(hidden)... and eyJhbGciOiJIUzI"),
         ("eyJhbGxx...", "eyJhbGxx..."),
     ],
 )
 def test_what_is_left_of_a_secret_that_was_cut_is_hidden_too(text: str, shown: str) -> None:
     assert scrubbed(text, [LONG]) == shown
+
+
+def test_a_word_with_which_a_secret_begins_is_told_before_dots() -> None:
+    said = "Connecting to postgres..., postgres-20..."
+    assert without(said, ["postgres-2024-pw"]) == "Connecting to postgres..., (hidden)..."
+
+
+def test_all_of_a_list_of_secrets_is_hidden_and_wherever_else_it_stands() -> None:
+    document = {
+        "passwords": ["hunter2!", "x"],
+        "spec": {"apiTokens": ("hunter3!",)},
+        "said": "hunter2! hunter3!",
+    }
+    hidden = {"passwords": ["(hidden)"] * 2, "spec": {"apiTokens": ["(hidden)"]}, "said": "(hidden) (hidden)"}
+    assert redacted(document) == hidden
+    named = {
+        "secrets": [{"name": "creds"}],
+        "secretNames": ["creds"],
+        "tokens": [],
+        "rules": {"secrets": ["get"]},
+    }
+    assert redacted(named) == named
 
 
 def test_no_more_than_the_secret_is_taken_out_of_what_holds_it() -> None:

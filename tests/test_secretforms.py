@@ -71,6 +71,8 @@ WRITTEN = (
     r'{"q": "{\"passwords\": [\"a\", \"@\"]}"}',
     'passwords: ["a", "@"]\nb: 1',
     "password: it's @\nb: 1",
+    'up{secret="@"}',
+    "kube_x{a='b'} secret=@",
     "said authorization: @",
     "said authorization: basic @",
     "said authorization: aws4-hmac-sha256 Credential=@",
@@ -260,6 +262,14 @@ def test_what_stands_below_a_name_is_hidden_and_nothing_behind_it(written: str, 
         "set --var db_password=VALUE",
         "mongodb://USER:PASSWORD@HOST:PORT/DATABASE?replicaSet=NAME",
         "Authorization: Bearer TOKEN",
+        'count(kube_secret_info{namespace="shop", secret="db"}) > 0',
+        'kube_pod_spec_volumes_secret{secret=~"db.*"}',
+        "token=expired secret=missing password=empty token=true cookies=12 credentials=none",
+        "--enable-bootstrap-token-auth=true routing_key=orders.created",
+        "- cart: 1 of 2 ready\n- password-reset: 2 of 2 ready\n",
+        "password-reset=3 email:jane@shop.example deployment:cart@shop",
+        "date -u +%H:%M",
+        "a: b\nPASSWORD_RESET_URL: https://shop/reset\n",
         (
             "pull access denied, repository does not exist or may require authorization: server message: "
             "insufficient_scope: authorization failed"
@@ -436,6 +446,7 @@ def test_headers_and_variables_are_known_by_their_names(name: str) -> None:
         *("PWD", "OLDPWD", "compass", "key", "partition", "secretName", "bypass_checks", "token-service"),
         *("tokenFile", "TOKEN_URL", "token_latency_seconds", "tokens_per_second", "token-store"),
         *("cookie_errors", "TOKEN_STORE", "POSTGRES_PASSWORD_FILE", "max_tokens", "imagePullSecrets"),
+        *("primary_key", "use_basic_auth", "spat", "compat", "PASSWORD_RESET_URL"),
         *("existingSecret", "secretKeyRef", "with-credentials", "pass-through", "secretary", "tokenizer"),
     ],
 )
@@ -449,7 +460,9 @@ def test_other_names_are_no_secrets(name: str) -> None:
         *("passwd", "passphrase", "db-pass", "db_pass", "mysql_pwd", "secret", "token", "credential"),
         *("authorization", "cookie", "access-key", "account_key", "apikey", "encryption-key", "license_key"),
         *("masterkey", "model-key", "pagerduty_key", "private-key", "routing_key", "shared-key"),
-        *("signingkey", "ssh-key"),
+        *("signingkey", "ssh-key", "stripe_key", "hmac-key", "fernet_key", "tls_key", "sendgrid_key"),
+        *("dbpass", "smtppass", "basic_auth", "http_basic_auth", "neo4j_auth", "registry_creds", "gh_pat"),
+        "docker_auth_config",
     ],
 )
 def test_a_text_is_searched_for_every_such_name_in_capitals_too(name: str) -> None:

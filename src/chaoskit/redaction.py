@@ -119,6 +119,8 @@ def secrets_in(value: Any) -> Iterator[str]:
                 yield from _long(text for held in each.values() for text in _readings(str(held)))
             elif _hides(value, key):
                 yield from _long(_by_line(str(each)))
+            elif _is_list_of_them(key, each):
+                yield from _long(line for text in each for line in _by_line(str(text)))
             elif not isinstance(each, _LEAF):
                 yield from secrets_in(each)
     elif isinstance(value, _LIST):
@@ -247,6 +249,8 @@ def _entry(parent: Mapping[Any, Any], key: Any, secrets: frozenset[str]) -> Any:
         return {_key(name, secrets): _without(each, secrets) for name, each in parent[key].items()}
     if _is_held(parent, key):
         return {_key(each, secrets): HIDDEN for each in parent[key]}
+    if _is_list_of_them(key, parent[key]):
+        return [HIDDEN] * len(parent[key])
     return HIDDEN if _hides(parent, key) else _without(parent[key], secrets, key)
 
 
@@ -291,6 +295,12 @@ def _hides(parent: Mapping[Any, Any], key: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, _SHOWN) or value == "":
         return False
     return looks_secret(str(key), value) or called
+
+
+def _is_list_of_them(key: Any, value: Any) -> bool:
+    """Whether that is a list of secrets: ``{passwords: [x, y]}``; ``{secrets: [get, list]}`` is none."""
+    texts = isinstance(value, _LIST) and bool(value) and all(isinstance(each, str) for each in value)
+    return texts and all(looks_secret(str(key), each) for each in value)
 
 
 def secret_variables(variables: Mapping[str, str]) -> frozenset[str]:

@@ -48,7 +48,7 @@ _IN_ADDRESSES = (
         r"(?:[^\s/\"'@:]{0,256}:(?!\d{1,5}[/?#])[^\s\"'@]{0,4096}|[^\s/\"'@]{1,4096})(?=@)"
     ),
     # where the scheme was forgotten; an image's tag before its digest is none
-    r"((?<![\w@/.-]))[^\s/:@\"'(),=]{1,64}:[^\s@/\"':]{1,256}(?=@(?!sha\d+:)[\w\[])",
+    r"((?<![\w@/.-]))(?!(?:e?mail|mailto|deployment):)[^\s/:@\"'(),=]{1,64}:[^\s@/\"':]{1,256}(?=@(?!sha\d+:)[\w\[])",
     # what signs it
     rf"([?&](?:sig|signature|x-amz-signature|x-goog-signature)=){_WORD}+",
     # a key that is called as other things are, too
@@ -147,7 +147,7 @@ _PROGRAMS = {
 }
 """By the option that is a password of theirs, those for which it is one."""
 _IN_COMMANDS = (
-    (rf"(?<!\S){_LOGIN}[ \t=]?[\"']?(?!\d+:)[^\s:\"'/]{{1,64}}:(?!//)", rf"{_WORD}+"),
+    (rf"(?<!\S){_LOGIN}[ \t=]?[\"']?(?!\d+:|\+)[^\s:\"'/]{{1,64}}:(?!//)", rf"{_WORD}+"),
     (
         rf"(?:^|[;&|(\"'\n]|--\s)\s{{0,8}}[\w./-]{{0,64}}\b{_CLIENT}\s(?:{_REST}\s)?(?-i:-p)(?!ort\b)",
         rf"{_WORD}+",
@@ -191,6 +191,7 @@ _PLACES = (
 )
 _MAYBE = re.compile(
     r"[@?&]|-(?<!\S-)|bearer|pass(?:w|ph)|pass(?<![a-z]pass)(?![a-z])|requirepass|pwd|secret|token|credent|author"
+    r"|(?:db|ftp|ldap|mail|root|smtp|sql)pass|(?:basic|neo4j)[-._]?auth|creds|[-._]pat(?![a-z])|docker_auth"
     r"|cookie|key|rediscli_auth|eyj|gh[opsur]_|pat[_-]|xox|hv[bsr]\.|npm_|k_live_|hooks\.|/webhook|telegram"
 )
 """What any of them needs, casefolded: most texts have none of it, and to know that is quick."""
@@ -269,10 +270,20 @@ def _without_values(text: str, head: re.Pattern[str], value: re.Pattern[str]) ->
     parts, at = [], 0
     for each in head.finditer(text):
         name = each[1][-LONGEST:] if head.groups else "password"
-        if each.start() < at or not looks_secret(name):
+        if each.start() < at or not looks_secret(name) or _is_label(text, each, name):
             continue
         found = value.match(text, each.end())
         if found and looks_secret(name, found[0].strip(" \t\\\"'")):
             parts += [text[at : each.end()], found[1] or "", HIDDEN]
             at = found.end()
     return "".join((*parts, text[at:])) if parts else text
+
+
+_METRIC = re.compile(r"\bkube_\w{1,64}\{[^{}]{0,200}$")
+
+
+def _is_label(text: str, head: re.Match[str], name: str) -> bool:
+    """Whether it is the label by which metrics name a Secret: ``kube_secret_info{secret="x"}``."""
+    if name != "secret":
+        return False
+    return _METRIC.search(text, max(0, head.start() - 2 * LONGEST), head.start()) is not None

@@ -67,7 +67,12 @@ def _end(text: str, at: int, dots: int, forms: Sequence[str]) -> int:
     if dots - at >= len(forms[0]):
         return 0
     left = text[at:dots]
-    return dots if any(form.startswith(left) for form in forms) else 0
+    return dots if any(form.startswith(left) and not _is_word(left, form) for form in forms) else 0
+
+
+def _is_word(left: str, form: str) -> bool:
+    """Whether that is a whole word with which the secret begins: anybody may say it before dots."""
+    return left.isalpha() and not form[len(left)].isalnum()
 
 
 def _dots(text: str, at: int) -> int:
