@@ -182,6 +182,13 @@ def test_all_of_a_list_of_secrets_is_hidden_and_wherever_else_it_stands() -> Non
     assert redacted(named) == named
 
 
+def test_the_value_of_a_secret_with_more_about_it_is_hidden() -> None:
+    document = {"password": {"value": "hunter2!", "from": "vault"}, "said": "hunter2!"}
+    assert redacted(document) == {"password": {"value": "(hidden)", "from": "vault"}, "said": "(hidden)"}
+    told = {"password": {"valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}, "tokens": {"value": 300}}
+    assert redacted(told) == told
+
+
 def test_no_more_than_the_secret_is_taken_out_of_what_holds_it() -> None:
     whole = base64.b64encode(b"before-hunter2!-behind").decode()
     told = scrubbed(whole, ["hunter2!"])

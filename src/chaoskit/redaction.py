@@ -119,6 +119,8 @@ def secrets_in(value: Any) -> Iterator[str]:
                 yield from _long(text for held in each.values() for text in _readings(str(held)))
             elif _hides(value, key):
                 yield from _long(_by_line(str(each)))
+            elif _holds(key, each):
+                yield from _long(_by_line(each["value"]))
             elif _is_list_of_them(key, each):
                 yield from _long(line for text in each for line in _by_line(str(text)))
             elif not isinstance(each, _LEAF):
@@ -249,6 +251,8 @@ def _entry(parent: Mapping[Any, Any], key: Any, secrets: frozenset[str]) -> Any:
         return {_key(name, secrets): _without(each, secrets) for name, each in parent[key].items()}
     if _is_held(parent, key):
         return {_key(each, secrets): HIDDEN for each in parent[key]}
+    if _holds(key, parent[key]):
+        return {**_without(parent[key], secrets, key), "value": HIDDEN}
     if _is_list_of_them(key, parent[key]):
         return [HIDDEN] * len(parent[key])
     return HIDDEN if _hides(parent, key) else _without(parent[key], secrets, key)
@@ -295,6 +299,12 @@ def _hides(parent: Mapping[Any, Any], key: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, _SHOWN) or value == "":
         return False
     return looks_secret(str(key), value) or called
+
+
+def _holds(key: Any, value: Any) -> bool:
+    """Whether that is a secret with more about it: ``{password: {value: x}}``."""
+    text = value.get("value") if isinstance(value, _MAPPING) else None
+    return isinstance(text, str) and bool(text) and looks_secret(str(key), text)
 
 
 def _is_list_of_them(key: Any, value: Any) -> bool:
