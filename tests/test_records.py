@@ -16,7 +16,7 @@ from chaoskit.experiments.lint.rules import Level
 from chaoskit.experiments.spec import Engine
 from chaoskit.outcome import Outcome
 from chaoskit.records import WORDS, Moment, PredictionRecord, RunRecord, Undo, new_id
-from chaoskit.redaction import SHORTEST
+from chaoskit.secretvalues import SHORTEST
 from chaoskit.steadystate.looks import Stage
 
 T0 = datetime(2026, 5, 4, 3, 2, 1, tzinfo=UTC)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
+import shlex
+import time
 from urllib.parse import quote, quote_plus
 
 import pytest
+import yaml
 
-from chaoskit.redaction import compared, nameless, redacted, scrubbed, secrets_in, spared, without
+from chaoskit.redaction import compared, nameless, redacted, scrubbed, secrets_in, spared
+from chaoskit.secretvalues import without
 
 
 def test_what_looks_secret_is_hidden_and_nothing_else() -> None:
@@ -35,6 +40,16 @@ def test_what_was_measured_is_no_secret_whatever_its_signal_is_called() -> None:
     said = {**document, "reasons": ["token_latency_seconds is 3.14159"]}
     assert redacted(said) == said
     assert redacted({"signals": {"token": "nobody-else"}}) == {"signals": {"token": "(hidden)"}}
+
+
+def test_what_is_told_by_the_names_of_things_is_no_secret_whatever_they_are_called() -> None:
+    left = {"budgets": {"password-reset": 1}, "endpoints": {"token-minter": 2}}
+    logged = {"logs": {"password-reset-5d8f7/api-key-service": "no login with hunter22 at token=k7Q2bm"}}
+    said = {"afterwards": [left], "evidence": logged, "password": "hunter22"}
+    told = {"password-reset-5d8f7/api-key-service": "no login with (hidden) at token=(hidden)"}
+    assert redacted(said) == {"afterwards": [left], "evidence": {"logs": told}, "password": "(hidden)"}
+    assert redacted({"logs": {"password": "nobody-else"}}) == {"logs": {"password": "(hidden)"}}
+    assert redacted({"budgets": {"token": "nobody-else"}}) == {"budgets": {"token": "(hidden)"}}
 
 
 def test_what_replaces_a_key_of_a_secret_is_hidden_and_the_secrets_name_is_not() -> None:
@@ -65,6 +80,19 @@ ENCODED = {
     "in an address": quote(ODD, safe=""),
     "in a path": quote(ODD),
     "in a form": quote_plus(ODD),
+    "in an address, in small letters": re.sub("%..", lambda code: code[0].lower(), quote(ODD, safe="")),
+    "in an address in an address": quote(quote(ODD, safe=""), safe=""),
+    "in base64 in an address": quote(base64.b64encode(ODD.encode()).decode(), safe=""),
+    "in base64 in lines": "\n".join(re.findall(".{1,8}", base64.b64encode(ODD.encode()).decode())),
+    "in base64 in lines in JSON": json.dumps(base64.b64encode(ODD.encode()).decode()[:8] + "\r\n")[1:-1]
+    + base64.b64encode(ODD.encode()).decode()[8:],
+    "in JSON of Go": json.dumps(ODD, ensure_ascii=False).replace("&", "\\u0026"),
+    "in JSON in JSON in JSON": json.dumps(json.dumps(json.dumps(ODD))),
+    "in JSON of PHP": json.dumps(ODD).replace("/", "\\/"),
+    "in HTML": html.escape(ODD),
+    "in XML": ODD.replace("&", "&#38;").replace('"', "&#x22;"),
+    "in YAML": yaml.safe_dump(ODD, default_style='"'),
+    "as bytes": repr(ODD.encode()),
     "in JSON": json.dumps(ODD),
     "in JSON with its letters": json.dumps(ODD, ensure_ascii=False),
 }
@@ -76,7 +104,41 @@ def test_a_secret_is_hidden_however_it_is_encoded(text: str) -> None:
     assert hidden.startswith("said ")
     assert hidden.endswith(" to it")
     assert "(hidden)" in hidden
-    assert len(hidden.replace("(hidden)", "")) <= len("said  to it") + 8
+    assert len(hidden.replace("(hidden)", "")) <= len("said  to it") + 16
+
+
+@pytest.mark.parametrize(
+    ("secret", "text", "shown"),
+    [
+        ("it's mine!", "sh -c " + shlex.quote("it's mine!"), "sh -c '(hidden)'"),
+        ("it's mine!", r"sh -c 'it'\''s mine!'", "sh -c '(hidden)'"),
+        ("it's mine!", "a: 'it''s mine!'", "a: '(hidden)'"),
+        ("100%41-amp;x", "said 100%41-amp;x and 100%2541-amp%3bx", "said (hidden) and (hidden)"),
+        ("nobody-else", r"DOMAIN\nobody-else", "DOMAIN\\(hidden)"),
+        ("nobody-else", "%3dnobody-else%26", "%3d(hidden)%26"),
+        ("caf\u00e9-\U0001f511-x", r"said caf\u00e9-\ud83d\udd11-x.", "said (hidden)."),
+        ("hunter2!\nhunter3!", "a:\n  hunter2!\n  hunter3!\nb", "a:\n  (hidden)\nb"),
+        ("hunter2/hunter3", r"is hunter2%2fhun\u2026", r"is (hidden)\u2026"),
+        ("hunter2/hunter3", "hunter2/hunter2/hunter3!", "hunter2/(hidden)!"),
+    ],
+)
+def test_where_a_secret_is_spelt_nothing_else_is_hidden(secret: str, text: str, shown: str) -> None:
+    assert without(text, [secret]) == shown
+
+
+def test_what_is_told_of_secrets_that_overlap_is_hidden_as_one() -> None:
+    assert without("an abcdefghijkl.", ["abcdefgh", "ghijkl"]) == "an (hidden)."
+    assert without("abcd and abcdefg", ["abcd", "abcdefgh"]) == "(hidden) and (hidden)efg"
+
+
+def test_a_long_secret_is_looked_for_in_the_time_of_its_text() -> None:
+    began = time.process_time()
+    text = "a" * 60_000
+    assert without(text, ["a" * 4000 + "b"]) == text
+    assert len(without("abcdefgh..." * 20_000, ["abcdefghijkl"])) == 11 * 20_000
+    assert without(f"{'a' * 3000}..." * 20, ["a" * 4000 + "b"]).count("(hidden)...") == 20
+    assert without("%" * 60_000 + "\\" * 60_000 + "'" * 60_000, ["abcdefgh"])
+    assert time.process_time() - began < 2
 
 
 LONG = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmVk"
@@ -90,11 +152,41 @@ LONG = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.c2lnbmVk"
         (f"{base64.b64encode(LONG.encode()).decode()[:30]}...", "(hidden)..."),
         ("eyJhb... is the beginning of many", "eyJhb... is the beginning of many"),
         ("eyJhbG of another", "eyJhbG of another"),
+        ("eyJhbGciOiJIUzI... and eyJhbGciOiJIUzI", "(hidden)... and eyJhbGciOiJIUzI"),
         ("eyJhbGxx...", "eyJhbGxx..."),
     ],
 )
 def test_what_is_left_of_a_secret_that_was_cut_is_hidden_too(text: str, shown: str) -> None:
     assert scrubbed(text, [LONG]) == shown
+
+
+def test_a_word_with_which_a_secret_begins_is_told_before_dots() -> None:
+    said = "Connecting to postgres..., postgres-20..."
+    assert without(said, ["postgres-2024-pw"]) == "Connecting to postgres..., (hidden)..."
+
+
+def test_all_of_a_list_of_secrets_is_hidden_and_wherever_else_it_stands() -> None:
+    document = {
+        "passwords": ["hunter2!", "x"],
+        "spec": {"apiTokens": ("hunter3!",)},
+        "said": "hunter2! hunter3!",
+    }
+    hidden = {"passwords": ["(hidden)"] * 2, "spec": {"apiTokens": ["(hidden)"]}, "said": "(hidden) (hidden)"}
+    assert redacted(document) == hidden
+    named = {
+        "secrets": [{"name": "creds"}],
+        "secretNames": ["creds"],
+        "tokens": [],
+        "rules": {"secrets": ["get"]},
+    }
+    assert redacted(named) == named
+
+
+def test_the_value_of_a_secret_with_more_about_it_is_hidden() -> None:
+    document = {"password": {"value": "hunter2!", "from": "vault"}, "said": "hunter2!"}
+    assert redacted(document) == {"password": {"value": "(hidden)", "from": "vault"}, "said": "(hidden)"}
+    told = {"password": {"valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}, "tokens": {"value": 300}}
+    assert redacted(told) == told
 
 
 def test_no_more_than_the_secret_is_taken_out_of_what_holds_it() -> None:

@@ -57,6 +57,28 @@ WRITTEN = (
     "mysql -h db -uroot -p@ -e 'select 1'",
     "redis-cli -h db -a @ ping",
     "sshpass -p @ ssh me",
+    "db:\n  password: |\n    @\n  host: h\n",
+    "db:\n  password: >-  # folded\n    a b\n\n    @\n",
+    "- password: |2\n    @\n  user: me\n",
+    '"password": |\n  @\n',
+    "password:\n    @\nuser: me",
+    "passwords:\n- a\n- @\n",
+    "tokens:\n  - @\nb: 1\n",
+    "- name: DB_PASSWORD\n  value: |\n    @\n",
+    "a: 1\npassword = '''@'''\n",
+    'a: 1\npassword = """a\n@"""\n',
+    '{"passwords": ["a", "@"]}',
+    r'{"q": "{\"passwords\": [\"a\", \"@\"]}"}',
+    'passwords: ["a", "@"]\nb: 1',
+    "password: it's @\nb: 1",
+    'up{secret="@"}',
+    "kube_x{a='b'} secret=@",
+    "said authorization: @",
+    "said authorization: basic @",
+    "said authorization: aws4-hmac-sha256 Credential=@",
+    "Authorization: correct @",
+    "said 'authorization': 'token @'",
+    'Bearer @="',
     "https://a.blob/x?sv=1&sig=@&se=2",
     "https://a/x?X-Amz-Signature=@",
     "MYSQL_PWD=@",
@@ -147,6 +169,21 @@ def test_a_secret_is_hidden_as_it_is_usually_written(written: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("a:\n  password: |\n    x\n\n    y\n\n  b: 1\n", "a:\n  password: |\n    (hidden)\n\n  b: 1\n"),
+        ("- password: >-\n    x\n  user: me\n", "- password: >-\n    (hidden)\n  user: me\n"),
+        ("passwords:\n- x\n- y\nb: 1\n", "passwords:\n- (hidden)\nb: 1\n"),
+        ("password:\n  x\nb:\n  y\n", "password:\n  (hidden)\nb:\n  y\n"),
+        ('{"passwords": ["x", "y"], "b": "c"}', '{"passwords": ["(hidden)"], "b": "c"}'),
+        ('{"password": "x", "b": ["c", "d"]}', '{"password": "(hidden)", "b": ["c", "d"]}'),
+    ],
+)
+def test_what_stands_below_a_name_is_hidden_and_nothing_behind_it(written: str, told: str) -> None:
+    assert scrubbed(written) == told
+
+
+@pytest.mark.parametrize(
     "words",
     [
         "busybox:1.35@sha256:abcdef",
@@ -162,6 +199,11 @@ def test_a_secret_is_hidden_as_it_is_usually_written(written: str) -> None:
         "passed: 3 of 4",
         "me@example.com at 12:30",
         "imagePullSecrets:\n- name: registry\n",
+        "secrets:\n- name: registry1\n",
+        "secret:\n  secretName: creds1\n",
+        "secrets:\n- access words\n",
+        "password:\n  valueFrom:\n    secretKeyRef: {name: creds1}\n",
+        "password: |\nuser: me\n",
         "token-service-scale-down: deployment/token-service is being deleted",
         "not ready\ntoken-service: 2 of 3 pods",
         "rules\nsecrets: get list",
@@ -220,6 +262,21 @@ def test_a_secret_is_hidden_as_it_is_usually_written(written: str) -> None:
         "set --var db_password=VALUE",
         "mongodb://USER:PASSWORD@HOST:PORT/DATABASE?replicaSet=NAME",
         "Authorization: Bearer TOKEN",
+        'count(kube_secret_info{namespace="shop", secret="db"}) > 0',
+        'kube_pod_spec_volumes_secret{secret=~"db.*"}',
+        "token=expired secret=missing password=empty token=true cookies=12 credentials=none",
+        "--enable-bootstrap-token-auth=true routing_key=orders.created",
+        "- cart: 1 of 2 ready\n- password-reset: 2 of 2 ready\n",
+        "password-reset=3 email:jane@shop.example deployment:cart@shop",
+        "date -u +%H:%M",
+        "a: b\nPASSWORD_RESET_URL: https://shop/reset\n",
+        (
+            "pull access denied, repository does not exist or may require authorization: server message: "
+            "insufficient_scope: authorization failed"
+        ),
+        "Error: authorization: no such user",
+        "authorization: denied",
+        'WWW-Authenticate: Bearer realm="https://auth.docker.io/token",service="registry.docker.io"',
     ],
 )
 def test_words_that_only_speak_of_secrets_are_left(words: str) -> None:
@@ -389,6 +446,7 @@ def test_headers_and_variables_are_known_by_their_names(name: str) -> None:
         *("PWD", "OLDPWD", "compass", "key", "partition", "secretName", "bypass_checks", "token-service"),
         *("tokenFile", "TOKEN_URL", "token_latency_seconds", "tokens_per_second", "token-store"),
         *("cookie_errors", "TOKEN_STORE", "POSTGRES_PASSWORD_FILE", "max_tokens", "imagePullSecrets"),
+        *("primary_key", "use_basic_auth", "spat", "compat", "PASSWORD_RESET_URL"),
         *("existingSecret", "secretKeyRef", "with-credentials", "pass-through", "secretary", "tokenizer"),
     ],
 )
@@ -402,7 +460,9 @@ def test_other_names_are_no_secrets(name: str) -> None:
         *("passwd", "passphrase", "db-pass", "db_pass", "mysql_pwd", "secret", "token", "credential"),
         *("authorization", "cookie", "access-key", "account_key", "apikey", "encryption-key", "license_key"),
         *("masterkey", "model-key", "pagerduty_key", "private-key", "routing_key", "shared-key"),
-        *("signingkey", "ssh-key"),
+        *("signingkey", "ssh-key", "stripe_key", "hmac-key", "fernet_key", "tls_key", "sendgrid_key"),
+        *("dbpass", "smtppass", "basic_auth", "http_basic_auth", "neo4j_auth", "registry_creds", "gh_pat"),
+        "docker_auth_config",
     ],
 )
 def test_a_text_is_searched_for_every_such_name_in_capitals_too(name: str) -> None:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from chaoskit.redaction import SHORTEST
 from chaoskit.secretforms import HIDDEN
 from chaoskit.secretnames import looks_secret
+from chaoskit.secretvalues import SHORTEST
 
 LONG = 16
 """So many characters of a webhook's path are a key, and no word; unless it is made of words."""

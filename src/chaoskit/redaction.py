@@ -1,8 +1,7 @@
 """Hides what is secret: by the name of a field or variable, by its place in a URL or header, by its value.
 
 One place for all of it: records pass through `redacted` when they become JSON, words for people and
-programs through `scrubbed`. A value is hidden as it is, in base64 (alone or within more), URL-encoded, and
-as JSON escapes it. Only logs of pods may still say what the pods themselves have logged.
+programs through `scrubbed`. Only logs of pods may still say what the pods themselves have logged.
 """
 
 from __future__ import annotations
@@ -12,81 +11,17 @@ import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import takewhile
 from typing import Any
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import urlsplit
 
 from chaoskit.secretforms import HIDDEN, answers, hide
 from chaoskit.secretnames import looks_secret
-
-SHORTEST = 6
-"""A hidden value is also hidden wherever else it stands, unless it is shorter: then it may be any word."""
+from chaoskit.secretvalues import SHORTEST, without
 
 
 def scrubbed(text: str, values: Iterable[str] = ()) -> str:
     """The text without what stands where secrets stand, and without these secret `values`."""
     return hide(without(text, values))
-
-
-def without(text: str, values: Iterable[str]) -> str:
-    """The text without these secret `values`, however they are encoded or cut in it; else as it was."""
-    known = frozenset(values)
-    if not _beginnings(known).search(text):
-        return text
-    for form in _forms(known):
-        text = _without_beginning(text.replace(form, HIDDEN), form)
-    return text
-
-
-_CUT = ("...", "…")
-
-
-def _without_beginning(text: str, form: str) -> str:
-    """The text without what is left of the secret where it was cut: so much of it that it can be known."""
-    at = -1
-    while (at := text.find(form[:SHORTEST], at + 1)) >= 0:
-        alike = takewhile(lambda pair: pair[0] == pair[1], zip(text[at : at + len(form)], form, strict=False))
-        end = at + len(list(alike))
-        if text.startswith(_CUT, end):
-            text = text[:at] + HIDDEN + text[end:]
-    return text
-
-
-@lru_cache(maxsize=256)
-def _forms(values: frozenset[str]) -> tuple[str, ...]:
-    """What to look for in a text that may hold one of these secrets: the longest first."""
-    found = {form for value in values for form in (value, *_encoded(value))}
-    return tuple(sorted(found - {""}, key=len, reverse=True))
-
-
-@lru_cache(maxsize=256)
-def _beginnings(values: frozenset[str]) -> re.Pattern[str]:
-    """What is found where one of these secrets stands, whole or cut: most texts have none of it."""
-    found = {re.escape(form[:SHORTEST]) for form in _forms(values)}
-    return re.compile("|".join(sorted(found)) or r"(?!)")
-
-
-def _encoded(value: str) -> Iterator[str]:
-    """The secret as URLs, JSON, Python and base64 write it; in base64 only where it is long enough."""
-    yield from (quote(value, safe="", errors="replace"), quote(value, errors="replace"))
-    yield quote_plus(value, errors="replace")
-    yield from (json.dumps(value, ensure_ascii=ascii_)[1:-1] for ascii_ in (True, False))
-    # A bug's words; beside both quotes one is escaped.
-    yield from (repr(value)[1:-1], repr(f"{value}\"'")[1:-4])
-    if len(value) >= SHORTEST:
-        for form in _in_base64(value.encode("utf-8", errors="replace")):
-            yield from (form, form.translate(_URL_SAFE))
-
-
-_URL_SAFE = str.maketrans("+/", "-_")
-
-
-def _in_base64(raw: bytes) -> Iterator[str]:
-    """The bytes in base64: alone, and what is theirs alone of it where others stand around them."""
-    yield base64.b64encode(raw).decode()
-    for before in range(3):
-        first, last = -(-before * 8 // 6), (before + len(raw)) * 8 // 6
-        yield base64.b64encode(bytes(before) + raw).decode()[first:last]
 
 
 def host_of(url: str) -> str:
@@ -178,12 +113,16 @@ def secrets_in(value: Any) -> Iterator[str]:
     """The values in this JSON that their names call secret, and that are long enough to be looked for."""
     if isinstance(value, _MAPPING):
         for key, each in value.items():
-            if _is_measured(key, each):
+            if _is_by_name(key, each):
                 continue
             if _is_held(value, key):
                 yield from _long(text for held in each.values() for text in _readings(str(held)))
             elif _hides(value, key):
                 yield from _long(_by_line(str(each)))
+            elif _holds(key, each):
+                yield from _long(_by_line(each["value"]))
+            elif _is_list_of_them(key, each):
+                yield from _long(line for text in each for line in _by_line(str(text)))
             elif not isinstance(each, _LEAF):
                 yield from secrets_in(each)
     elif isinstance(value, _LIST):
@@ -308,10 +247,14 @@ def _key(key: Any, secrets: frozenset[str]) -> Any:
 
 
 def _entry(parent: Mapping[Any, Any], key: Any, secrets: frozenset[str]) -> Any:
-    if _is_measured(key, parent[key]):
-        return {_key(name, secrets): number for name, number in parent[key].items()}
+    if _is_by_name(key, parent[key]):
+        return {_key(name, secrets): _without(each, secrets) for name, each in parent[key].items()}
     if _is_held(parent, key):
         return {_key(each, secrets): HIDDEN for each in parent[key]}
+    if _holds(key, parent[key]):
+        return {**_without(parent[key], secrets, key), "value": HIDDEN}
+    if _is_list_of_them(key, parent[key]):
+        return [HIDDEN] * len(parent[key])
     return HIDDEN if _hides(parent, key) else _without(parent[key], secrets, key)
 
 
@@ -320,10 +263,19 @@ def is_secret(parent: Mapping[Any, Any], key: Any) -> bool:
     return _is_held(parent, key) or _hides(parent, key)
 
 
-def _is_measured(key: Any, value: Any) -> bool:
-    """Whether that is what was measured, by its signals' names: a number is no secret for what it is of."""
-    measured = key == "signals" and isinstance(value, _MAPPING)
-    return measured and all(isinstance(each, _NUMBER) for each in value.values())
+_COUNTED = frozenset({"signals", "budgets", "endpoints"})
+
+
+def _is_by_name(key: Any, value: Any) -> bool:
+    """Whether its keys are names of things: nothing in it is a secret for what it is of.
+
+    Numbers by signals, budgets and services; what containers logged by ``pod/container``.
+    """
+    if (key not in _COUNTED and key != "logs") or not isinstance(value, _MAPPING):
+        return False
+    if key == "logs":
+        return all("/" in str(each) for each in value)
+    return all(isinstance(each, _NUMBER) for each in value.values())
 
 
 def _is_held(parent: Mapping[Any, Any], key: Any) -> bool:
@@ -347,6 +299,18 @@ def _hides(parent: Mapping[Any, Any], key: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, _SHOWN) or value == "":
         return False
     return looks_secret(str(key), value) or called
+
+
+def _holds(key: Any, value: Any) -> bool:
+    """Whether that is a secret with more about it: ``{password: {value: x}}``."""
+    text = value.get("value") if isinstance(value, _MAPPING) else None
+    return isinstance(text, str) and bool(text) and looks_secret(str(key), text)
+
+
+def _is_list_of_them(key: Any, value: Any) -> bool:
+    """Whether that is a list of secrets: ``{passwords: [x, y]}``; ``{secrets: [get, list]}`` is none."""
+    texts = isinstance(value, _LIST) and bool(value) and all(isinstance(each, str) for each in value)
+    return texts and all(looks_secret(str(key), each) for each in value)
 
 
 def secret_variables(variables: Mapping[str, str]) -> frozenset[str]:

@@ -15,7 +15,7 @@ from chaoskit.clock import Clock, Pace, ScaledClock, WallClock
 from chaoskit.errors import ChaoskitError, Forbidden, InvalidInput, NotFound
 from chaoskit.flows.simulation import PUBLISHED
 from chaoskit.newer import KnownStore
-from chaoskit.redaction import SHORTEST
+from chaoskit.secretvalues import SHORTEST
 from chaoskit.settings import Settings, secrets_of
 
 if TYPE_CHECKING:

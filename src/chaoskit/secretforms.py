@@ -48,7 +48,7 @@ _IN_ADDRESSES = (
         r"(?:[^\s/\"'@:]{0,256}:(?!\d{1,5}[/?#])[^\s\"'@]{0,4096}|[^\s/\"'@]{1,4096})(?=@)"
     ),
     # where the scheme was forgotten; an image's tag before its digest is none
-    r"((?<![\w@/.-]))[^\s/:@\"'(),=]{1,64}:[^\s@/\"':]{1,256}(?=@(?!sha\d+:)[\w\[])",
+    r"((?<![\w@/.-]))(?!(?:e?mail|mailto|deployment):)[^\s/:@\"'(),=]{1,64}:[^\s@/\"':]{1,256}(?=@(?!sha\d+:)[\w\[])",
     # what signs it
     rf"([?&](?:sig|signature|x-amz-signature|x-goog-signature)=){_WORD}+",
     # a key that is called as other things are, too
@@ -60,23 +60,40 @@ _IN_ADDRESSES = (
     ),
     r"(\bapi\.telegram\.org/(?:file/)?bot)[^\s/\"']+",
 )
+_SPEAKS = (
+    r"[\"']?\s{0,8}[:=]\s{0,8}[\"']?"
+    r"(?-i:(?!(?:apikey|aws4[\w-]*|basic|bearer|digest|hmac[\w-]*|negotiate|ntlm|token)\s+\S)[a-z_]+(?![\w=.+/~-]))"
+)
+"""A word in small letters, and no scheme: as an error goes on behind what was lacking."""
 _LOGS_IN = (
     # what logs in, up to the end of the line or the quotes
-    rf"(\b(?:authorization|cookie)[\"']?\s{{0,8}}[:=]\s{{0,8}}+[\"']?+)(?!Bearer {_PLACEHOLDER})[^\"'\n]+",
-    rf"(\bbearer\s{{1,8}})(?!{_PLACEHOLDER}|(?:auth|tokens?|authentication|certificate)(?![\w.=/+~-]))[^\s\"',;]{{4,}}",
+    (
+        rf"(\b(?:(?-i:authorization)(?!{_SPEAKS})|(?-i:A)uthorization|cookie)"
+        rf"[\"']?\s{{0,8}}[:=]\s{{0,8}}+[\"']?+)(?!Bearer {_PLACEHOLDER})[^\"'\n]+"
+    ),
+    (
+        rf"(\bbearer\s{{1,8}})(?!{_PLACEHOLDER}|(?:auth|tokens?|authentication|certificate)(?![\w.=/+~-])"
+        r"|(?:charset|error|realm|scope|service)=[\"'])[^\s\"',;]{4,}"
+    ),
 )
 _BARE = rf"(?!{_PLACEHOLDER})(?:\\++(?![\"'])|{_WORD})+"
 _BY_NAME = (
     # a header; lines of YAML and TOML among others, where "password: wrong" alone are words
     (rf"(?:-H\s?|--header[ =])[\"']?{_NAME}:[ \t]*", r"[^\"'\n]+"),
     (r"(?:^|(?<=[\"']))((?-i:[A-Z]\w*-[A-Z])[\w-]++):[ \t]+", r"[^\"'\n]+"),
-    (rf"(?:(?<=\n)|^(?=[^\n]*\n))[ \t]*(?:- )?{_NAME}[ \t]*[:=][ \t]+", r"(?!\s)[^\"'\n]+"),
+    (
+        (
+            rf"(?:(?<=\n)|^(?=[^\n]*\n))[ \t]*(?:- )?{_NAME}[ \t]*[:=][ \t]+"
+            r"(?![|>][\d+-]{0,2}[ \t]*(?:#[^\n]*)?\n)"
+        ),
+        r"(?!\s)(?:\[[^\n]*\]|[^\"'\n]+(?:(?<=\w)[\"'](?=\w)[^\"'\n]+)*)",
+    ),
     # what is called a password or key, in quotes, or with a dash as headers are
     (rf"(?:(?<=[\"'])|^(?=\w+-))[ \t]*(?:- )?({_IS_SURE}\w*+)[ \t]*[:=][ \t]+", r"[^\"'\n]+"),
     # password=x, ?token=x up to where a word ends; --api-key="x y", {token=~"x"}, {token!="x"}
     (rf"{_A_NAME}(?:=~?+|!=|!~)", _BARE),
-    # "password": "x", "password": ["x"], "password": 123, ["--password", "x"]
-    (rf"{_A_NAME}\\*[\"']\s{{0,80}}:\s{{0,80}}\[?\s{{0,80}}", r"\d[\d.]*"),
+    # "password": "x", "password": 123, ["--password", "x"]
+    (rf"{_A_NAME}\\*[\"']\s{{0,80}}:\s{{0,80}}", r"\d[\d.]*"),
     (r"[\"'](--?[\w.-]++)\\*[\"']\s{0,80},\s{0,80}", r"(?!)"),
     # {password: x} and <password>x</password>; words behind a token only speak
     (
@@ -96,10 +113,22 @@ _BY_NAME = (
             rf"\bname\\*[\"']?\s{{0,8}}:\s{{0,8}}\\*[\"']?{_NAME}\\*[\"']?\s{{0,8}},?\s{{0,80}}"
             r"\\*[\"']?value\\*[\"']?\s{0,8}:\s{0,8}"
         ),
-        r"[^\"'\n,}]+",
+        r"(?:[|>][^\n]{0,3}(?:\n[ \t]+(?![\w.-]+:\s)[^\n]+)+|[^\"'\n,}]+)",
     ),
     (r"(?<!\S)(--?[\w.-]++)(?:[ \t]|\\\r?\n){1,80}", rf"(?!-){_BARE}"),
 )
+_LIST = rf"{_A_NAME}\\*[\"']\s{{0,80}}:\s{{0,80}}\[\s{{0,80}}"
+"""``"passwords": ["x", "y"]``: all of it."""
+_BLOCK = re.compile(
+    r"^(?P<before>[ \t]*+(?:- ++)*+)(?P<quote>[\"']?)(?P<name>[\w.-]++)(?P=quote)[ \t]*:"
+    r"[ \t]*(?P<sign>[|>][\d+-]{0,2})?[ \t]*(?:#[^\n]*)?\r?$",
+    re.MULTILINE,
+)
+"""What in YAML has its value in the lines below: as text behind a sign, as a list, or a word."""
+_BELOW = re.compile(r"\n(?P<indent>[ \t]*+)(?P<item>(?:-[ \t]++)*+)(?P<text>[^\n]*)")
+_SETTING = re.compile(r"[\"']?[\w.-]++[\"']?[ \t]*:(?:\s|$)")
+_SURELY = re.compile(SURE, re.IGNORECASE)
+_TELLS = re.compile(rf"[\"']?{_TELLING}[^\s]{{6,}}$", re.IGNORECASE)
 _ALONE = (
     rf"(?:^|(?<=[\"']))[ \t]*(?:- )?{_NAME}[ \t]*[:=][ \t]+",
     rf"([\"'])?{_TELLING}[^\s\"'\\]{{6,}}(?=(?(1)\1\s*$|(?:[\"'\\]|\s*$)))",
@@ -118,7 +147,7 @@ _PROGRAMS = {
 }
 """By the option that is a password of theirs, those for which it is one."""
 _IN_COMMANDS = (
-    (rf"(?<!\S){_LOGIN}[ \t=]?[\"']?(?!\d+:)[^\s:\"'/]{{1,64}}:(?!//)", rf"{_WORD}+"),
+    (rf"(?<!\S){_LOGIN}[ \t=]?[\"']?(?!\d+:|\+)[^\s:\"'/]{{1,64}}:(?!//)", rf"{_WORD}+"),
     (
         rf"(?:^|[;&|(\"'\n]|--\s)\s{{0,8}}[\w./-]{{0,64}}\b{_CLIENT}\s(?:{_REST}\s)?(?-i:-p)(?!ort\b)",
         rf"{_WORD}+",
@@ -136,9 +165,18 @@ _IN_COMMANDS = (
 )
 
 
-def _value(bare: str) -> str:
-    """What stands there: to the end of its quotes, which JSON or a shell may have escaped, or so far."""
-    return rf"(\\{{0,8}}[\"'])?(?(1)(?:(?!\1)(?:\\.|[^\n]))+|{bare})"
+_QUOTED = r"(?:(?!\1)(?:\\.|[^\n]))+"
+
+
+def _value(bare: str, more: str = "") -> str:
+    """What stands there: to the end of its quotes, which JSON or a shell may have escaped, or so far.
+
+    Between three quotes stand lines, too; in quotes `more` may follow.
+    """
+    return (
+        r"(\\{0,8}(?:([\"'])\2\2|[\"']))?"
+        rf"(?(2)(?:(?!\1)[\s\S])+|(?(1){_QUOTED}{more}|{bare}))"
+    )
 
 
 def _compiled(*patterns: str) -> tuple[re.Pattern[str], ...]:
@@ -148,10 +186,12 @@ def _compiled(*patterns: str) -> tuple[re.Pattern[str], ...]:
 _PATTERNS = _compiled(*_OF_THEMSELVES, *_IN_ADDRESSES, *_LOGS_IN)
 _PLACES = (
     *(_compiled(head, _value(bare)) for head, bare in (*_BY_NAME, *_IN_COMMANDS)),
+    _compiled(_LIST, _value(r"\d[\d., ]*", rf"(?:\1\s{{0,80}},\s{{0,80}}\1{_QUOTED})*")),
     _compiled(*_ALONE),
 )
 _MAYBE = re.compile(
     r"[@?&]|-(?<!\S-)|bearer|pass(?:w|ph)|pass(?<![a-z]pass)(?![a-z])|requirepass|pwd|secret|token|credent|author"
+    r"|(?:db|ftp|ldap|mail|root|smtp|sql)pass|(?:basic|neo4j)[-._]?auth|creds|[-._]pat(?![a-z])|docker_auth"
     r"|cookie|key|rediscli_auth|eyj|gh[opsur]_|pat[_-]|xox|hv[bsr]\.|npm_|k_live_|hooks\.|/webhook|telegram"
 )
 """What any of them needs, casefolded: most texts have none of it, and to know that is quick."""
@@ -189,9 +229,40 @@ def hide(text: str) -> str:
     if _MAYBE.search(text.casefold()):
         for pattern in _PATTERNS:
             text = pattern.sub(rf"\g<1>{HIDDEN}", text)
+        text = _without_blocks(text)
         for head, value in _PLACES:
             text = _without_values(text, head, value)
     return text
+
+
+def _without_blocks(text: str) -> str:
+    """The text without the lines of YAML below a secret's name."""
+    parts, at = [], 0
+    for each in _BLOCK.finditer(text):
+        if each.start() >= at and looks_secret(each["name"][-LONGEST:]):
+            lines = [line for line in _below(text, each) if line["text"]]
+            if lines:
+                parts += [text[at : lines[0].start("text")], HIDDEN]
+                at = lines[-1].end()
+    return "".join((*parts, text[at:])) if parts else text
+
+
+def _below(text: str, head: re.Match[str]) -> Iterator[re.Match[str]]:
+    """The lines that are the value below this head: deeper than its name, or items of a list as deep."""
+    column = len(head["before"])
+    line = _BELOW.match(text, head.end())
+    while line and _belongs(line, head, column):
+        yield line
+        line = _BELOW.match(text, line.end())
+
+
+def _belongs(line: re.Match[str], head: re.Match[str], column: int) -> bool:
+    """Whether it is a line of the text behind a sign, or else a word, and no setting of its own."""
+    if head["sign"]:
+        return len(line["indent"]) > column or (not line["text"] and not line["item"])
+    if not line["text"] or len(line["indent"]) + bool(line["item"]) <= column or _SETTING.match(line["text"]):
+        return False
+    return bool(_SURELY.search(head["name"]) or _TELLS.match(line["text"]))
 
 
 def _without_values(text: str, head: re.Pattern[str], value: re.Pattern[str]) -> str:
@@ -199,10 +270,20 @@ def _without_values(text: str, head: re.Pattern[str], value: re.Pattern[str]) ->
     parts, at = [], 0
     for each in head.finditer(text):
         name = each[1][-LONGEST:] if head.groups else "password"
-        if each.start() < at or not looks_secret(name):
+        if each.start() < at or not looks_secret(name) or _is_label(text, each, name):
             continue
         found = value.match(text, each.end())
         if found and looks_secret(name, found[0].strip(" \t\\\"'")):
             parts += [text[at : each.end()], found[1] or "", HIDDEN]
             at = found.end()
     return "".join((*parts, text[at:])) if parts else text
+
+
+_METRIC = re.compile(r"\bkube_\w{1,64}\{[^{}]{0,200}$")
+
+
+def _is_label(text: str, head: re.Match[str], name: str) -> bool:
+    """Whether it is the label by which metrics name a Secret: ``kube_secret_info{secret="x"}``."""
+    if name != "secret":
+        return False
+    return _METRIC.search(text, max(0, head.start() - 2 * LONGEST), head.start()) is not None

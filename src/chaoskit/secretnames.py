@@ -1,7 +1,7 @@
 """What is called a secret: a name says so at its end, and in part what stands under it.
 
-A password, a passphrase and a ``…key`` are one, whatever follows. A token, a secret, a cookie and credentials
-are also what programs are called for (``token-service``) and what is counted.
+A password, a passphrase and the key of what is known to have one are, whatever follows. A token, a secret, a
+cookie and credentials are also what programs are called for (``token-service``) and what is counted.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from functools import lru_cache
 
 SURE = (
     r"(?:passw|passphrase|requirepass|(?<=[-._\d])pass(?![a-z])|pwd(?![a-z])|rediscli_auth"
-    r"|(?:access|account|api|app|application|auth|encryption|functions|jwt|license|master|model|pagerduty"
-    r"|private|routing|secret|shared|signing|ssh|subscription)[_-]?key(?!cloak))"
+    r"|(?:db|ftp|ldap|mail|root|smtp|sql)pass(?![a-z])"
+    r"|(?:access|account|aes|api|app|application|auth|datadog|encryption|fernet|functions|hmac|jwt|license"
+    r"|master|model|openai|pagerduty|private|routing|rsa|secret|sendgrid|shared|signing|ssh|ssl|stripe"
+    r"|subscription|tls|twilio)[_-]?key(?!cloak))"
 )
 """Whatever goes on from there is a secret, but for what says where one is."""
 _THINGS = (
@@ -26,10 +28,12 @@ _MORE = (
 _CALLED = re.compile(
     rf"{SURE}|(?:^pass(?![a-z])\w*|(?:secret(?!ar)|token(?!i[sz])|credential|authorization|cookie)"
     rf"\w*{_MORE}(?:[-.](?!{_THINGS}(?![a-z]))\w+)?){_MORE}$"
+    r"|(?:basic|neo4_?j)[-._]?auth$|(?:^|[-._])creds$|[-._]pat$|docker_auth_config$"
 )
 """Behind a dash of a token one other word may follow, but for a thing's: ``token-service`` is none."""
 _SAYS_WHERE = re.compile(
-    r"(?:[-._]|passw(?:or)?d|key|pass|phrase)(?:file|path|name|ref)$|[-._]stdin$|passwordless$|^old_?pwd$"
+    r"(?:[-._]|passw(?:or)?d|key|pass|phrase)(?:file|path|name|ref)s?$|[-._]stdin$|passwordless$|^old_?pwd$"
+    r"|password[-._]reset[-._](?:link|page|ur[il])$"
 )
 _COUNTED = (
     r"(?:age|bytes|checked|counts?|days|enabled|errors?|expir(?:ed|es|ation|y)|fail(?:ed|ures)|hours|interval"
@@ -37,7 +41,7 @@ _COUNTED = (
     r"|size|threshold|timeout|total|ttl|valid|validity)"
 )
 _NAMES_NONE = re.compile(
-    r"(?:file|path|name|ref|less)$|(?:existing|from|image|pull|tls)[_-]?secrets?$"
+    r"(?:file|path|name|ref)s?$|less$|(?:existing|from|image|pull|tls)[_-]?secrets?$"
     rf"|^(?:has|is|max|min|no|use|with|without)[_-]|^[a-z]+_(?!broker|controller|gateway|proxy|worker){_THINGS}$"
     rf"|[-._](?:{_COUNTED}|algorithm|audience|class|dir|directory|domain|driver|endpoint|fields?|folder"
     r"|format|header|issuer|jar|kinds?|mode|mount|namespace|port|prefix|reset|scopes?|secure|stat(?:e|us)"
@@ -47,7 +51,10 @@ _NAMES_NONE = re.compile(
 _MEASURED = re.compile(
     rf"[\w.-]*[-._]{_COUNTED}=(?i:true|false|-?\d{{1,7}}(?:\.\d+)?(?:ms|[smhd%])?)"
     r"|(?:has|is|no|use|with|without)[-_][\w.-]*=(?i:true|false)|[\w.-]*[-._]header=X-[A-Za-z-]+"
-    r"|pwd=(?:/[a-z][a-z-]*)+|pass=(?i:\d{1,6}(?:[./]\d+)?%?|ok|yes|no|true|false)|(?:[\w.-]*[-._])?tokens=\d{1,7}"
+    r"|pwd=(?:/[a-z][a-z-]*)+|pass=(?i:\d{1,6}(?:[./]\d+)?%?|ok|yes|no|true|false)|(?:[\w.-]*[-._])?(?:tokens|cookies)=\d{1,7}"
+    r"|[\w.-]*=(?i:empty|expired|invalid|missing|nil|none|null|unset)"
+    rf"|(?![\w.-]*{SURE})[\w.-]*=(?i:true|false|disabled|enabled)|routing[_-]key=[a-z]+(?:\.[a-z]+)+"
+    r"|(?:[\w.-]*[-._])?password[-_]reset[\w.-]*=(?:\d{1,4}(?: of \d{1,4}[ a-z]*)?)"
     rf"|(?![\w.-]*{SURE})[\w.-]*(?:cookie|secret|token|credential)s?[-.]\w+=\d[\d.]* of \d[^\n]*"
     r"|secrets=(?:(?:create|delete|get|list|patch|update|watch)[ ,]*+)+"
 )

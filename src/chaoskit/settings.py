@@ -14,8 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from chaoskit import credentials
 from chaoskit.documents import Document, Duration, Location, build, closest, parse, refuse, shown
 from chaoskit.errors import InvalidInput, Problem
-from chaoskit.redaction import SHORTEST, is_address, nameless, scrubbed
+from chaoskit.redaction import is_address, nameless, scrubbed
 from chaoskit.secretforms import HIDDEN
+from chaoskit.secretvalues import SHORTEST
 
 PREFIX = "CHAOSKIT_"
 

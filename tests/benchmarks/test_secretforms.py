@@ -15,13 +15,15 @@ UNITS = (
     "{token: ", "<token>", "mongosh -u ", "docker login ", "A-Token: ",
     "token_", "token-", "a.token=", "?code=A1",
     "token-a=1 of 2 ", "password-length=12 ", "token-key.", "mongo -u a ", "{a-key: b ",
+    "password: |\n", "password:\n ", "- password:\n- ", "password: |\n\n",
+    '"passwords": ["a", ', "password = '''", " - ", "\n  a: |",
 )  # fmt: skip
 ESCAPED = ("\\n", "\\\\n", "\\\\\\\\n", "\\\\r\\\\n", '\\"', '\\\\"', "\\t ")
 """How JSON, and JSON within JSON, writes the end of a line and quotes."""
 HEADS = (
     "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\\n", 'password="', '"password": "',
     "curl -H '", "mysql -x ", "docker login ", "{token: ", "<token>", "name: token\n", "eyJaaaaaaaa.",
-    "https://a:", "--token ",
+    "https://a:", "--token ", "password: |\n  ", 'password = """', '"passwords": [',
 )  # fmt: skip
 FOUR_TIMES = 8
 """How many times as long four times the text may take: sixteen would be its square."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -42,11 +44,29 @@ ODD = f'{CANARY} "2"/&+e'
 """Another, that has to be encoded wherever it goes: of variables, whose values may be anything."""
 
 
+def _spelt(canary: str) -> dict[str, str]:
+    """The canary as programs write it, by who does."""
+    whole = base64.b64encode(canary.encode()).decode()
+    in_address = quote(canary, safe="")
+    return {
+        "plain": canary,
+        "url": in_address,
+        "java": re.sub("%..", lambda code: code[0].lower(), in_address),
+        "form": quote_plus(canary),
+        "json": json.dumps(canary)[1:-1],
+        "go": json.dumps(canary)[1:-1].replace("&", r"\u0026"),
+        "within-json": json.dumps(json.dumps(canary)[1:-1])[1:-1],
+        "html": html.escape(canary),
+        "query": quote(whole, safe=""),
+        "lines": base64.encodebytes(canary.encode()).decode(),
+    }
+
+
 def _voices(canary: str) -> set[str]:
-    """What the canary is known by: itself, quoted, escaped, in base64, whatever stands around it there."""
+    """What the canary is known by: itself, however it is spelt, in base64, whatever is around it there."""
     raw = canary.encode()
     within = {base64.b64encode(bytes(n) + raw).decode()[4 : (n + len(raw)) * 8 // 6] for n in range(3)}
-    return {canary, quote(canary, safe=""), quote_plus(canary), json.dumps(canary)[1:-1], *within}
+    return {*_spelt(canary).values(), *within}
 
 
 VOICES = _voices(CANARY) | _voices(ODD)
@@ -868,6 +888,27 @@ OWN = {
     )
 }
 """What this installation logs in with."""
+
+
+LONG = f"{ODD}/" * 4
+"""Base64 of it is more than one line."""
+
+
+@pytest.mark.parametrize("canary", [ODD, LONG], ids=["short", "long"])
+def test_a_secret_that_somebody_else_tells_as_programs_spell_it(
+    chaoskit: CommandLine, write: Write, canary: str
+) -> None:
+    told = {name: write(name, f"302 to <{said}>, says the server") for name, said in _spelt(canary).items()}
+    steady = [
+        {"name": name, "command": {"run": f"cat {file}"}, "mode": "edges"} for name, file in told.items()
+    ]
+    parameters = {"DB_PASSWORD": canary}
+    file = write("x.yaml", experiment("x", target="search", parameters=parameters, steadyState=steady))
+    ended = _everything(chaoskit, file)
+    assert [each.code for each in ended[:3]] == [0, 0, 0], ended[2].err
+    assert ended[2].err.count("302 to <(hidden)>") >= len(told) - 1
+    inputs = (file, *told.values())
+    assert list(_songs(chaoskit.home, *ended, inputs=inputs, more=_voices(canary))) == []
 
 
 def test_what_this_installation_logs_in_with_is_told_by_nobody(

@@ -19,7 +19,7 @@ from chaoskit.clock import Clock
 from chaoskit.credentials import of_address, without_login
 from chaoskit.errors import CannotStart, ChaoskitError, Forbidden, InvalidInput, Unavailable, cause
 from chaoskit.ports.metrics import Alert, QueryRefused, Sample, Series, Signal
-from chaoskit.redaction import without
+from chaoskit.secretvalues import without
 from chaoskit.signals import expression, selector
 
 SERVICE = "Prometheus"

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import yaml
 
-from chaoskit.redaction import SHORTEST
+from chaoskit.secretvalues import SHORTEST
 
 _SIGNS = "!<>&*"
 """What makes a tag, an anchor or an alias of a word: the reader speaks of the word without it."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from chaoskit.errors import Problem
-from chaoskit.redaction import scrubbed, without
+from chaoskit.redaction import scrubbed
 from chaoskit.secretforms import HIDDEN
 from chaoskit.secretnames import looks_secret
+from chaoskit.secretvalues import without
 
 Step = str | int
 Location = tuple[Step, ...]

@@ -18,7 +18,8 @@ from chaoskit.documents.marks import Marks, place_of
 from chaoskit.documents.mistakes import mistake
 from chaoskit.documents.places import Document, Place, closest, printable
 from chaoskit.errors import InvalidInput, Problem
-from chaoskit.redaction import secret_variables, without
+from chaoskit.redaction import secret_variables
+from chaoskit.secretvalues import without
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 _TAG = "tag:yaml.org,2002:"

@@ -12,7 +12,8 @@ from chaoskit.records import WORDS
 from chaoskit.recovery.issues import CLASS_OF, CLASSES, PAST, PRECEDENCE, Issue, believed, called
 from chaoskit.recovery.roots import rooted
 from chaoskit.recovery.symptoms import Symptom
-from chaoskit.redaction import nameless, scrubbed, without
+from chaoskit.redaction import nameless, scrubbed
+from chaoskit.secretvalues import without
 from chaoskit.topology import Topology
 
 

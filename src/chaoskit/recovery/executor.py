@@ -31,7 +31,8 @@ from chaoskit.recovery.proof import Proof
 from chaoskit.recovery.reach import Options, Reach
 from chaoskit.recovery.standing import Answer
 from chaoskit.recovery.told import Matter
-from chaoskit.redaction import nameless, redacted, without
+from chaoskit.redaction import nameless, redacted
+from chaoskit.secretvalues import without
 
 
 def recover(

@@ -26,7 +26,7 @@ from chaoskit.adapters.kubernetes.retry import Failed, Policy, Repeat, Trouble, 
 from chaoskit.clock import Clock
 from chaoskit.credentials import of_address, without_login
 from chaoskit.errors import CannotStart, Unavailable
-from chaoskit.redaction import SHORTEST, without
+from chaoskit.secretvalues import SHORTEST, without
 
 CONNECTIONS = 128
 """Connections kept for reuse: a run has about ten watches and calls beside them, and many may run at once."""

@@ -1,0 +1,195 @@
+"""Where in a text known secrets stand, however they are spelt there: as they are, cut, in base64.
+
+A text is read as who it was written for reads it: without what URLs, JSON, YAML, HTML and shells write for
+a letter, and without the ends of lines. The secrets are read in the same way, so that it is enough to look
+for what is the same. What is found in that reading is taken out of the text itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+
+from chaoskit.secretforms import HIDDEN
+
+SHORTEST = 6
+"""A hidden value is also hidden wherever else it stands, unless it is shorter: then it may be any word."""
+
+_Span = tuple[int, int]
+
+
+def without(text: str, values: Iterable[str]) -> str:
+    """The text without these secret `values`, however they are spelt or cut in it; else as it was."""
+    known = frozenset(values)
+    if not known:
+        return text
+    text = _cleared(text, _found(text, known))
+    read = _read(text)
+    spans = _found(read, known) if read != text else ()
+    return _cleared(text, _in_the_text(text, spans)) if spans else text
+
+
+def _cleared(text: str, spans: Iterable[_Span]) -> str:
+    """The text with one word for each of these spans, and for those that overlap together."""
+    parts, end = [], 0
+    for start, stop in spans:
+        if start >= end:
+            parts += [text[end:start], HIDDEN]
+        end = max(end, stop)
+    return "".join((*parts, text[end:])) if parts else text
+
+
+def _found(text: str, values: frozenset[str]) -> Sequence[_Span]:
+    """Where in the text one of these secrets stands, whole or cut; in order."""
+    beginnings = _beginnings(values)
+    each = beginnings.search(text)
+    if each is None:
+        return ()
+    spans, forms, dots = [], _by_beginning(values), -1
+    while each is not None:
+        at = each.start()
+        if dots < at + SHORTEST:
+            dots = _dots(text, at + SHORTEST)
+        if end := _end(text, at, dots, forms[each[0]]):
+            spans.append((at, end))
+        each = beginnings.search(text, at + 1)
+    return spans
+
+
+def _end(text: str, at: int, dots: int, forms: Sequence[str]) -> int:
+    """Where the longest of these forms that stands there ends, or what is left of one before dots; or 0."""
+    for form in forms:
+        if text.startswith(form, at):
+            return at + len(form)
+    if dots - at >= len(forms[0]):
+        return 0
+    left = text[at:dots]
+    return dots if any(form.startswith(left) and not _is_word(left, form) for form in forms) else 0
+
+
+def _is_word(left: str, form: str) -> bool:
+    """Whether that is a whole word with which the secret begins: anybody may say it before dots."""
+    return left.isalpha() and not form[len(left)].isalnum()
+
+
+def _dots(text: str, at: int) -> int:
+    """Where the next dots begin, as they stand behind what was cut."""
+    found = _CUT.search(text, at)
+    return found.start() if found else sys.maxsize
+
+
+_CUT = re.compile(r"\.\.\.|…")
+
+
+@lru_cache(maxsize=256)
+def _by_beginning(values: frozenset[str]) -> dict[str, tuple[str, ...]]:
+    """What stands in a text that tells one of these secrets, by how it begins: the longest first."""
+    forms = sorted({form for value in values for form in _forms(value)} - {""}, key=len, reverse=True)
+    found: dict[str, list[str]] = {form[:SHORTEST]: [] for form in forms}
+    for form in forms:
+        begins = (form[:SHORTEST],) if len(form) >= SHORTEST else (b for b in found if b.startswith(form))
+        for begin in begins:
+            found[begin].append(form)
+    return {begin: tuple(each) for begin, each in found.items()}
+
+
+@lru_cache(maxsize=256)
+def _beginnings(values: frozenset[str]) -> re.Pattern[str]:
+    """What is found where one of these secrets stands, whole or cut: most texts have none of it."""
+    found = sorted(map(re.escape, _by_beginning(values)), reverse=True)
+    return re.compile("|".join(found) or r"(?!)")
+
+
+def _forms(value: str) -> Iterator[str]:
+    """The secret as it is, as it is read, and in base64; but as it is only where it is short."""
+    yield value
+    if len(value) >= SHORTEST:
+        read = (_read(value), _read(value.replace(" ", "+")))
+        yield from (each for each in read if len(each) >= SHORTEST)
+        for form in _in_base64(value.encode("utf-8", errors="replace")):
+            yield from (form, form.translate(_URL_SAFE))
+
+
+_URL_SAFE = str.maketrans("+/", "-_")
+
+
+def _in_base64(raw: bytes) -> Iterator[str]:
+    """The bytes in base64: alone, and what is theirs alone of it where others stand around them."""
+    yield base64.b64encode(raw).decode()
+    for before in range(3):
+        first, last = -(-before * 8 // 6), (before + len(raw)) * 8 // 6
+        yield base64.b64encode(bytes(before) + raw).decode()[first:last]
+
+
+_HEX = "[0-9a-fA-F]"
+_HIGH = f"[89a-fA-F]{_HEX}"
+_SPELT = re.compile(
+    r"[%&'\\\r\n](?:"  # a set, so that texts with none of them are known at once
+    r"(?:(?<=%)(?:25)*|(?<=\\)\\*[xX])"
+    rf"(?:(?P<bytes>{_HIGH}(?:(?:%(?:25)*|\\+[xX]){_HIGH})*)|(?P<ascii>[0-7]{_HEX}))"
+    rf"|(?<=\\)\\*[uU](?P<half>[dD][89abAB]{_HEX}{{2}}\\+[uU][dD][c-fC-F]{_HEX}{{2}}|{_HEX}{{4}})"
+    r"|(?<=\\)\\*(?P<tab>t)|(?:(?<=\\)\\*[nr]|(?<=[\r\n]))(?:\\+[nr]|[\r\n])*[ \t]*|(?<=\\)\\*"
+    rf"|(?<=&)(?:(?P<entity>amp|lt|gt|quot|apos)|#(?P<number>\d{{1,5}})|#[xX](?P<hex>{_HEX}{{1,4}}));"
+    r"|(?<=')(?:\"'\"|\\')?(?P<quote>')"
+    r")"
+)
+"""What is written for a letter, and what stands between: the end of a line, how the next begins, a sign."""
+_ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+
+
+def _read(text: str) -> str:
+    """The text as it is read."""
+    return _SPELT.sub(_letters, text)
+
+
+def _letters(spelt: re.Match[str]) -> str:
+    """What is read there: mostly a letter, or nothing."""
+    said = spelt[spelt.lastgroup or 0]
+    match spelt.lastgroup:
+        case "ascii" | "hex":
+            read = chr(int(said, 16))
+        case "number":
+            read = chr(int(said))
+        case "tab":
+            read = "\t"
+        case "entity":
+            read = _ENTITIES[said]
+        case "bytes":
+            read = _decoded(bytes.fromhex(_SIGNS.sub("", said)))
+        case "half":
+            read = bytes.fromhex(_SIGNS.sub("", said)).decode("utf-16-be", "replace")
+        case "quote":
+            read = said
+        case _:
+            read = ""
+    return "" if read in _BETWEEN else read
+
+
+_SIGNS = re.compile(r"%(?:25)*|\\+[xXuU]")
+_BETWEEN = frozenset("\r\n\\")
+
+
+def _decoded(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _in_the_text(text: str, spans: Iterable[_Span]) -> Iterator[_Span]:
+    """Where in the text itself that stands which these spans are of as it is read."""
+    starts: list[int] = []
+    stops: list[int] = []
+    at = 0
+    for each in _SPELT.finditer(text):
+        starts += range(at, each.start())
+        stops += range(at + 1, each.start() + 1)
+        letters, at = len(_letters(each)), each.end()
+        starts += [each.start()] * letters
+        stops += [at] * letters
+    starts += range(at, len(text))
+    stops += range(at + 1, len(text) + 1)
+    return ((starts[first], stops[last - 1]) for first, last in spans)
