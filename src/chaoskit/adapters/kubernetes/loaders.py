@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import urllib3.exceptions
+from kubernetes.client.configuration import Configuration
 from kubernetes.config import kube_config
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
@@ -27,6 +28,19 @@ class Loader(kube_config.KubeConfigLoader):
     """Logs in as the context's user; `expiry` is when that login ends, where it says so."""
 
     expiry: datetime
+
+    def renew(self, configuration: Configuration) -> None:
+        """The login in `configuration` is a new one where this one is nearly over."""
+        if datetime.now(UTC) >= self.expiry - kube_config.EXPIRY_SKEW_PREVENTION_DELAY:
+            self._load_authentication()  # type: ignore[no-untyped-call]
+        self._set_config(configuration)  # type: ignore[no-untyped-call]
+
+    def _load_from_exec_plugin(self) -> Any:
+        before = self.__dict__.pop("expiry", None)  # which the new login need not tell
+        found = super()._load_from_exec_plugin()  # type: ignore[no-untyped-call]
+        if before and not found:
+            self.expiry = before
+        return found
 
     def _load_oid_token(self, provider: Any) -> Any:
         found = super()._load_oid_token(provider)  # type: ignore[no-untyped-call]

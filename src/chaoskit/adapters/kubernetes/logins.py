@@ -42,9 +42,9 @@ def load(where: str, context: str, user: Mapping[str, Any], configuration: Confi
     renewed: Any = configuration  # whose types say that there is no hook
     if user.get("tokenFile") and not user.get("auth-provider"):
         renewed.refresh_api_key_hook = partial(read_again, Path(user["tokenFile"]))
-    elif renewed.refresh_api_key_hook:
-        ends = hasattr(found, "expiry")
-        renewed.refresh_api_key_hook = Renewal(found, renewed.refresh_api_key_hook) if ends else None
+    else:
+        ends = user.get("exec") or hasattr(found, "expiry")
+        renewed.refresh_api_key_hook = Renewal(found, found.renew) if ends else None
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
