@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import logging
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,9 +56,19 @@ class Loader(kube_config.KubeConfigLoader):
         said.update({name: checked["config"].value[name] for name in _TOKENS})
 
 
-def loader(where: str, context: str) -> Loader:
+class Files(kube_config.KubeConfigMerger):
+    """These files, whatever stands in their names: the official client would part one at its colons."""
+
+    def _load_config_from_file_path(self, paths: Sequence[Path]) -> None:
+        self.paths = [str(each) for each in paths]
+        for path in self.paths:
+            self.load_config(path)  # type: ignore[no-untyped-call]
+        self.config_saved = copy.deepcopy(self.config_files)
+
+
+def loader(paths: Sequence[Path], context: str) -> Loader:
     """As the official client makes it, which does not hand it out; the file keeps a token that is new."""
-    files = kube_config.KubeConfigMerger(where)
+    files = Files(paths)  # type: ignore[no-untyped-call]
     return Loader(  # type: ignore[no-untyped-call]
         files.config,
         active_context=context,

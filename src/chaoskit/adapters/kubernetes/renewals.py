@@ -26,7 +26,6 @@ AUTHORIZATION = 1.0
 PATIENCE = 10.0
 """Seconds (of the wall) for which requests wait for a new login; then they go on with the one before."""
 
-
 LONG_AGO, NEVER = datetime.fromtimestamp(0, UTC), datetime.max.replace(tzinfo=UTC)
 
 
