@@ -11,6 +11,7 @@ import socket
 import socketserver
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -232,8 +233,26 @@ def test_a_dask_worker_that_stands_still_is_told_before_it_is_sent_anything(
     with within(0) as cluster, worker_of(cluster.scheduler_address) as worker:
         monkeypatch.setattr(far, "PATIENCE", 1.0)
         worker.send_signal(signal.SIGSTOP)
-        with pytest.raises(errors.Unavailable, match=r"a worker of the Dask scheduler at .* stands still"):
+        with pytest.raises(errors.Unavailable, match=r"some workers of the Dask scheduler .* say nothing"):
             list(far.answers(cluster.scheduler_address, abs, [(1,)]))
+
+
+def test_dask_workers_that_all_stand_still_meanwhile_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with within(0) as cluster, worker_of(cluster.scheduler_address) as worker:
+        monkeypatch.setattr(far, "PATIENCE", 1.0)
+
+        def questions() -> Iterator[tuple[int]]:
+            yield (60,)
+            worker.send_signal(signal.SIGSTOP)
+
+        with pytest.raises(errors.Unavailable, match=r"all workers of the Dask scheduler .* say nothing"):
+            list(far.answers(cluster.scheduler_address, time.sleep, questions()))
+
+
+def test_a_dask_worker_that_works_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with within(1) as cluster:
+        monkeypatch.setattr(far, "PATIENCE", 0.6)
+        assert list(far.answers(cluster.scheduler_address, time.sleep, [(3 * far.PATIENCE,)])) == [None]
 
 
 def installed(folder: Path, name: str, version: str) -> str:

@@ -22,6 +22,9 @@ PATIENCE = 10.0
 
 _LOOK_AGAIN = 0.1
 
+STILL = 6
+"""So many looks in turn at which no worker said anything new: all stand still, and Dask waits for minutes."""
+
 AHEAD = 2
 """So many pieces of work are there for each thread of the cluster: one is done, one waits beside it."""
 
@@ -68,12 +71,16 @@ def _answer(client: Any, scheduler: str, future: Any) -> Any:
     """What was answered, however long it takes while a worker is there."""
     from distributed import wait
 
+    looks = deque[dict[str, float]](maxlen=STILL)
     while not future.done():
         try:
             with _heard(scheduler, but=TimeoutError), client.as_current():
                 wait([future], timeout=PATIENCE)
         except TimeoutError:
             _check_worker(client, scheduler, "no worker is left at")
+            looks.append(_last_seen(client, scheduler))
+            if len(looks) == STILL and all(each == looks[0] for each in looks):
+                raise _still(scheduler, "all workers") from None
     failed = future.status == "error"
     with _of_the_work(scheduler) if failed else _heard(scheduler):
         return future.result()
@@ -200,6 +207,18 @@ def _threads(client: Any, scheduler: str) -> dict[str, int]:
     return found
 
 
+def _last_seen(client: Any, scheduler: str) -> dict[str, float]:
+    """When each worker last said that it is there, as it does again and again, by the scheduler's clock."""
+    with _heard(scheduler):
+        found = client.sync(client.scheduler.identity, callback_timeout=PATIENCE)
+    return {worker: each["last_seen"] for worker, each in found["workers"].items()}
+
+
+def _still(scheduler: str, who: str) -> errors.Unavailable:
+    said = f"{who} of the Dask scheduler at {scheduler} say nothing any more"
+    return _unavailable(scheduler, said, hint="do they stand still? end them, or start others")
+
+
 def _check_alike(client: Any, scheduler: str, workers: Iterable[str]) -> None:
     """These workers have what is here; `CannotStart` where one has another version, or says nothing."""
     asked: dict[str, Any] = {"workers": list(workers), "on_error": "return", "callback_timeout": PATIENCE}
@@ -208,8 +227,7 @@ def _check_alike(client: Any, scheduler: str, workers: Iterable[str]) -> None:
             with _heard(scheduler, but=TimeoutError):
                 there = client.run(metadata.version, library, **asked)
         except TimeoutError as error:
-            said = f"a worker of the Dask scheduler at {scheduler} stands still"
-            raise _unavailable(scheduler, said, hint="its log says why; end it, or start it again") from error
+            raise _still(scheduler, "some workers") from error
         if words := unlike(library, metadata.version(library), there):
             hint = f"all machines need the same: pip install {library}=={metadata.version(library)}"
             raise errors.CannotStart(words, hint=hint)
