@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import signal
 import socket
 import socketserver
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from importlib import import_module
+from importlib import import_module, metadata
 from itertools import count
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -46,7 +49,7 @@ def at_home(table: Table) -> list[np.ndarray]:
 def within(workers: int, **more: Any) -> Any:
     """A Dask cluster in this process; without Dask the test is skipped."""
     distributed = pytest.importorskip("distributed")
-    where = {"processes": False, "dashboard_address": None, "protocol": "tcp"}
+    where = {"processes": False, "dashboard_address": ":0", "protocol": "tcp"}
     return distributed.LocalCluster(n_workers=workers, threads_per_worker=2, **where, **more)
 
 
@@ -116,14 +119,15 @@ def test_what_dask_lacks_for_an_address_is_told_in_its_own_words_and_alone() -> 
     assert ended.stderr == ""
 
 
+@pytest.mark.parametrize("loader", ["", f"{__name__}.unsecured"])
 @pytest.mark.parametrize(
     ("said", "told"),
     [(b"", "nothing is heard from it"), (b"SSH-2.0-OpenSSH_9.0 or any other\r\n", "is no Dask scheduler")],
 )
 def test_what_listens_there_and_is_no_dask_scheduler_is_unavailable(
-    monkeypatch: pytest.MonkeyPatch, said: bytes, told: str
+    monkeypatch: pytest.MonkeyPatch, said: bytes, told: str, loader: str
 ) -> None:
-    pytest.importorskip("distributed")
+    dask = pytest.importorskip("dask")
     monkeypatch.setattr(far, "PATIENCE", 1.0)
 
     class Another(socketserver.BaseRequestHandler):
@@ -133,11 +137,16 @@ def test_what_listens_there_and_is_no_dask_scheduler_is_unavailable(
                 pass
 
     with (
+        dask.config.set({"distributed.client.security-loader": loader}),
         serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Another)) as port,
         pytest.raises(errors.Unavailable, match=told) as caught,
     ):
         list(forest.grow((), tiny(backend="dask", scheduler=f"127.0.0.1:{port}")))
     assert caught.value.hint == "is it the scheduler's port, not that of its dashboard?"
+
+
+def unsecured(_: Mapping[str, str]) -> None:
+    """What loads the security of Dask, and finds none."""
 
 
 @contextmanager
@@ -179,10 +188,12 @@ def test_a_dask_scheduler_that_goes_away_meanwhile_is_unavailable(monkeypatch: p
 
 
 @contextmanager
-def dask(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def dask(module: str, *arguments: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
     """A scheduler or worker in a process of its own."""
     command = [sys.executable, "-m", f"distributed.cli.dask_{module}", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, **environ}
+    )
     try:
         yield process
     finally:
@@ -190,15 +201,21 @@ def dask(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def test_a_dask_scheduler_that_stands_still_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def worker_of(at: str, *, beside: int = 0, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
+    """One with a thread, in a process of its own, that has joined that scheduler beside so many others."""
     distributed = pytest.importorskip("distributed")
-    at = f"tcp://127.0.0.1:{free_port()}"
-    with (
-        dask("scheduler", "--host", at, "--no-dashboard") as scheduler,
-        dask("worker", at, "--nworkers", "1", "--nthreads", "1", "--no-dashboard", "--no-nanny"),
-    ):
+    alone = ("--nworkers", "1", "--nthreads", "1", "--no-dashboard", "--no-nanny")
+    with dask("worker", at, *alone, **environ) as process:
         with distributed.Client(at, timeout=60, set_as_default=False) as client:
-            client.wait_for_workers(1, timeout=60)
+            client.wait_for_workers(beside + 1, timeout=60)
+        yield process
+
+
+def test_a_dask_scheduler_that_stands_still_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")
+    at = f"tcp://127.0.0.1:{free_port()}"
+    with dask("scheduler", "--host", at, "--dashboard-address", ":0") as scheduler, worker_of(at):
         monkeypatch.setattr(far, "PATIENCE", 1.0)
 
         def questions() -> Iterator[tuple[int]]:
@@ -208,6 +225,127 @@ def test_a_dask_scheduler_that_stands_still_is_unavailable(monkeypatch: pytest.M
 
         with pytest.raises(errors.Unavailable, match="went away meanwhile"):
             list(far.answers(at, abs, questions()))
+
+
+def test_a_dask_worker_that_stands_still_is_told_before_it_is_sent_anything(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with within(0) as cluster, worker_of(cluster.scheduler_address) as worker:
+        monkeypatch.setattr(far, "PATIENCE", 1.0)
+        worker.send_signal(signal.SIGSTOP)
+        with pytest.raises(errors.Unavailable, match=r"some workers of the Dask scheduler .* say nothing"):
+            list(far.answers(cluster.scheduler_address, abs, [(1,)]))
+
+
+def test_dask_workers_that_all_stand_still_meanwhile_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with within(0) as cluster, worker_of(cluster.scheduler_address) as worker:
+        monkeypatch.setattr(far, "PATIENCE", 1.0)
+
+        def questions() -> Iterator[tuple[int]]:
+            yield (60,)
+            worker.send_signal(signal.SIGSTOP)
+
+        with pytest.raises(errors.Unavailable, match=r"all workers of the Dask scheduler .* say nothing"):
+            list(far.answers(cluster.scheduler_address, time.sleep, questions()))
+
+
+def test_a_dask_worker_that_works_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with within(1) as cluster:
+        monkeypatch.setattr(far, "PATIENCE", 0.6)
+        assert list(far.answers(cluster.scheduler_address, time.sleep, [(3 * far.PATIENCE,)])) == [None]
+
+
+def installed(folder: Path, name: str, version: str) -> str:
+    """A folder to import from, in which this version of a package is installed."""
+    about = folder / f"{name}-{version}.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    return os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+
+
+def test_a_dask_worker_with_another_scikit_learn_is_refused(tmp_path: Path) -> None:
+    older = installed(tmp_path, "scikit_learn", "0.9")
+    with within(1) as cluster, worker_of(cluster.scheduler_address, beside=1, PYTHONPATH=older):
+        (worker,) = (each for each in cluster.scheduler.workers if each not in addresses(cluster))
+        with pytest.raises(errors.CannotStart) as caught:
+            list(far.answers(cluster.scheduler_address, abs, [(1,)]))
+    here = metadata.version("scikit-learn")
+    assert str(caught.value) == f"scikit-learn is {here} here, but 0.9 on the Dask worker {worker}"
+    assert caught.value.hint == f"all machines need the same: pip install scikit-learn=={here}"
+
+
+def test_a_dask_worker_with_another_numpy_that_joins_meanwhile_is_refused(tmp_path: Path) -> None:
+    newer = installed(tmp_path, "numpy", "99.0")
+    with within(1) as cluster, ExitStack() as joined:
+
+        def questions() -> Iterator[tuple[int]]:
+            yield (1,)
+            joined.enter_context(worker_of(cluster.scheduler_address, beside=1, PYTHONPATH=newer))
+            yield (2,)
+
+        with pytest.raises(errors.CannotStart, match=r"numpy is .* here, but 99\.0 on the Dask worker"):
+            list(far.answers(cluster.scheduler_address, abs, questions()))
+
+
+def addresses(cluster: Any) -> set[str]:
+    """Those of its own workers."""
+    return {worker.address for worker in cluster.workers.values()}
+
+
+def test_workers_that_differ_are_told_with_the_first_and_how_many_more() -> None:
+    missing = metadata.PackageNotFoundError()
+    there: dict[str, str | Exception] = {
+        "tcp://b:1": "1.1",
+        "tcp://a:1": missing,
+        "tcp://c:1": "1.2",
+        "tcp://d:1": OSError("gone"),
+    }
+    assert far.unlike("chaoskit", "1.1", there) == (
+        "chaoskit is 1.1 here, but none on the Dask worker tcp://a:1 and 1 more"
+    )
+    assert far.unlike("chaoskit", "1.1", {"tcp://b:1": "1.1", "tcp://d:1": OSError("gone")}) == ""
+
+
+@pytest.mark.parametrize("loader", ["nothing_of_the_kind.load", "json.loads"])
+def test_what_loads_the_security_of_dask_and_fails_is_told(loader: str) -> None:
+    dask = pytest.importorskip("dask")
+    with (
+        dask.config.set({"distributed.client.security-loader": loader}),
+        pytest.raises(errors.CannotStart, match=f"its security-loader {re.escape(loader)} fails"),
+    ):
+        list(far.answers("tcp://127.0.0.1:1", abs, ()))
+
+
+def test_a_file_of_trust_in_dask_that_is_not_there_is_told(tmp_path: Path) -> None:
+    dask, none = pytest.importorskip("dask"), str(tmp_path / "none.pem")
+    trust = {f"distributed.comm.tls.{name}": none for name in ("ca-file", "client.cert", "client.key")}
+    with (
+        dask.config.set(trust),
+        pytest.raises(errors.CannotStart, match=r"Dask cannot ask tls://127\.0\.0\.1:1: no such file"),
+    ):
+        list(far.answers("tls://127.0.0.1:1", abs, ()))
+
+
+def test_what_making_a_question_raises_is_no_word_of_the_dask_scheduler() -> None:
+    def questions() -> Iterator[tuple[int]]:
+        yield (1,)
+        raise FileNotFoundError(2, "No such file or directory", "a table")
+
+    with within(1) as cluster, pytest.raises(FileNotFoundError):
+        list(far.answers(cluster.scheduler_address, abs, questions()))
+
+
+def full(_: int) -> None:
+    """As where a disk has no room."""
+    raise OSError(28, "No space left on device")
+
+
+def test_what_the_work_lacks_on_the_machine_of_a_dask_worker_is_told() -> None:
+    with (
+        within(1, silence_logs=logging.CRITICAL) as cluster,
+        pytest.raises(errors.Unavailable, match=r"a worker of .* failed: no space left on device"),
+    ):
+        list(far.answers(cluster.scheduler_address, full, [(1,)]))
 
 
 class Elsewhere:
@@ -230,7 +368,7 @@ def test_dask_workers_that_die_of_a_forest_are_told() -> None:
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=2, dashboard_address=None, silence_logs=logging.CRITICAL
+            n_workers=1, threads_per_worker=2, dashboard_address=":0", silence_logs=logging.CRITICAL
         ) as cluster,
         pytest.raises(errors.Unavailable, match="died, one after the other, of one forest") as caught,
     ):

@@ -9,9 +9,10 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import metadata
 from typing import Any
 
 from chaoskit import errors
@@ -21,47 +22,46 @@ PATIENCE = 10.0
 
 _LOOK_AGAIN = 0.1
 
+STILL = 6
+"""So many looks in turn at which no worker said anything new: all stand still, and Dask waits for minutes."""
+
 AHEAD = 2
 """So many pieces of work are there for each thread of the cluster: one is done, one waits beside it."""
+
+
+ALIKE = ("chaoskit", "scikit-learn", "numpy")
+"""Of these all machines have the same version: with another one the same lesson grows another forest."""
 
 
 def answers(scheduler: str, ask: Callable[..., Any], questions: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
     """What `ask` answers to each of the questions in turn, on the machines of that scheduler.
 
+    What making a question raises comes as it is, and what `ask` itself does.
+
     Raises:
-        CannotStart: it does not answer or goes away, no worker is there or is left, or they died of the work.
+        CannotStart: it does not answer or goes away; no worker is there or is left, they died of the work, or
+            one has other libraries or lacks something of its machine, as room on its disk.
     """
     import dask
-    from distributed import CancelledError, KilledWorker
 
     large = {"distributed.admin.large-graph-warning-threshold": "1TB"}
-    try:
-        with _asked(scheduler) as client, dask.config.set(large):
-            yield from _in_turn(client, scheduler, ask, questions)
-    except KilledWorker as error:
-        said = f"workers of the Dask scheduler at {scheduler} died, one after the other, of one forest"
-        raise _unavailable(
-            scheduler, said, hint="their logs say why; have they the memory for it?"
-        ) from error
-    except RuntimeError as error:
-        if not isinstance(error.__cause__, ImportError | AttributeError):
-            raise
-        said = f"the Dask scheduler at {scheduler} cannot read what it is sent: {error.__cause__}"
-        raise _unavailable(scheduler, said, hint="all its machines need this chaoskit") from error
-    except (CancelledError, OSError) as error:
-        said = f"the Dask scheduler at {scheduler} went away meanwhile"
-        raise _unavailable(scheduler, said, hint="its log says why; then train again") from error
+    with _asked(scheduler) as client, dask.config.set(large):
+        yield from _in_turn(client, scheduler, ask, questions)
 
 
 def _in_turn(
     client: Any, scheduler: str, ask: Callable[..., Any], questions: Iterable[tuple[Any, ...]]
 ) -> Iterator[Any]:
     """The answers in order; only so many questions are made and sent as the cluster has threads for."""
-    left, sent = iter(questions), deque[Any]()
+    left, sent, alike = iter(questions), deque[Any](), set[str]()
     while True:
-        room = AHEAD * max(1, _threads(client))
+        threads = _threads(client, scheduler)
+        _check_alike(client, scheduler, threads.keys() - alike)  # others may join at any time
+        alike |= threads.keys()
+        room = AHEAD * max(1, sum(threads.values()))
         while len(sent) < room and (question := next(left, None)) is not None:
-            sent.append(client.submit(ask, *question, pure=False))
+            with _heard(scheduler):
+                sent.append(client.submit(ask, *question, pure=False))
         if not sent:
             return
         yield _answer(client, scheduler, sent.popleft())
@@ -71,13 +71,55 @@ def _answer(client: Any, scheduler: str, future: Any) -> Any:
     """What was answered, however long it takes while a worker is there."""
     from distributed import wait
 
+    looks = deque[dict[str, float]](maxlen=STILL)
     while not future.done():
         try:
-            with client.as_current():
+            with _heard(scheduler, but=TimeoutError), client.as_current():
                 wait([future], timeout=PATIENCE)
         except TimeoutError:
             _check_worker(client, scheduler, "no worker is left at")
-    return future.result()
+            looks.append(_last_seen(client, scheduler))
+            if len(looks) == STILL and all(each == looks[0] for each in looks):
+                raise _still(scheduler, "all workers") from None
+    failed = future.status == "error"
+    with _of_the_work(scheduler) if failed else _heard(scheduler):
+        return future.result()
+
+
+@contextmanager
+def _of_the_work(scheduler: str) -> Iterator[None]:
+    """Inside, what the work raised there, or what became of it on the way, is raised."""
+    from distributed import KilledWorker
+
+    try:
+        yield
+    except KilledWorker as error:
+        said = f"workers of the Dask scheduler at {scheduler} died, one after the other, of one forest"
+        raise _unavailable(
+            scheduler, said, hint="their logs say why; have they the memory for it?"
+        ) from error
+    except OSError as error:
+        said = f"a worker of the Dask scheduler at {scheduler} failed: {errors.cause(error)}"
+        raise _unavailable(scheduler, said, hint="its log says more") from error
+    except RuntimeError as error:
+        if not isinstance(error.__cause__, ImportError | AttributeError):
+            raise
+        said = f"the Dask scheduler at {scheduler} cannot read what it is sent: {error.__cause__}"
+        raise _unavailable(scheduler, said, hint="all its machines need this chaoskit") from error
+
+
+@contextmanager
+def _heard(scheduler: str, but: type[Exception] | tuple[()] = ()) -> Iterator[None]:
+    """Inside, Dask's own calls alone: `Unavailable` where the scheduler hears them no more."""
+    from distributed import CancelledError
+
+    try:
+        yield
+    except but:
+        raise
+    except (CancelledError, OSError) as error:
+        said = f"the Dask scheduler at {scheduler} went away meanwhile"
+        raise _unavailable(scheduler, said, hint="its log says why; then train again") from error
 
 
 @contextmanager
@@ -86,26 +128,46 @@ def _asked(scheduler: str) -> Iterator[Any]:
     from distributed import Client
 
     with _silent():
-        _check_scheduler(scheduler)
-        with Client(scheduler, timeout=PATIENCE, set_as_default=False) as client:
+        secured = _security(scheduler)
+        _check_scheduler(scheduler, secured)
+        with _heard(scheduler):
+            client = Client(scheduler, security=secured, timeout=PATIENCE, set_as_default=False)
+        try:
             _check_worker(client, scheduler, "no worker has joined")
             yield client
+        finally:
+            with suppress(OSError):  # who is gone hears no farewell
+                client.close()
 
 
-def _check_scheduler(scheduler: str) -> None:
+def _security(scheduler: str) -> Any:
+    """What secures the way there, of Dask's settings: itself, or what they name that loads it."""
+    import dask
+    from distributed import Security
+    from distributed.utils import import_term
+
+    loader = dask.config.get("distributed.client.security-loader", None)
+    try:
+        found = import_term(loader)({"address": scheduler}) if loader else None
+        return Security(**found) if isinstance(found, dict) else found or Security()
+    except Exception as error:  # it may be anybody's code
+        of = f"its security-loader {loader} fails: " if loader else ""
+        raise errors.CannotStart(f"Dask cannot ask {scheduler}: {of}{errors.cause(error)}") from error
+
+
+def _check_scheduler(scheduler: str, secured: Any) -> None:
     """A Dask scheduler answers there, in words of its own.
 
-    Asked before there is a client: that one waits without end for whatever else listens there. Whose settings
-    load what secures it have it loaded by the client alone.
+    Asked before there is a client: that one waits without end for whatever else listens there.
     """
-    import dask
-
-    if dask.config.get("distributed.client.security-loader", None):
-        return
+    try:
+        how = secured.get_connection_args("client")  # which reads the files of TLS
+    except Exception as error:
+        raise errors.CannotStart(f"Dask cannot ask {scheduler}: {errors.cause(error)}") from error
     port = "is it the scheduler's port, not that of its dashboard?"
     try:
         with ThreadPoolExecutor(1) as apart:  # the caller may have a loop of its own
-            apart.submit(asyncio.run, _greeted(scheduler)).result()
+            apart.submit(asyncio.run, _greeted(scheduler, how)).result()
     except OSError as error:
         why = errors.cause(error) or "nothing is heard from it"
         said = f"the Dask scheduler at {scheduler} does not answer: {why}"
@@ -118,32 +180,72 @@ def _check_scheduler(scheduler: str) -> None:
         ) from error
 
 
-async def _greeted(scheduler: str) -> None:
-    from distributed import Security
+async def _greeted(scheduler: str, how: dict[str, Any]) -> None:
     from distributed.comm.core import connect
 
     async with asyncio.timeout(PATIENCE):
-        secured = Security().get_connection_args("client")
-        comm = await connect(scheduler, timeout=0.9 * PATIENCE, **secured)  # whose words are the better ones
+        comm = await connect(scheduler, timeout=0.9 * PATIENCE, **how)  # whose words are the better ones
         await comm.close()
 
 
 def _check_worker(client: Any, scheduler: str, words: str) -> None:
     ends = time.monotonic() + PATIENCE
-    while not _threads(client):
+    while not _threads(client, scheduler):
         if time.monotonic() > ends:
             said, hint = f"{words} the Dask scheduler at {scheduler}", f"start one: dask worker {scheduler}"
             raise _unavailable(scheduler, said, hint=hint)
         time.sleep(_LOOK_AGAIN)
 
 
-def _threads(client: Any) -> int:
-    """How many the workers have together; `TimeoutError` where the scheduler stands still.
+def _threads(client: Any, scheduler: str) -> dict[str, int]:
+    """How many each worker has; `Unavailable` where the scheduler stands still.
 
     Dask's own questions wait without end for one whose machine alone still answers.
     """
-    found: dict[str, int] = client.sync(client.scheduler.ncores, callback_timeout=PATIENCE)
-    return sum(found.values())
+    with _heard(scheduler):
+        found: dict[str, int] = client.sync(client.scheduler.ncores, callback_timeout=PATIENCE)
+    return found
+
+
+def _last_seen(client: Any, scheduler: str) -> dict[str, float]:
+    """When each worker last said that it is there, as it does again and again, by the scheduler's clock."""
+    with _heard(scheduler):
+        found = client.sync(client.scheduler.identity, callback_timeout=PATIENCE)
+    return {worker: each["last_seen"] for worker, each in found["workers"].items()}
+
+
+def _still(scheduler: str, who: str) -> errors.Unavailable:
+    said = f"{who} of the Dask scheduler at {scheduler} say nothing any more"
+    return _unavailable(scheduler, said, hint="do they stand still? end them, or start others")
+
+
+def _check_alike(client: Any, scheduler: str, workers: Iterable[str]) -> None:
+    """These workers have what is here; `CannotStart` where one has another version, or says nothing."""
+    asked: dict[str, Any] = {"workers": list(workers), "on_error": "return", "callback_timeout": PATIENCE}
+    for library in ALIKE:
+        try:
+            with _heard(scheduler, but=TimeoutError):
+                there = client.run(metadata.version, library, **asked)
+        except TimeoutError as error:
+            raise _still(scheduler, "some workers") from error
+        if words := unlike(library, metadata.version(library), there):
+            hint = f"all machines need the same: pip install {library}=={metadata.version(library)}"
+            raise errors.CannotStart(words, hint=hint)
+
+
+def unlike(library: str, here: str, there: Mapping[str, str | Exception]) -> str:
+    """Which workers have another version than is `here`, or none at all; "" where none has.
+
+    One that could not say it has gone.
+    """
+    missing = metadata.PackageNotFoundError
+    had = {worker: "none" if isinstance(each, missing) else each for worker, each in there.items()}
+    others = sorted((worker, each) for worker, each in had.items() if isinstance(each, str) and each != here)
+    if not others:
+        return ""
+    (worker, found), more = others[0], len(others) - 1
+    which = f"the Dask worker {worker}" + (f" and {more} more" if more else "")
+    return f"{library} is {here} here, but {found} on {which}"
 
 
 @contextmanager

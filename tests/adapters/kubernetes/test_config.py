@@ -40,6 +40,15 @@ def test_a_named_context_goes_before_the_current_one(tmp_path: Path) -> None:
     assert log_in(kubeconfig(tmp_path / "c", "one", "two", current="two"), "one").name == "one"
 
 
+def test_a_path_that_is_given_is_one_whatever_stands_in_it(tmp_path: Path) -> None:
+    (tmp_path / "a:b").mkdir()
+    given = kubeconfig(tmp_path / "a:b" / "config", "one", current="one", user={"tokenFile": "token"})
+    (tmp_path / "a:b" / "token").write_text("s3cret")
+    login = log_in(given)
+    assert login.configuration.host == "https://one.example:6443"
+    assert login.configuration.auth_settings()["BearerToken"]["value"] == "Bearer s3cret"
+
+
 def test_of_several_files_the_first_that_says_something_wins(tmp_path: Path) -> None:
     first = kubeconfig(tmp_path / "first", "one", current="one")
     second = kubeconfig(tmp_path / "second", "two", current="two")

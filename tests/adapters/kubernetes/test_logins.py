@@ -18,7 +18,8 @@ from tests.wire import Answer, Asked, kubeconfig_of, scripted
 
 from chaoskit.adapters.kubernetes import config
 from chaoskit.adapters.kubernetes.loaders import authorities, ends_at
-from chaoskit.adapters.kubernetes.transport import AUTHORIZATION, Transport
+from chaoskit.adapters.kubernetes.renewals import AUTHORIZATION
+from chaoskit.adapters.kubernetes.transport import Transport
 from chaoskit.clock import ManualClock
 from chaoskit.errors import CannotStart
 

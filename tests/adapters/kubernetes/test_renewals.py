@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
+import ssl
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from kubernetes.client.configuration import Configuration
 from tests.servers import until
 from tests.wire import Answer, Asked, kubeconfig_of, scripted
 
-from chaoskit.adapters.kubernetes import KubernetesCluster, connect
+from chaoskit.adapters.kubernetes import KubernetesCluster, config, connect
+from chaoskit.adapters.kubernetes.execution import execute, query
 from chaoskit.adapters.kubernetes.loaders import heard
 from chaoskit.adapters.kubernetes.renewals import Renewal, token
+from chaoskit.adapters.kubernetes.transport import Request, Transport
 from chaoskit.clock import ManualClock
-from chaoskit.errors import CannotStart
+from chaoskit.errors import CannotStart, Forbidden, Unavailable
 
 AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -137,3 +141,164 @@ def test_a_login_that_was_renewed_is_only_not_accepted(tmp_path: Path) -> None:
         pytest.raises(CannotStart, match=r"does not accept these credentials$"),
     ):
         cluster.server_version()
+
+
+def in_turn(folder: Path, *given: dict[str, Any]) -> dict[str, Any]:
+    """A plugin that gives these logins, one at each run, the last one from then on; `runs` counts them."""
+    version = "client.authentication.k8s.io/v1"
+    for number, status in enumerate(given, start=1):
+        told = {"apiVersion": version, "kind": "ExecCredential", "status": status}
+        (folder / f"login-{number}").write_text(json.dumps(told))
+    path = folder / "plugin"
+    path.write_text(
+        f"#!/bin/sh\necho x >> {folder}/runs; n=$(wc -l < {folder}/runs)\n"
+        f"[ $n -lt {len(given)} ] || n={len(given)}; cat {folder}/login-$((n))\n"
+    )
+    path.chmod(0o700)
+    return {"exec": {"apiVersion": version, "command": str(path), "interactiveMode": "Never"}}
+
+
+def runs(folder: Path) -> int:
+    return (folder / "runs").read_text().count("x")
+
+
+FIRST, SECOND = {"token": "s3cret-first"}, {"token": "s3cret-second"}
+
+
+def for_the_second(asked: Asked) -> Answer:
+    if asked.headers["Authorization"] != "Bearer s3cret-second":
+        return nobody(asked)
+    return Answer(body={"major": "1", "minor": "30", "gitVersion": "v1.30.0"})
+
+
+@pytest.mark.parametrize("more", [{}, {"expirationTimestamp": "2999-01-01T00:00:00Z"}], ids=["", "ends late"])
+def test_a_login_that_the_server_takes_no_more_is_asked_for_again(
+    tmp_path: Path, more: dict[str, str]
+) -> None:
+    user = in_turn(tmp_path, FIRST | more, SECOND)
+    with scripted(for_the_second) as wire, connected(tmp_path, wire.url, user) as cluster:
+        for _ in range(3):
+            assert cluster.server_version()
+        assert [each.headers["Authorization"] for each in wire.asked] == [
+            "Bearer s3cret-first",
+            *["Bearer s3cret-second"] * 3,
+        ]
+    assert runs(tmp_path) == 2
+
+
+def test_a_write_for_which_the_login_was_over_is_made_once_with_the_new_one(tmp_path: Path) -> None:
+    request = Request("create it", "POST", "/api/v1/namespaces", body={"a": 1}, repeat="unsent")
+    login = config.log_in(
+        kubeconfig_of(tmp_path / "kubeconfig", "http://set.later", in_turn(tmp_path, FIRST, SECOND))
+    )
+    with scripted(for_the_second) as wire:
+        login.configuration.host = wire.url
+        Transport(login.configuration, ManualClock()).send(request)
+        assert [each.body for each in wire.asked] == ['{"a": 1}'] * 2
+
+
+def test_a_watch_and_a_command_go_on_with_a_new_login_as_well(tmp_path: Path) -> None:
+    def serve(asked: Asked) -> Answer:
+        known = for_the_second(asked).status == 200
+        return Answer(403, {"kind": "Status", "code": 403, "message": "no"}) if known else nobody(asked)
+
+    for number, ask in enumerate((streamed, executed)):
+        (folder := tmp_path / str(number)).mkdir()
+        user = in_turn(folder, FIRST, SECOND)
+        login = config.log_in(kubeconfig_of(folder / "kubeconfig", "http://set.later", user))
+        with scripted(serve) as wire:
+            login.configuration.host = wire.url
+            with pytest.raises(Forbidden):
+                ask(Transport(login.configuration, ManualClock()))
+        assert runs(folder) == 2
+
+
+def streamed(transport: Transport) -> None:
+    with transport.stream(Request("watch", "GET", "/"), threading.Event(), 5.0) as lines:
+        list(lines)
+
+
+def executed(transport: Transport) -> None:
+    execute(transport, Request("run it", "GET", "/", query(("ls",), "")), 5.0)
+
+
+def test_who_gives_the_same_login_again_is_asked_once_for_each_no(tmp_path: Path) -> None:
+    with (
+        scripted(nobody) as wire,
+        connected(tmp_path, wire.url, in_turn(tmp_path, FIRST)) as cluster,
+    ):
+        with pytest.raises(CannotStart, match=r"does not accept these credentials$"):
+            cluster.server_version()
+        assert (len(wire.asked), runs(tmp_path)) == (1, 2)
+
+
+def test_who_gives_another_login_that_is_not_taken_either_is_asked_once(tmp_path: Path) -> None:
+    with (
+        scripted(nobody) as wire,
+        connected(tmp_path, wire.url, in_turn(tmp_path, FIRST, SECOND, {"token": "third"})) as cluster,
+    ):
+        with pytest.raises(CannotStart, match=r"does not accept these credentials$"):
+            cluster.server_version()
+        assert (len(wire.asked), runs(tmp_path)) == (2, 2)
+
+
+def certificate(of: trustme.CA, **more: str) -> dict[str, Any]:
+    """A login by a certificate of that authority."""
+    made = of.issue_cert("ada@shop.example")
+    key, chain = made.private_key_pem.bytes().decode(), made.cert_chain_pems[0].bytes().decode()
+    return {"clientCertificateData": chain, "clientKeyData": key, **more}
+
+
+def asking(server: trustme.CA, clients: trustme.CA) -> ssl.SSLContext:
+    """TLS that asks for a certificate of the clients' authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.verify_mode = ssl.CERT_REQUIRED
+    server.issue_cert("127.0.0.1").configure_cert(context)
+    clients.configure_trust(context)
+    return context
+
+
+def reached(folder: Path, url: str, authority: trustme.CA, user: dict[str, Any]) -> KubernetesCluster:
+    authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+    known = {"server": url, "certificate-authority": str(folder / "ca.pem")}
+    return connect(kubeconfig_of(folder / "kubeconfig", known, user), clock=ManualClock())
+
+
+def version(asked: Asked) -> Answer:
+    return Answer(body={"major": "1", "minor": "30", "gitVersion": "v1.30.0"})
+
+
+def test_a_certificate_of_a_plugin_is_renewed_before_it_is_over(tmp_path: Path) -> None:
+    server, before, after = trustme.CA(), trustme.CA(), trustme.CA()
+    user = in_turn(tmp_path, certificate(before, expirationTimestamp=AGO.isoformat()), certificate(after))
+    with (
+        scripted(version, tls=asking(server, after)) as wire,
+        reached(tmp_path, wire.url, server, user) as cluster,
+    ):
+        assert cluster.server_version()
+    assert runs(tmp_path) == 2
+
+
+def test_a_certificate_that_the_server_takes_no_more_is_asked_for_again(tmp_path: Path) -> None:
+    server, clients = trustme.CA(), trustme.CA()
+    user = in_turn(tmp_path, certificate(clients), certificate(clients))
+    with (
+        scripted(version, tls=asking(server, clients)) as wire,
+        reached(tmp_path, wire.url, server, user) as cluster,
+    ):
+        wire.will(Answer(401, {"kind": "Status", "code": 401, "message": "Unauthorized"}))
+        assert cluster.server_version()
+        assert len(wire.asked) == 2
+    assert runs(tmp_path) == 2
+
+
+def test_why_a_certificate_was_not_renewed_is_told_where_the_connection_is_cut(tmp_path: Path) -> None:
+    server, before, after = trustme.CA(), trustme.CA(), trustme.CA()
+    user = in_turn(tmp_path, certificate(before, expirationTimestamp=AGO.isoformat()))
+    with (
+        scripted(version, tls=asking(server, after)) as wire,
+        reached(tmp_path, wire.url, server, user) as cluster,
+    ):
+        (tmp_path / "plugin").write_text("#!/bin/sh\necho 'sso login' >&2; exit 3\n")
+        with pytest.raises(Unavailable, match=r"login could not be renewed: .* returned 3\. sso login"):
+            cluster.server_version()

@@ -98,7 +98,7 @@ def _from_files(files: tuple[Path, ...], context: str | None) -> Login:
             f"the kubeconfig {where} cannot be used: {said}", hint="kubectl config view"
         ) from error
     configuration = _configuration()
-    logins.load(where, chosen.name, chosen.user, configuration)
+    logins.load(files, chosen.name, chosen.user, configuration)
     return Login(chosen.name, chosen.namespace, configuration, acting)
 
 

@@ -111,10 +111,14 @@ def translate(failure: Failure) -> ChaoskitError:
             return _unserved(failure, said) if failure.about_the_path else _unavailable(failure, said)
 
 
-def translate_transport(attempted: str, address: str, error: Exception) -> Unavailable:
-    """What it means that no answer came at all, with what to look at next."""
+def translate_transport(attempted: str, address: str, error: Exception, unrenewed: str = "") -> Unavailable:
+    """What it means that no answer came at all, with what to look at next.
+
+    Who takes a certificate no more that could not be renewed may just end the connection.
+    """
+    why = "" if was_never_sent(error) or not unrenewed else f"; the login could not be renewed: {unrenewed}"
     return Unavailable(
-        f"cannot {attempted}: {address} {_what_happened(error)}",
+        f"cannot {attempted}: {address} {_what_happened(error)}{why}",
         service=SERVICE,
         address=address,
         hint=_where_to_look(error),

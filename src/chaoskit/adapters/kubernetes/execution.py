@@ -12,7 +12,7 @@ import urllib3.exceptions
 import websocket
 
 from chaoskit.adapters.kubernetes import connections, errors
-from chaoskit.adapters.kubernetes.transport import Request, Transport
+from chaoskit.adapters.kubernetes.transport import UNAUTHORIZED, Request, Transport
 from chaoskit.errors import CannotStart, TimedOut, Unavailable
 from chaoskit.ports.cluster import ExecResult
 
@@ -41,7 +41,7 @@ def execute(transport: Transport, request: Request, timeout: float) -> ExecResul
     except websocket.WebSocketTimeoutException as error:
         raise TimedOut(f"{request.attempted}: no end within {timeout:g} s") from error
     except (websocket.WebSocketException, OSError) as error:
-        raise _cut(transport, request, error) from error
+        raise transport.lost(request, error) from error
     finally:
         client.shutdown()  # type: ignore[no-untyped-call]  # a close would wait for the other side
     said = {channel: told.decode("utf-8", "replace") for channel, told in channels.items()}
@@ -71,7 +71,10 @@ def exit_code(status: str, attempted: str) -> int:
     raise CannotStart(f"cannot {attempted}: {told.get('message') or 'the server gives no reason'}")
 
 
-def _connect(transport: Transport, request: Request, timeout: float) -> websocket.WebSocket:
+def _connect(
+    transport: Transport, request: Request, timeout: float, *, again: bool = True
+) -> websocket.WebSocket:
+    shown = transport.shown.now()
     url = "ws" + transport.root.removeprefix("http") + request.path + "?" + urlencode(request.query)
     client = websocket.WebSocket(skip_utf8_validation=True)
     header = [
@@ -86,10 +89,12 @@ def _connect(transport: Transport, request: Request, timeout: float) -> websocke
             redirect_limit=0,  # whoever is elsewhere would be shown the login
         )
     except websocket.WebSocketBadStatusException as error:
+        if error.status_code == UNAUTHORIZED and again and transport.shown.another(shown):
+            return _connect(transport, request, timeout, again=False)
         failure = transport.failure(request, error.status_code, error.resp_body or b"")
         raise errors.translate(failure) from error
     except (websocket.WebSocketException, urllib3.exceptions.HTTPError, OSError) as error:
-        raise _cut(transport, request, error) from error
+        raise transport.lost(request, error) from error
     return client
 
 
@@ -114,7 +119,3 @@ def _read(client: websocket.WebSocket, ends: float) -> Mapping[int, bytearray]:
             return channels
         if kind in _DATA and frame.data:
             channels[frame.data[0]] += frame.data[1:]
-
-
-def _cut(transport: Transport, request: Request, error: Exception) -> Unavailable:
-    return errors.translate_transport(request.attempted, transport.address, error)

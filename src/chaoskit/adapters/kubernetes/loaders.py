@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import logging
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import urllib3.exceptions
+from kubernetes.client.configuration import Configuration
 from kubernetes.config import kube_config
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
@@ -28,6 +30,19 @@ class Loader(kube_config.KubeConfigLoader):
 
     expiry: datetime
 
+    def renew(self, configuration: Configuration) -> None:
+        """The login in `configuration` is a new one where this one is nearly over."""
+        if datetime.now(UTC) >= self.expiry - kube_config.EXPIRY_SKEW_PREVENTION_DELAY:
+            self._load_authentication()  # type: ignore[no-untyped-call]
+        self._set_config(configuration)  # type: ignore[no-untyped-call]
+
+    def _load_from_exec_plugin(self) -> Any:
+        before = self.__dict__.pop("expiry", None)  # which the new login need not tell
+        found = super()._load_from_exec_plugin()  # type: ignore[no-untyped-call]
+        if before and not found:
+            self.expiry = before
+        return found
+
     def _load_oid_token(self, provider: Any) -> Any:
         found = super()._load_oid_token(provider)  # type: ignore[no-untyped-call]
         if ends := ends_at(str(found or "")):
@@ -41,9 +56,19 @@ class Loader(kube_config.KubeConfigLoader):
         said.update({name: checked["config"].value[name] for name in _TOKENS})
 
 
-def loader(where: str, context: str) -> Loader:
+class Files(kube_config.KubeConfigMerger):
+    """These files, whatever stands in their names: the official client would part one at its colons."""
+
+    def _load_config_from_file_path(self, paths: Sequence[Path]) -> None:
+        self.paths = [str(each) for each in paths]
+        for path in self.paths:
+            self.load_config(path)  # type: ignore[no-untyped-call]
+        self.config_saved = copy.deepcopy(self.config_files)
+
+
+def loader(paths: Sequence[Path], context: str) -> Loader:
     """As the official client makes it, which does not hand it out; the file keeps a token that is new."""
-    files = kube_config.KubeConfigMerger(where)
+    files = Files(paths)  # type: ignore[no-untyped-call]
     return Loader(  # type: ignore[no-untyped-call]
         files.config,
         active_context=context,

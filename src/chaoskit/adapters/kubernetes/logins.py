@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,16 @@ _GONE = (
 )
 
 
-def load(where: str, context: str, user: Mapping[str, Any], configuration: Configuration) -> None:
+def load(files: Sequence[Path], context: str, user: Mapping[str, Any], configuration: Configuration) -> None:
     """`configuration` reaches the server of that context, and logs in as its `user`, whose paths are whole.
 
     Raises:
-        CannotStart: the files `where` have another shape; the user's plugin or provider gives no login.
+        CannotStart: the files have another shape; the user's plugin or provider gives no login.
     """
+    where = os.pathsep.join(map(str, files))
     with heard() as words:
         try:
-            found = loader(where, context)
+            found = loader(files, context)
             found.load_and_set(configuration)  # type: ignore[no-untyped-call]
         except Exception as error:  # it indexes what it finds, and calls whom the user names
             raise _told(where, user, error) from error
@@ -42,9 +44,9 @@ def load(where: str, context: str, user: Mapping[str, Any], configuration: Confi
     renewed: Any = configuration  # whose types say that there is no hook
     if user.get("tokenFile") and not user.get("auth-provider"):
         renewed.refresh_api_key_hook = partial(read_again, Path(user["tokenFile"]))
-    elif renewed.refresh_api_key_hook:
-        ends = hasattr(found, "expiry")
-        renewed.refresh_api_key_hook = Renewal(found, renewed.refresh_api_key_hook) if ends else None
+    else:
+        ends = user.get("exec") or hasattr(found, "expiry")
+        renewed.refresh_api_key_hook = Renewal(found, found.renew) if ends else None
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

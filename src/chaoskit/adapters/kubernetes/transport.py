@@ -11,7 +11,6 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from math import inf
 from typing import Any
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
@@ -25,14 +24,13 @@ from chaoskit.adapters.kubernetes.impersonation import NOBODY_ELSE, Impersonatio
 from chaoskit.adapters.kubernetes.retry import Failed, Policy, Repeat, Trouble, attempt
 from chaoskit.clock import Clock
 from chaoskit.credentials import of_address, without_login
-from chaoskit.errors import CannotStart, Unavailable
+from chaoskit.errors import Unavailable
 from chaoskit.secretvalues import SHORTEST, without
 
 CONNECTIONS = 128
 """Connections kept for reuse: a run has about ten watches and calls beside them, and many may run at once."""
 
-AUTHORIZATION = 1.0
-"""Seconds after which the client is asked again for what logs in: it looks at files and the environment."""
+UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +76,7 @@ class Transport:
                 _warn_no_more_of(each)
         self._breaker = streams.Breaker()
         self._breaker.reach(self._rest.pool_manager)
-        self._renewal = threading.Lock()
-        self._authorization = ""
-        self._unrenewed = ""
-        self._renew_at = -inf
+        self.shown = renewals.Shown(configuration, clock)
 
     @property
     def address(self) -> str:
@@ -97,7 +92,7 @@ class Transport:
     def secrets(self) -> frozenset[str]:
         """What logs in: the token, user and password of the kubeconfig, of the address and of a proxy."""
         known = self.configuration
-        shown = {*map(str, known.api_key.values()), self._authorization}
+        shown = {*map(str, known.api_key.values()), self.shown.header}
         tokens = frozenset(form for each in shown for form in _readings(each))
         return tokens.union(of_address(self.root), of_address(str(known.proxy or "")))
 
@@ -167,22 +162,8 @@ class Transport:
         Raises:
             CannotStart: the token cannot stand in a header.
         """
-        with self._renewal:  # a plugin that several threads start at once may ask the user twice
-            now = self.clock.monotonic()
-            if now >= self._renew_at:
-                found, self._unrenewed = renewals.token(self.configuration)
-                self._authorization = self._header(found)
-                self._renew_at = now + AUTHORIZATION
-            return self._authorization
-
-    def _header(self, text: str) -> str:
-        text = text.strip()
-        if not (text.isascii() and text.isprintable()):
-            raise CannotStart(
-                f"the token for {self.address} has a line break or another character that no token has",
-                hint="look at users[].user.token in the kubeconfig",
-            )
-        return text
+        header, _ = self.shown.now()
+        return header
 
     def url(self, request: Request) -> str:
         """Where the request goes."""
@@ -194,7 +175,7 @@ class Transport:
             timeout = urllib3.Timeout(connect=5.0, read=request.seconds)
             response = self._ask(request, timeout, preload=True)
         except urllib3.exceptions.HTTPError as error:
-            translated = errors.translate_transport(request.attempted, self.address, error)
+            translated = self.lost(request, error)
             translated.__cause__ = error
             trouble = Trouble(
                 unsent=errors.was_never_sent(error), hopeless=self.closed or errors.is_about_trust(error)
@@ -207,13 +188,17 @@ class Transport:
         trouble = Trouble(failure.code, hopeless=blocked, retry_after=failure.retry_after)
         raise Failed(trouble, errors.translate(failure))
 
-    def _ask(self, request: Request, timeout: urllib3.Timeout, *, preload: bool) -> urllib3.BaseHTTPResponse:
+    def _ask(
+        self, request: Request, timeout: urllib3.Timeout, *, preload: bool, again: bool = True
+    ) -> urllib3.BaseHTTPResponse:
+        """The answer; where it is that nobody acts for this login, the one to a new login if there is any."""
+        shown = self.shown.now()
         headers = urllib3.HTTPHeaderDict({"Accept": "application/json, */*", "User-Agent": "chaoskit"})
         for name, value in self.caller():
             headers.add(name, value.encode().decode("latin-1"))  # which is how it is sent
         if request.body is not None:
             headers["Content-Type"] = request.content_type
-        answer: urllib3.BaseHTTPResponse = self._rest.pool_manager.request(
+        answer: urllib3.BaseHTTPResponse = self._pools().request(
             request.method,
             self.url(request),
             body=None if request.body is None else json.dumps(request.body),
@@ -222,7 +207,16 @@ class Transport:
             retries=False,
             preload_content=preload,
         )
+        if answer.status == UNAUTHORIZED and again and self.shown.another(shown):
+            answer.close()
+            return self._ask(request, timeout, preload=preload, again=False)
         return answer
+
+    def _pools(self) -> urllib3.PoolManager:
+        """Connections, of which new ones show the certificate that there is now."""
+        known, pools = self.configuration, self._rest.pool_manager
+        pools.connection_pool_kw |= {"cert_file": known.cert_file, "key_file": known.key_file}
+        return pools
 
     def failure(
         self, request: Request, code: int, body: bytes, headers: Mapping[str, str] | None = None
@@ -233,7 +227,12 @@ class Transport:
         found = errors.read_failure(request.attempted, self.address, code, said, headers)
         if code == 404 and found.details.get("name") not in unquote(request.path).split("/"):
             found = replace(found, details={})  # somebody on the way misses something of its own
-        return replace(found, unrenewed=without(self._unrenewed, secrets))
+        return replace(found, unrenewed=without(self.shown.unrenewed, secrets))
+
+    def lost(self, request: Request, error: Exception) -> Unavailable:
+        """What it means that no answer came."""
+        unrenewed = without(self.shown.unrenewed, self.secrets)
+        return errors.translate_transport(request.attempted, self.address, error, unrenewed)
 
     def _lines(
         self, request: Request, response: urllib3.BaseHTTPResponse, stop: threading.Event
@@ -242,14 +241,14 @@ class Transport:
             yield from streams.lines(response)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             if not (stop.is_set() or self.closed):
-                raise errors.translate_transport(request.attempted, self.address, error) from error
+                raise self.lost(request, error) from error
 
     @contextmanager
     def _translated(self, request: Request) -> Iterator[None]:
         try:
             yield
         except urllib3.exceptions.HTTPError as error:
-            raise errors.translate_transport(request.attempted, self.address, error) from error
+            raise self.lost(request, error) from error
 
 
 def _readings(shown: str) -> Iterator[str]:
