@@ -18,7 +18,7 @@ from chaoskit.flows import learning
 from chaoskit.prediction import artifact, calibrating, card, folds, objects, page, registry, search, seen
 from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.evaluation import Trained, build, evaluate, recalibrated
+from chaoskit.prediction.evaluation import Trained, build, evaluate, evaluate_foreign, recalibrated
 from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.table import tabulate
 from chaoskit.records import LabelRecord
@@ -432,6 +432,37 @@ def test_a_fault_that_the_model_never_saw_is_named(trained: Trained, others: Lab
         assert any(each.endswith(": ballooning") for each in report.notes)
         assert report.faults is not None
         assert report.faults.macro_f1 == 0
+
+
+def test_a_class_that_the_model_never_saw_is_named(trained: Trained, others: Labelled) -> None:
+    changed = (replace(each, issue="disk") for each in others.events[::2])
+    strange = replace(others, events=(*changed, *others.events[1::2]))
+    known = replace(trained, witnesses=None)
+    for report in (
+        evaluate(known, strange),
+        evaluate(known, strange, calibrated=True),
+        evaluate_foreign(trained.model, strange),
+    ):
+        assert any(each.startswith("classes that the model never saw") for each in report.notes)
+        assert any(each.endswith("counts them as told wrong: disk") for each in report.notes)
+        assert report.classes is not None
+        assert report.classes.names == ("disk", "memory-leak")
+        assert report.classes.macro_f1 < 0.5
+    assert not any("never saw" in each for each in evaluate(known, others).notes)
+
+
+def test_of_how_many_failures_no_fault_is_named_is_told(trained: Trained, others: Labelled) -> None:
+    model = replace(trained.model, faults=trained.model.issues)
+    first, *rest = others.events
+    some = replace(others, events=(first, *(replace(each, fault="memory-leak") for each in rest)))
+    report = evaluate(replace(trained, model=model, witnesses=None), some)
+    assert report.faults is not None
+    assert report.faults.confusion == ((len(rest),),)
+    words = f"of 1 of {len(others.events)} failures no fault is named: no figure of faults counts them"
+    assert words in report.notes
+    report = evaluate(replace(trained, model=model, witnesses=None), others)
+    assert report.faults is None
+    assert not any("no fault is named" in each for each in report.notes)
 
 
 def test_a_fault_that_judges_nothing_is_not_named_as_one_that_was_told_wrong(
