@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -143,6 +144,48 @@ def test_the_card_of_a_stranger_is_a_claim_and_no_verdict(root: Path, tmp_path: 
     (listed,) = registry.names(elsewhere)
     assert listed.standing == "not judged here; its card says: beats every baseline"
     assert registry.promoted(elsewhere) == ""
+
+
+def test_what_was_exported_here_has_the_verdict_of_its_model_and_is_judged_as_that(
+    trained: Trained, tmp_path: Path
+) -> None:
+    pytest.importorskip("skl2onnx")
+    artifact.save(replace(trained, witnesses=None), tmp_path / "shop-1", state=tmp_path)
+    poor, good = (later(leaking(seed=seed), 10) for seed in (12, 15))
+    refused = learning.judged(poor, models=tmp_path, model="shop-1")
+    learning.exported(tmp_path, "shop-1", tmp_path / "out/1")
+    learning.imported(tmp_path, tmp_path / "out/1", "copy")
+    assert _standing(tmp_path, "copy") == refused.verdict
+    report = learning.judged(poor, models=tmp_path, model="copy")
+    assert report.notes[0].startswith("copy is a copy of shop-1")
+    assert report.notes[1:] == refused.notes
+    assert card.rows(report) == card.rows(refused)
+    with pytest.raises(errors.Refused, match=refused.verdict):
+        registry.promote(tmp_path, "copy")
+    assert learning.judged(good, models=tmp_path, model="copy").beats_baselines
+    assert registry.promote(tmp_path, "shop-1")
+    assert registry.promote(tmp_path, "copy")
+
+
+def test_a_copy_without_what_judges_its_model_keeps_the_verdict_that_it_has(
+    trained: Trained, tmp_path: Path
+) -> None:
+    pytest.importorskip("skl2onnx")
+    poor = replace(trained, report=replace(trained.report, beaten_by=("static rule",)))
+    artifact.save(poor, tmp_path / "shop-1", state=tmp_path)
+    learning.exported(tmp_path, "shop-1", tmp_path / "out/1")
+    learning.imported(tmp_path, tmp_path / "out/1", "copy")
+    shutil.rmtree(tmp_path / "shop-1")
+    with pytest.raises(errors.Refused, match="the verdict on copy stands"):
+        learning.judged(later(leaking(seed=15), 10), models=tmp_path, model="copy")
+    assert _standing(tmp_path, "copy") == "does not beat static rule"
+    with pytest.raises(errors.Refused, match="does not beat static rule"):
+        registry.promote(tmp_path, "copy")
+
+
+def _standing(root: Path, name: str) -> str:
+    (listed,) = [each for each in registry.names(root) if each.name == name]
+    return listed.standing
 
 
 @pytest.mark.parametrize("budget", [0, -1.0, float("inf"), float("nan")])
