@@ -17,7 +17,7 @@ def remember(state: Path, copy: Path, folder: Path) -> None:
     """The model in `copy` is the one in `folder` from now on, wherever here it is imported."""
     with ledgers.known_changed(state) as known:
         digest = digest_of(copy)
-        known[digest] = {**known.get(digest, {}), "of": digest_of(folder)}
+        known[digest] = {**known.get(digest, {}), "of": ledgers.meant(known, digest_of(folder))}
 
 
 def judged_as(root: Path, folder: Path) -> Path:
