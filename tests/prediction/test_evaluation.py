@@ -242,6 +242,21 @@ def test_data_without_failures_cannot_judge(trained: Trained, world: World) -> N
         evaluate(trained, label(healthy, Target()))
 
 
+def test_a_failure_that_begins_when_the_data_ends_is_named_but_shown_by_no_sample(
+    trained: Trained, world: World
+) -> None:
+    healthy = world({"cpu_usage": np.ones((2, 200))}, pods=["a", "b"]).select(trained.model.spec.signals)
+    (block,) = healthy.blocks
+    begins = block.end + timedelta(seconds=20)
+    record = LabelRecord(
+        id="1", at=begins, trace_id="", target="a", namespace="", meaning="failure", issue="network",
+        start=begins, end=begins + timedelta(minutes=3),
+    )  # fmt: skip
+    told = r"the data's failures \(1\) begin when it or their pod ends: no sample shows them"
+    with pytest.raises(errors.NoBaseline, match=told):
+        evaluate(trained, label(healthy, Target(), extra=[record]))
+
+
 def test_too_few_failures_for_a_held_out_end_are_judged_out_of_fold_and_said_so(leaks: Labelled) -> None:
     block = leaks.dataset.blocks[0].cut(0, 300)
     short = label(replace(leaks.dataset, blocks=(block,)), Target())

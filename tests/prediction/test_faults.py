@@ -17,6 +17,7 @@ from chaoskit.prediction.faults import Faults, alike
 from chaoskit.prediction.forest import Lesson
 from chaoskit.prediction.forest import fit as grown
 from chaoskit.prediction.labels import Target, label
+from chaoskit.prediction.report import ClassReport
 from chaoskit.prediction.table import Samples, Table, tabulate
 from chaoskit.prediction.training import fit_classes, train
 from chaoskit.records import LabelRecord
@@ -208,6 +209,61 @@ def test_one_fault_alone_is_told_by_nothing() -> None:
     rows = np.zeros((4, 2), dtype=np.float32)
     of = [(n, ("network", "app-error")[n % 2], "") for n in range(4)]
     assert faults.fit(_issues(rows, of), rows, of, small()) is None
+
+
+def nameless(table: Table, *faults: str) -> Table:
+    """The same where the events of these faults have no finer word than their class."""
+    events = tuple(
+        replace(event, fault="") if event.fault in faults else event for event in table.labelled.events
+    )
+    return replace(table, labelled=replace(table.labelled, events=events))
+
+
+def test_an_event_without_a_finer_word_teaches_no_fault(table: Table) -> None:
+    _, found = fit_classes(table, failing(table), small())
+    some = nameless(table, "burnt")
+    _, fewer = fit_classes(some, failing(some), small())
+    assert found is not None
+    assert fewer is not None
+    assert list(fewer.classes_) == ["beside", "delay"]
+    none = nameless(table, "beside", "burnt")
+    assert fit_classes(none, failing(none), small())[1] is None
+
+
+def test_a_class_without_finer_words_is_told_by_its_own_name(table: Table) -> None:
+    some = nameless(table, "delay")
+    samples = failing(some)
+    issues, found = fit_classes(some, samples, small())
+    assert found is not None
+    assert list(found.classes_) == ["beside", "burnt", "network"]
+    shares = found.predict_proba(some.fault_told_by(samples))
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    network = list(issues.classes_).index("network")
+    np.testing.assert_allclose(shares[:, 2], issues.predict_proba(some.told_by(samples))[:, network])
+
+
+@pytest.mark.parametrize("in_turn", [False, True])
+def test_an_event_without_a_finer_word_is_neither_told_rightly_nor_wrongly(
+    table: Table, *, in_turn: bool
+) -> None:
+    every = folds.everything(table.labelled)
+    model = train(table.labelled, tiny(), table=table, chosen=every)
+    sides = folds.turns(table.labelled, every, 3, table.spec.window)
+
+    def told(asked: Table) -> tuple[ClassReport | None, ClassReport | None]:
+        if in_turn:
+            return classes.out_of_fold(asked, sides, tiny(), asked.labelled.events)
+        return classes.by_model(model, asked, asked.labelled.events)
+
+    issue, fault = told(nameless(table, "burnt"))
+    assert issue is not None
+    assert fault is not None
+    assert sum(map(sum, issue.confusion)) == len(table.labelled.events)
+    assert sum(map(sum, fault.confusion)) == len(table.labelled.events) - len(BURNT)
+    assert "" not in fault.names
+    issue, fault = told(nameless(table, "beside", "burnt", "delay"))
+    assert issue is not None
+    assert fault is None
 
 
 def test_every_fault_weighs_alike_and_every_event_of_one() -> None:

@@ -398,6 +398,7 @@ def test_what_is_told_of_long_after_the_data_or_before_it_censors_nothing(world:
     for target in (DETECT, FORECAST):
         with_them, without = (label(quiet(world), target, extra=extra) for extra in (others, []))
         assert (with_them.truths[0].y == without.truths[0].y).all()
+        assert with_them.late == ()
 
 
 def test_after_a_ramp_that_no_sample_falls_into_nobody_knows_how_it_settles(world: World) -> None:

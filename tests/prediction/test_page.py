@@ -13,6 +13,7 @@ from rich.console import Console
 from chaoskit.cli import measured
 from chaoskit.prediction import card, drawings, joined, page
 from chaoskit.prediction.evaluation import Trained
+from chaoskit.prediction.report import ClassReport
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -122,6 +123,14 @@ def test_a_page_says_when_an_alarm_counts(trained: Trained, mode: str, ramps: in
     report = trained.report
     assert "ramps" not in report.data
     assert words in page.markdown(replace(report, mode=mode, data={**report.data, "ramps": ramps}), "A model")
+
+
+def test_a_page_says_which_classes_macro_f1_is_not_over(trained: Trained) -> None:
+    sure = ClassReport(1.0, 1.0, 1.0, 1.0, None, 0.5, ("a", "b", "c"), ((2, 0, 0), (0, 2, 0), (0, 0, 3)))
+    words = "Macro-F1 is over what was there, not over what was only said"
+    assert words not in page.markdown(replace(trained.report, classes=sure), "A model")
+    astray = replace(sure, confusion=((0, 0, 0), (1, 1, 1), (0, 0, 0)))
+    assert f"{words}: a, c." in page.markdown(replace(trained.report, classes=astray), "A model")
 
 
 TOO_SHORT = "dbsherlock-tpcc.yaml"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +19,7 @@ from chaoskit.flows import learning
 from chaoskit.prediction import artifact, calibrating, card, folds, objects, page, registry, search, seen
 from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.evaluation import Trained, build, evaluate, recalibrated
+from chaoskit.prediction.evaluation import Trained, build, evaluate, evaluate_foreign, recalibrated
 from chaoskit.prediction.joined import Join
 from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.table import tabulate
@@ -144,6 +145,48 @@ def test_the_card_of_a_stranger_is_a_claim_and_no_verdict(root: Path, tmp_path: 
     (listed,) = registry.names(elsewhere)
     assert listed.standing == "not judged here; its card says: beats every baseline"
     assert registry.promoted(elsewhere) == ""
+
+
+def test_what_was_exported_here_has_the_verdict_of_its_model_and_is_judged_as_that(
+    trained: Trained, tmp_path: Path
+) -> None:
+    pytest.importorskip("skl2onnx")
+    artifact.save(replace(trained, witnesses=None), tmp_path / "shop-1", state=tmp_path)
+    poor, good = (later(leaking(seed=seed), 10) for seed in (12, 15))
+    refused = learning.judged(poor, models=tmp_path, model="shop-1")
+    learning.exported(tmp_path, "shop-1", tmp_path / "out/1")
+    learning.imported(tmp_path, tmp_path / "out/1", "copy")
+    assert _standing(tmp_path, "copy") == refused.verdict
+    report = learning.judged(poor, models=tmp_path, model="copy")
+    assert report.notes[0].startswith("copy is a copy of shop-1")
+    assert report.notes[1:] == refused.notes
+    assert card.rows(report) == card.rows(refused)
+    with pytest.raises(errors.Refused, match=refused.verdict):
+        registry.promote(tmp_path, "copy")
+    assert learning.judged(good, models=tmp_path, model="copy").beats_baselines
+    assert registry.promote(tmp_path, "shop-1")
+    assert registry.promote(tmp_path, "copy")
+
+
+def test_a_copy_without_what_judges_its_model_keeps_the_verdict_that_it_has(
+    trained: Trained, tmp_path: Path
+) -> None:
+    pytest.importorskip("skl2onnx")
+    poor = replace(trained, report=replace(trained.report, beaten_by=("static rule",)))
+    artifact.save(poor, tmp_path / "shop-1", state=tmp_path)
+    learning.exported(tmp_path, "shop-1", tmp_path / "out/1")
+    learning.imported(tmp_path, tmp_path / "out/1", "copy")
+    shutil.rmtree(tmp_path / "shop-1")
+    with pytest.raises(errors.Refused, match="the verdict on copy stands"):
+        learning.judged(later(leaking(seed=15), 10), models=tmp_path, model="copy")
+    assert _standing(tmp_path, "copy") == "does not beat static rule"
+    with pytest.raises(errors.Refused, match="does not beat static rule"):
+        registry.promote(tmp_path, "copy")
+
+
+def _standing(root: Path, name: str) -> str:
+    (listed,) = [each for each in registry.names(root) if each.name == name]
+    return listed.standing
 
 
 @pytest.mark.parametrize("budget", [0, -1.0, float("inf"), float("nan")])
@@ -434,6 +477,37 @@ def test_a_fault_that_the_model_never_saw_is_named(trained: Trained, others: Lab
         assert any(each.endswith(": ballooning") for each in report.notes)
         assert report.faults is not None
         assert report.faults.macro_f1 == 0
+
+
+def test_a_class_that_the_model_never_saw_is_named(trained: Trained, others: Labelled) -> None:
+    changed = (replace(each, issue="disk") for each in others.events[::2])
+    strange = replace(others, events=(*changed, *others.events[1::2]))
+    known = replace(trained, witnesses=None)
+    for report in (
+        evaluate(known, strange),
+        evaluate(known, strange, calibrated=True),
+        evaluate_foreign(trained.model, strange),
+    ):
+        assert any(each.startswith("classes that the model never saw") for each in report.notes)
+        assert any(each.endswith("counts them as told wrong: disk") for each in report.notes)
+        assert report.classes is not None
+        assert report.classes.names == ("disk", "memory-leak")
+        assert report.classes.macro_f1 < 0.5
+    assert not any("never saw" in each for each in evaluate(known, others).notes)
+
+
+def test_of_how_many_failures_no_fault_is_named_is_told(trained: Trained, others: Labelled) -> None:
+    model = replace(trained.model, faults=trained.model.issues)
+    first, *rest = others.events
+    some = replace(others, events=(first, *(replace(each, fault="memory-leak") for each in rest)))
+    report = evaluate(replace(trained, model=model, witnesses=None), some)
+    assert report.faults is not None
+    assert report.faults.confusion == ((len(rest),),)
+    words = f"of 1 of {len(others.events)} failures no fault is named: no figure of faults counts them"
+    assert words in report.notes
+    report = evaluate(replace(trained, model=model, witnesses=None), others)
+    assert report.faults is None
+    assert not any("no fault is named" in each for each in report.notes)
 
 
 def test_a_fault_that_judges_nothing_is_not_named_as_one_that_was_told_wrong(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -112,15 +112,19 @@ def judged(
     probabilities that each run of the data gets from the healthy time of the others: what a calibration
     would be worth, and no verdict on the model. One without pickle, from elsewhere, is judged too, beside
     baselines that are fitted on half of the data: its card is a claim, the verdict is made here. What it
-    learned from travels with it.
+    learned from travels with it. One that was exported here is judged as the model that it is a copy of.
 
     `target` is what the data is written for, where that is known. Finer data is thinned to the model's step.
 
     Raises:
         InvalidInput: the data is written for something else than the model says, or too coarse for it.
         NoBaseline: the model learned from all of the data, or it has no failure.
+        Refused: it is a copy of a model that is gone, or one from elsewhere, which nothing calibrates.
     """
-    folder = _folder(models, model)
+    from chaoskit.prediction import copies
+
+    asked = _folder(models, model)
+    folder = copies.judged_as(models, asked)
     foreign = prediction.is_portable(folder)
     if foreign and calibrated:
         raise Refused(
@@ -145,7 +149,12 @@ def judged(
         report = prediction.evaluate(trained, labelled, calibrated=calibrated)
     if not calibrated and report.decides:
         prediction.judge(models, folder, report)
+    if folder != asked:
+        report = replace(report, notes=(f"{asked.name} is a copy of {folder.name}: {_ONE}", *report.notes))
     return report
+
+
+_ONE = "that one was judged for both, by what stayed with it"
 
 
 def _confirmed(target: Target) -> str:
@@ -239,10 +248,13 @@ def chosen(models: Path, name: str = "", *, key: bytes = b"") -> tuple[str, Mode
 
 def exported(models: Path, name: str, out: Path, *, key: bytes = b"") -> Path:
     """A kept model lies in `out` without pickle, for installations elsewhere; the folder."""
-    from chaoskit.prediction import portable
+    from chaoskit.prediction import copies, portable
 
     folder = _folder(models, name)
-    return portable.write(prediction.load_model(folder, state=models, key=key), out, beside=folder)
+    model = prediction.load_model(folder, state=models, key=key)
+    copy = portable.write(model, out, beside=folder)
+    copies.remember(models, copy, folder)
+    return copy
 
 
 def imported(models: Path, source: Path, name: str = "") -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,12 +28,17 @@ DRAWS = 2000
 def by_model(
     model: Model, table: Table, due: Sequence[Event]
 ) -> tuple[ClassReport | None, ClassReport | None]:
-    """The class and the finer fault of the events that were due, as this model tells them."""
+    """The class and the finer fault of the events that were due, as this model tells them.
+
+    The fault only of events that have one; without any of them, or of a model that tells none, there is no
+    report.
+    """
     seen = _visible(table, due)
     found = _report(table, seen, [model.issues] * len(seen), _issue)
     if model.faults is None:
         return found, None
-    return found, _report(table, seen, [model.faults] * len(seen), _fault)
+    named = _named(seen)
+    return found, _report(table, named, [model.faults] * len(named), _fault)
 
 
 def out_of_fold(
@@ -51,9 +56,33 @@ def out_of_fold(
             faults |= dict.fromkeys(mine, of_fault)
     seen = [event for event in due if event in issues]
     found = _report(table, seen, [issues[event] for event in seen], _issue)
-    if any(faults[event] is None for event in seen):
+    named = _named(seen)
+    if any(faults[event] is None for event in named):
         return found, None
-    return found, _report(table, seen, [faults[event] for event in seen], _fault)
+    return found, _report(table, named, [faults[event] for event in named], _fault)
+
+
+def strange(model: Model, table: Table, due: Sequence[Event]) -> list[str]:
+    """In words, the classes and faults of what was due that the model has no name for."""
+    asked = _visible(table, due)
+    issues = _unknown("classes", model.issues, map(_issue, asked))
+    if model.faults is None:
+        return issues
+    return issues + _unknown("faults", model.faults, map(_fault, _named(asked)))
+
+
+def _unknown(what: str, forest: Any, asked: Iterable[str]) -> list[str]:
+    new = sorted({*asked} - {str(name) for name in forest.classes_})
+    words = f"which it cannot name: the macro-F1 of {what} counts them as told wrong"
+    return [f"{what} that the model never saw, {words}: {', '.join(new)}"] if new else []
+
+
+def nameless(table: Table, due: Sequence[Event]) -> list[str]:
+    """In words, of how many of what was due no fault is known, where of some it is."""
+    asked = _visible(table, due)
+    if not (lacking := len(asked) - len(_named(asked))):
+        return []
+    return [f"of {lacking} of {len(asked)} failures no fault is named: no figure of faults counts them"]
 
 
 def _issue(event: Event) -> str:
@@ -66,6 +95,10 @@ def _fault(event: Event) -> str:
 
 def _visible(table: Table, due: Sequence[Event]) -> list[Event]:
     return [event for event in due if event.issue not in table.labelled.dataset.blind]
+
+
+def _named(events: Sequence[Event]) -> list[Event]:
+    return [event for event in events if event.fault]
 
 
 def _report(table: Table, due: Sequence[Event], forests: Sequence[Any], word: Word) -> ClassReport | None:

@@ -159,13 +159,12 @@ def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) 
     data = f"data that the model has not seen{left.learned}"
     if calibrated:
         judging = Judging(left.table, left.unseen, trained.model, trained.baselines, trained.witnesses)
-        notes = [*left.lacks, *_strange(judging)]
-        return judging.calibrated(judging.in_turn(), f"{data}; {_SET_ANEW}", notes)
+        return judging.calibrated(judging.in_turn(), f"{data}; {_SET_ANEW}", list(left.lacks))
     advice = _IN_TURN if calibrating.has_sides(left.labelled, left.unseen) else ""
     left.check_fresh(advice)
     judging = Judging(left.table, left.fresh, trained.model, trained.baselines, trained.witnesses)
     how = "set on healthy time without labels" if trained.model.tuned else "as they were trained"
-    notes = [*left.notes(judging.judge, advice), *left.lacks, *_strange(judging)]
+    notes = [*left.notes(judging.judge, advice), *left.lacks]
     return judging.report(f"{data}; thresholds {how}", notes)
 
 
@@ -243,7 +242,7 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
         judging = Judging(table, moments, before, trained.baselines, trained.witnesses)
         data = f"data that the model has not seen{left.learned}"
         parts = judging.in_turn()
-        report = judging.calibrated(parts, f"{data}; {_SET_ANEW}", _strange(judging))
+        report = judging.calibrated(parts, f"{data}; {_SET_ANEW}", [])
         if left.untuned:
             alike = all(calibrating.is_moved(each.model) == calibrating.is_moved(model) for each in parts)
             words += f"; {_worth(judging.report('', []).model, report.model, alike)}"
@@ -286,14 +285,3 @@ def _words_of_alarms(count: int) -> list[str]:
     many = "there was an alarm" if count == 1 else f"there were {count} alarms"
     unnamed = "a failure that no events file names would raise them, and lower probabilities"
     return [f"by those before {many} in it: {unnamed}"]
-
-
-def _strange(judging: Judging) -> list[str]:
-    """In words, the faults of what is judged that the model has no name for: none can be told rightly."""
-    if judging.model.faults is None:
-        return []
-    known = {str(name) for name in judging.model.faults.classes_}
-    asked = visible(judging.table.labelled, judging.judge.due)
-    new = sorted({event.fault for event in asked if event.fault} - known)
-    words = "which it cannot name: the macro-F1 of faults counts them as told wrong"
-    return [f"faults that the model never saw, {words}: {', '.join(new)}"] if new else []

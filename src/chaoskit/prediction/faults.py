@@ -30,7 +30,7 @@ class Faults:
     The likeliest fault need not be of the likeliest class, where that has several.
 
     `within` has for each class the forests of its faults, each with the columns that it looks at; none for
-    a class with one fault, which `only` names.
+    a class with one fault, which `only` names, or with none: its own name is all that is told of it.
     """
 
     issues: Any
@@ -72,20 +72,22 @@ def _known(rows: Floats) -> NDArray[np.bool_]:
 def fit(issues: Any, rows: Floats, of: Sequence[tuple[int, str, str]], options: Options) -> Faults | None:
     """What tells the faults of these samples, with the forest of their classes; None where no fault is told.
 
-    `of` has each sample's event, class and fault. Within a class every fault counts alike, and of a fault
-    every event: two of one are not outvoted by eight of another. Memory tells faults apart where it was
-    measured in each of them.
+    `of` has each sample's event, class and fault; one without a fault, "", teaches none. Within a class every
+    fault counts alike, and of a fault every event: two of one are not outvoted by eight of another. Memory
+    tells faults apart where it was measured in each of them.
     """
     number, issue, fault = (np.array(each) for each in zip(*of, strict=True))
-    if len(np.unique(fault)) < 2:
+    named = fault != ""
+    if len(np.unique(fault[named])) < 2:
         return None
     told = issues.n_features_in_
     within: dict[str, tuple[tuple[slice, Any], ...]] = {}
     only: dict[str, str] = {}
     for name in np.unique(issue).tolist():
-        mine = issue == name
-        if len(names := np.unique(fault[mine]).tolist()) == 1:
-            only[name] = names[0]
+        mine = named & (issue == name)
+        names = np.unique(fault[mine]).tolist()
+        if len(names) < 2:
+            only[name] = names[0] if names else name
             continue
         views = [(slice(0, told), mine)]
         if name in BESIDE and told < rows.shape[1]:

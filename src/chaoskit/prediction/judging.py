@@ -67,7 +67,8 @@ class Judging:
         part = Part(self.late, self.model.join, self.model.alone, members, self.model)
         lines = [self._of_baseline(each, each.scores(self.table), each.threshold) for each in self.fitted]
         told = classes.by_model(self.model, self.table, self.judge.due)
-        return self._report(forest, self._chances(forest, self.model), [part], lines, told, split, notes)
+        chances = self._chances(forest, self.model)
+        return self._report(forest, chances, [part], lines, told, split, [*notes, *self._strange()])
 
     def in_turn(self) -> list[Part]:
         """Each stretch with thresholds and probabilities that it gets from the healthy time of the others."""
@@ -92,7 +93,8 @@ class Judging:
             [(part.moments, part) for part in parts],
             lambda part: self._chances(forest, part.model),
         )
-        return self._report(forest, chances, parts, lines, told, split, [*notes, _words_of_moved(parts)])
+        notes = [*notes, *self._strange(), _words_of_moved(parts)]
+        return self._report(forest, chances, parts, lines, told, split, notes)
 
     def out_of_fold(self, options: Options, split: str, notes: list[str]) -> Report:
         """On the scores that training made out of fold, thresholds of each stretch from the others."""
@@ -117,6 +119,9 @@ class Judging:
         told = classes.out_of_fold(self.table, sides, options, self.judge.due)
         chances = joined.assemble(labelled, calibrations, lambda each: self._chances(forest, each))
         return self._report(forest, chances, parts, lines, told, split, notes)
+
+    def _strange(self) -> list[str]:
+        return classes.strange(self.model, self.table, self.judge.due)
 
     def _calibrated_on(self, teaches: Moments) -> Model:
         """The model with a calibration that saw these moments alone; as it is where they cannot teach one."""
@@ -196,6 +201,7 @@ class Judging:
         alone = self.examiner.line("random forest alone", forest, self.judge.judge(single, ALARM), chances)
         said, truth = self.examiner.known(chances)
         strangers, ahead = self._strangers(), forecasts(model.target, map(str, model.issues.classes_))
+        nameless = classes.nameless(self.table, self.judge.due) if told[1] else []
         return Report(
             target=model.target.words,
             mode=model.target.mode,
@@ -222,7 +228,13 @@ class Judging:
             forecasts=ahead,
             detects=tuple(str(each) for each in model.issues.classes_ if str(each) not in ahead),
             beaten_by=tuple(other.name for other in lines if other.f1 >= line.f1),
-            notes=(*notes, *self._grace(alarm, forest), *_standing(line, lines), *labelled.dataset.notes),
+            notes=(
+                *notes,
+                *nameless,
+                *self._grace(alarm, forest),
+                *_standing(line, lines),
+                *labelled.dataset.notes,
+            ),
         )
 
     def _grace(self, alarm: Scores, forest: Scores) -> list[str]:

@@ -131,12 +131,16 @@ class Truth:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labelled:
-    """A dataset with its truth per block and the events behind it."""
+    """A dataset with its truth per block and the events behind it.
+
+    `late` are failures that no sample can show: they are told when their pods or the data had ended.
+    """
 
     dataset: Dataset
     target: Target
     truths: tuple[Truth, ...]
     events: tuple[Event, ...]
+    late: tuple[Event, ...] = ()
 
     @property
     def positives(self) -> int:
@@ -166,6 +170,7 @@ def label(
     seen = [record for record in history if record.meaning in meant]
     censored = [record for record in (*given, *history) if record.meaning not in meant]
     events: list[Event] = []
+    missed: list[Event] = []
     truths = []
     for index, block in enumerate(dataset.blocks):
         near = SETTLING.total_seconds() / block.step
@@ -176,7 +181,8 @@ def label(
         own = _joined(causes, near)
         truths.append(_truth(block, own, len(events), censored, target, [*consequences, *caused, *late]))
         events += own
-    return Labelled(dataset, target, tuple(truths), tuple(events))
+        missed += late
+    return Labelled(dataset, target, tuple(truths), tuple(events), tuple(missed))
 
 
 def _told(

@@ -18,9 +18,16 @@ PROMOTED, KNOWN = "promoted.json", "models.json"
 def known(root: Path) -> dict[str, Any]:
     """By the digest of a file who made it, its verdict and the digests of its cards, as far as known.
 
+    Of a copy in another form, the digest of what it was made of: see `meant`.
+
     Raises `InvalidInput` when that cannot be read.
     """
     return objects.read(root / KNOWN, sound=_knows)
+
+
+def meant(known: Mapping[str, Any], digest: str) -> str:
+    """The digest under which the verdict on the file of this digest is kept: its own, or its original's."""
+    return str(known.get(digest, {}).get("of", digest))
 
 
 def history(root: Path) -> list[dict[str, Any]]:
@@ -48,7 +55,10 @@ def history_changed(root: Path) -> Iterator[list[dict[str, Any]]]:
 
 def _knows(content: Mapping[str, Any]) -> bool:
     return all(
-        isinstance(entry, dict) and _is_verdict(entry.get("verdict")) and _are_words(entry.get("cards", []))
+        isinstance(entry, dict)
+        and _is_verdict(entry.get("verdict"))
+        and _are_words(entry.get("cards", []))
+        and _are_words([entry.get("of", "")])
         for entry in content.values()
     )
 

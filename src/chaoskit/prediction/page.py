@@ -162,6 +162,8 @@ def _classes(found: ClassReport) -> str:
         f"{told('Per event that can be seen:', found)}; in brackets what so few events leave open (95 %)."
         f" Per failing sample: {found.sample_accuracy:.3f} and {found.sample_macro_f1:.3f}."
     )
+    if wrong := [name for name, counts in zip(found.names, found.confusion, strict=True) if not any(counts)]:
+        words += f" Macro-F1 is over what was there, not over what was only said: {', '.join(wrong)}."
     return words + "\n\n" + _table(("truth \\ said", *found.names), lines)
 
 

@@ -1,7 +1,7 @@
 """Which models lie there, which one answers, and which one may: one that was judged to beat the baselines.
 
-A verdict is kept by the digest of the very file that was judged, thresholds included: a card beside another
-file, or one that came with a model from elsewhere, is a claim.
+A verdict is kept by the digest of the very file that was judged, thresholds included, and holds of what was
+exported from it here: a card beside another file, or one that came with a model from elsewhere, is a claim.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def judge(state: Path, folder: Path, report: Report) -> None:
         "at": datetime.now(UTC).isoformat(),
     }
     with ledgers.known_changed(state) as known:
-        digest = digest_of(folder)
+        digest = ledgers.meant(known, digest_of(folder))
         known[digest] = {**known.get(digest, {}), "verdict": verdict}
 
 
@@ -117,7 +117,8 @@ def digest_of(folder: Path) -> str:
 
 
 def _verdict(known: Mapping[str, Any], folder: Path) -> Mapping[str, Any] | None:
-    found: Mapping[str, Any] | None = known.get(digest_of(folder), {}).get("verdict")
+    meant = ledgers.meant(known, digest_of(folder))
+    found: Mapping[str, Any] | None = known.get(meant, {}).get("verdict")
     return found
 
 
@@ -145,7 +146,7 @@ def names(root: Path) -> tuple[Listed, ...]:
         speaks = amiss if answers else _cardless(folder)
         card, altered = objects.read(folder / CARD), _is_altered(entry, folder)
         promoted_ = answers and not speaks
-        found.append(Listed(folder.name, folder, card, promoted_, entry.get("verdict"), speaks, altered))
+        found.append(Listed(folder.name, folder, card, promoted_, _verdict(known, folder), speaks, altered))
     return tuple(sorted(found, key=lambda listed: (str(listed.card.get("trained_at", "")), listed.name)))
 
 

@@ -83,6 +83,11 @@ class Left:
                 f"none of the data's failures ({events}) is left to catch{self.learned}",
                 hint=_LATER,
             )
+        if late := len(self.labelled.late):
+            raise errors.NoBaseline(
+                f"the data's failures ({late}) begin when it or their pod ends: no sample shows them",
+                hint="give data that goes on longer",
+            )
         raise errors.NoBaseline(
             f"the data has no failure to catch{self.learned}: no event names one, no signal shows one",
             hint="give data of a time in which something failed; or name what did in the events file",

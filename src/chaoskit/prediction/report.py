@@ -78,7 +78,8 @@ class Probe:
 class ClassReport:
     """The class of what can be seen, per event and failing sample; confusion of events, rows the truth.
 
-    `macro_f1_interval` is what so few events of each class leave open of `macro_f1`.
+    Macro-F1 is the mean over the classes of the truth: one that was only said lowers it by the events that it
+    was said of. `macro_f1_interval` is what so few events of each class leave open of `macro_f1`.
     `before_accuracy` is what the quarter-hour before the events tells of their class; it should be no more
     than `chance`, the share of the most frequent class. Where one class `alone` is known, there is nothing to
     tell apart: the other figures are NaN.
