@@ -87,12 +87,13 @@ def _deviations(gauges: Array, block: Block, wanted: Spec, moments: NDArray[np.i
 def from_trailing(trailing: Trailing, wanted: Spec, groups: Groups) -> Floats:
     """The features [row, moment, feature] of these statistics."""
     recipe = evidence.features if wanted.recipe == "evidence" else window.features
-    found = np.empty((*trailing.silent.shape, len(wanted.names)), dtype=np.float32)
+    there = trailing.there_hour > 0
+    found = np.empty((*there.shape, len(wanted.names)), dtype=np.float32)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        for place, made in enumerate(recipe(trailing, wanted, groups)):
+        for place, made in enumerate(recipe(trailing, wanted, groups.among(there))):
             found[..., place] = made
     found[~np.isfinite(found)] = 0.0
-    found[trailing.there_hour == 0] = 0.0
+    found[~there] = 0.0
     return found
 
 
