@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit.prediction.dataset import Row
-from chaoskit.prediction.features.statistics import Array, missing, zeroed
+from chaoskit.prediction.features.sums import Array, missing, zeroed
 
 ENOUGH_WORKLOADS = 4
 """With fewer workloads in a namespace what most of them show is no measure."""
