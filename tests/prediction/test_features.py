@@ -70,6 +70,25 @@ def test_no_feature_tells_which_pod_it_is(leaks: Labelled, recipe: features.Reci
     )
 
 
+@pytest.mark.parametrize("recipe", ["window", "evidence"])
+@pytest.mark.parametrize("pods", [2, 3, 5])
+def test_who_is_not_there_counts_for_nobody(world: World, recipe: features.Recipe, pods: int) -> None:
+    """A history has every pod that ever was, a look only those of now: both tell the same of these."""
+    length, asked = 600, np.array([300, 310])
+    falls = 1 - 0.5 * (np.arange(length) > 290)  # below usual everywhere: no excess over who is not there
+    values = noisy(pods + 3, length) * falls
+    values[pods, 100:] = np.nan  # left long ago, the only one of its workload
+    values[pods + 1 :, :400] = np.nan  # come later: one more workload, one more pod
+    names = [f"deployment/app-{each}" for each in (*range(pods + 2), 0)]
+    data = world({"cpu_usage": values, "memory_usage": values}, workloads=names)
+    block, spec = data.blocks[0], features.spec(data, recipe)
+    now = replace(block, rows=block.rows[:pods], values=block.values[:pods])
+    for moments in (asked, np.arange(300, 320)):  # one by one, as a look does, and as of a history
+        of_all = features.compute(block, spec, moments)
+        np.testing.assert_array_equal(of_all[:pods], features.compute(now, spec, moments))
+        assert not of_all[pods:].any()
+
+
 def test_a_pods_usual_size_does_not_show(world: World) -> None:
     size = np.random.default_rng(4).normal(1, 0.05, (1, 120))
     data = world({"memory_bytes": np.vstack([size * 200, size * 800]) * 2.0**20})

@@ -76,6 +76,30 @@ def test_a_few_moments_are_made_like_many(recipe: Recipe) -> None:
     same(compute(block, wanted, moments), batch.compute(block, wanted, moments))
 
 
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("size", [1e5, 1e9, 1e14, 1e30])
+def test_an_absurd_value_is_forgotten_with_the_window_that_it_was_in(recipe: Recipe, size: float) -> None:
+    block, wanted = history(7, missing=0), spec(recipe)
+    block.values[0, :3, [60, 100]] = size
+    block.values[1, :3, 0] = size  # what is summed is measured from there at first
+    found = pushed(wanted, block)
+    same(found, batch.compute(block, wanted, np.arange(block.length)))
+    for name in ("cpu_usage", "memory_usage") if recipe == "window" else ():
+        line = found[..., wanted.names.index(f"{name}.line")]
+        assert np.abs(line).max() <= 1
+        for row, at in ((0, 95), (0, 131), (0, 200), (1, 31), (1, 90)):
+            half = block.values[row, NAMES.index(name), at - 29 : at + 1].astype(np.float64)
+            assert line[row, at] == pytest.approx(np.corrcoef(half, np.arange(30))[0, 1], abs=1e-6)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_counter_that_was_absurd_for_a_moment_counts_on(recipe: Recipe) -> None:
+    block, wanted = history(7, missing=0), spec(recipe)
+    block.values[0, NAMES.index("restarts")] = np.arange(block.length) // 4
+    block.values[0, NAMES.index("restarts"), 60] = 1e30
+    same(pushed(wanted, block)[:, 130:], batch.compute(block, wanted, np.arange(130, block.length)))
+
+
 def test_one_that_is_primed_goes_on_as_if_it_had_seen_all() -> None:
     block, wanted = history(8), spec("window")
     primed = Live.primed(wanted, block, 200)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit.prediction.dataset import Block, Dataset, Row
-from chaoskit.prediction.features.statistics import Array, change, filled, increase
+from chaoskit.prediction.features.statistics import change, filled, increase
+from chaoskit.prediction.features.sums import Array
 from chaoskit.records import LabelRecord, new_id
 
 ERRORS = "errors"

@@ -168,7 +168,8 @@ def thinned(samples: Samples, options: Options) -> NDArray[np.intp]:
     """Failing samples, healthy ones of the very same moments, and healthy ones of any time.
 
     Other pods at the same moment share clock, load and session with the failing one: a forest that must
-    tell them apart cannot lean on any of these.
+    tell them apart cannot lean on any of these. They are drawn by their places, and rows lie by name: where
+    workloads are called otherwise, so that their order is another, others are drawn and the forest differs.
     """
     random = np.random.default_rng(options.seed)
 

@@ -5,7 +5,8 @@ same numbers. None says which pod it is, what time it is, or what nobody but a f
 behind: see `FORBIDDEN` and the leak probes. What a load's own process uses is in its pod's memory and CPU.
 
     layout       which features: recipe, step, signals, names, fingerprint
-    statistics   trailing sums, extremes and baselines of every series
+    sums         trailing sums of every series, and the lines that they fit
+    statistics   trailing extremes, increases and baselines of every series
     context      each pod against the other pods of its workload and namespace
     window       the recipe for use within one cluster: many features per signal
     evidence     the recipe that carries to other clusters: bounded, monotone signs per family of signals

@@ -10,7 +10,8 @@ from chaoskit.prediction.features import evidence, window
 from chaoskit.prediction.features import statistics as st
 from chaoskit.prediction.features.context import Groups
 from chaoskit.prediction.features.layout import Shape, Spec
-from chaoskit.prediction.features.statistics import Array, Base, Trailing
+from chaoskit.prediction.features.statistics import Base, Trailing
+from chaoskit.prediction.features.sums import LINE, MEAN, Array, Totals, missing
 
 Floats = NDArray[np.float32]
 
@@ -54,9 +55,9 @@ def unusual(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
         values = block.values[rows].astype(np.float64)
         out[rows, gauges] = _deviations(values[:, gauges], block, wanted, moments)
         grown = st.rolled(st.increase(values[:, counters], wanted.shape.quarter)[0], wanted.shape.brief)
-        out[rows, counters] = np.where(st.missing(values[:, counters]), np.nan, grown)[..., moments]
+        out[rows, counters] = np.where(missing(values[:, counters]), np.nan, grown)[..., moments]
         changed = st.change(values[:, flags], wanted.shape.quarter)
-        out[rows, flags] = np.where(st.missing(values[:, flags]), np.nan, changed)[..., moments]
+        out[rows, flags] = np.where(missing(values[:, flags]), np.nan, changed)[..., moments]
     return out
 
 
@@ -87,12 +88,13 @@ def _deviations(gauges: Array, block: Block, wanted: Spec, moments: NDArray[np.i
 def from_trailing(trailing: Trailing, wanted: Spec, groups: Groups) -> Floats:
     """The features [row, moment, feature] of these statistics."""
     recipe = evidence.features if wanted.recipe == "evidence" else window.features
-    found = np.empty((*trailing.silent.shape, len(wanted.names)), dtype=np.float32)
+    there = trailing.there_hour > 0
+    found = np.empty((*there.shape, len(wanted.names)), dtype=np.float32)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        for place, made in enumerate(recipe(trailing, wanted, groups)):
+        for place, made in enumerate(recipe(trailing, wanted, groups.among(there))):
             found[..., place] = made
     found[~np.isfinite(found)] = 0.0
-    found[trailing.there_hour == 0] = 0.0
+    found[~there] = 0.0
     return found
 
 
@@ -102,31 +104,29 @@ def trail(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Trailing:
     values = block.values.astype(np.float64)
     gauges, counters = values[:, wanted.of_kind("gauge", "ratio")], values[:, wanted.of_kind("counter")]
     flags = values[:, wanted.of_kind("flag")]
-    anchor = st.anchors(gauges)
-    sums, lit = st.Totals.of(gauges - anchor), st.Totals.of(flags)
+    sums, lit = Totals.of(gauges), Totals.of(flags)
+    floor = window.floors([wanted.signals[index] for index in wanted.of_kind("gauge", "ratio")])
     step, reset = st.increase(counters, shape.quarter)
     changes = np.abs(st.change(flags, shape.quarter))
-    there = np.asarray(~st.missing(values).all(axis=1))
+    there = np.asarray(~missing(values).all(axis=1))
     silent, young = _presence(there, shape.lookback)
     grown = [st.rolled(step, samples)[..., moments] for samples in (shape.brief, shape.quarter, shape.hour)]
     return Trailing(
         shape=shape,
-        now=moments.astype(np.float64),
-        anchor=anchor,
         last=gauges[..., moments],
         before=st.shifted(gauges)[..., moments],
         least=st.extreme(gauges, shape.short, most=False)[..., moments],
         most=st.extreme(gauges, shape.brief, most=True)[..., moments],
-        mean3=sums.last(shape.short, moments),
-        brief=sums.last(shape.brief, moments),
-        quarter=sums.last(shape.quarter, moments),
-        half=sums.last(shape.half, moments),
-        hour=sums.last(shape.hour, moments),
+        mean3=sums.last(shape.short, moments, floor, MEAN),
+        brief=sums.last(shape.brief, moments, floor, MEAN),
+        quarter=sums.last(shape.quarter, moments, floor, LINE),
+        half=sums.last(shape.half, moments, floor, LINE),
+        hour=sums.last(shape.hour, moments, floor, LINE),
         base=_baselines(gauges, block, shape, moments),
         increments=(grown[0], grown[1], grown[2]),
         resets=st.rolled(reset, shape.quarter)[..., moments],
         flag=flags[..., moments],
-        flag_share=lit.last(shape.quarter, moments).mean,
+        flag_share=lit.last(shape.quarter, moments, np.ones(1), MEAN).mean,
         flag_changes=st.rolled(changes, shape.quarter)[..., moments],
         there_brief=st.rolled(there.astype(np.float64), shape.brief)[..., moments],
         there_hour=st.rolled(there.astype(np.float64), shape.lookback)[..., moments],

@@ -1,19 +1,20 @@
 """Each pod against the others: of its workload, of its namespace, and the worst of the other workloads.
 
 A load that rises everywhere is no fault of one pod; what one pod alone shows is. Groups decide who is
-compared with whom; they are never features themselves.
+compared with whom; they are never features themselves. A row counts while it has a sample within the
+lookback, and for nobody before and after: who came later, or went long ago, is nobody's neighbour.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit.prediction.dataset import Row
-from chaoskit.prediction.features.statistics import Array, missing, zeroed
+from chaoskit.prediction.features.sums import Array, missing, zeroed
 
 ENOUGH_WORKLOADS = 4
 """With fewer workloads in a namespace what most of them show is no measure."""
@@ -23,29 +24,31 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Groups:
-    """Which rows share a workload, and which workloads a namespace."""
+    """Which rows share a workload, and which workloads a namespace; `there` [row, moment] is who counts."""
 
     order: Indices
     starts: Indices
-    sizes: Indices
     workload: Indices
     namespaces: tuple[tuple[Indices, Indices], ...]
+    there: NDArray[np.bool_]
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> Groups:
-        """The groups of these rows."""
+        """The groups of these rows, all of whom count."""
         names = sorted({(row.namespace, row.workload) for row in rows})
         number = {name: index for index, name in enumerate(names)}
         workload = np.array([number[row.namespace, row.workload] for row in rows], dtype=np.intp)
         order = np.argsort(workload, kind="stable")
         starts = np.searchsorted(workload[order], np.arange(len(names)))
-        sizes = np.bincount(workload, minlength=len(names))
         spaces: dict[str, list[int]] = {}
         for name, index in number.items():
             spaces.setdefault(name[0], []).append(index)
-        return cls(
-            order, starts, sizes, workload, tuple(_members(each, workload) for each in spaces.values())
-        )
+        namespaces = tuple(_members(each, workload) for each in spaces.values())
+        return cls(order, starts, workload, namespaces, np.ones((len(rows), 1), dtype=bool))
+
+    def among(self, there: NDArray[np.bool_]) -> Groups:
+        """The same groups where only these count [row, moment]."""
+        return replace(self, there=there)
 
     def of_workloads(self, values: Array, *, total: bool = False) -> Array:
         """The greatest value (or the sum) of each workload's rows [workload, ...]; NaN counts as nothing."""
@@ -64,19 +67,22 @@ class Groups:
     def common(self, values: Array) -> Array:
         """Each row's value minus the median of its namespace; as it is where there are few workloads."""
         out = zeroed(values)
+        there = self.of_workloads(self.there.astype(np.float64)) > 0
         for rows, workloads in self.namespaces:
-            if len(workloads) >= ENOUGH_WORKLOADS:
+            enough = np.asarray(there[workloads].sum(axis=0) >= ENOUGH_WORKLOADS)
+            if enough.any():
                 part = np.sort(values[rows], axis=0)
                 count = (~np.isnan(part)).sum(axis=0)
                 low = np.take_along_axis(part, np.maximum(count - 1, 0)[None] // 2, axis=0)[0]
                 high = np.take_along_axis(part, count[None] // 2 % len(part), axis=0)[0]
-                out[rows] -= np.where(count > 0, (low + high) / 2, 0.0)
+                out[rows] -= np.where(enough & (count > 0), (low + high) / 2, 0.0)
         return out
 
     def excess(self, values: Array) -> Array:
         """Each row's value minus the greatest of the namespace's other workloads; 0 without others."""
         out = np.zeros_like(values)
-        tops = self.of_workloads(values)
+        there = self.there.reshape(len(values), *[1] * (values.ndim - 2), -1)
+        tops = self.of_workloads(np.where(there, values, np.nan))
         for rows, workloads in self.namespaces:
             if len(workloads) > 1:
                 mine = tops[workloads]

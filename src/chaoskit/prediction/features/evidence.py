@@ -13,7 +13,8 @@ import numpy as np
 
 from chaoskit.prediction.features.context import Groups
 from chaoskit.prediction.features.layout import Spec, family
-from chaoskit.prediction.features.statistics import Array, Trailing, zeroed
+from chaoskit.prediction.features.statistics import Trailing
+from chaoskit.prediction.features.sums import Array, flat, zeroed
 from chaoskit.prediction.features.window import floors, is_symptom, minutes_to_full, symptom
 
 MOST = 1000.0
@@ -49,9 +50,8 @@ def _gauges(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[tuple[
         inside = np.clip(np.where(base.known & there, apart / scale, np.nan), -MOST, MOST)
         return np.where(there, groups.common(inside), 0.0)
 
-    mean = trailing.mean3.mean + trailing.anchor
-    z = alone(mean - base.middle)
-    _, slope, straight = trailing.quarter.line(trailing.now, (1e-6 * floor) ** 2)
+    z = alone(trailing.mean3.mean - base.middle)
+    _, slope, straight = trailing.quarter.line(flat(floor))
     drift = alone(np.abs(straight) * slope * trailing.shape.quarter)
     filling = _filling(trailing, groups)
     yield "pod", "breadth", bounded(np.abs(z).mean(axis=1))
@@ -68,8 +68,8 @@ def _gauges(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[tuple[
 
 def _filling(trailing: Trailing, groups: Groups) -> Array:
     """How soon a steady climb reaches the limit, beyond what the namespace has in common."""
-    fitted, pace, straight = trailing.half.line(trailing.now, np.zeros(1))
-    time = minutes_to_full(fitted + trailing.anchor, pace / trailing.shape.minute)
+    fitted, pace, straight = trailing.half.line(np.zeros(1))
+    time = minutes_to_full(fitted, pace / trailing.shape.minute)
     found = np.where(straight > 0.8, np.clip(1 - time / SOON_MINUTES, 0, 1), 0.0)
     return np.clip(groups.common(np.where(trailing.silent[:, None] == 0, found, np.nan)), 0, 1)
 

@@ -15,7 +15,7 @@ from chaoskit.prediction.dataset import Dataset
 
 Recipe = Literal["window", "evidence"]
 
-VERSION = 5
+VERSION = 6
 """Counts up with every change of meaning; part of the fingerprint."""
 
 FORBIDDEN = re.compile(

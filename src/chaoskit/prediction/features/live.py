@@ -20,7 +20,9 @@ from chaoskit.prediction.features import statistics as st
 from chaoskit.prediction.features.batch import Floats, from_trailing
 from chaoskit.prediction.features.context import Groups
 from chaoskit.prediction.features.layout import Shape, Spec
-from chaoskit.prediction.features.statistics import Array, Base, Sums, Trailing
+from chaoskit.prediction.features.statistics import Base, Trailing
+from chaoskit.prediction.features.sums import LINE, MEAN, Array, Sums, anchors, channels, zeroed
+from chaoskit.prediction.features.window import floors
 
 REBUILD = 240
 
@@ -43,6 +45,7 @@ class Live:
         self._gauge = wanted.of_kind("gauge", "ratio")
         self._counter = wanted.of_kind("counter")
         self._flag = wanted.of_kind("flag")
+        self._floor = floors([wanted.signals[index] for index in self._gauge])
         self._windows = tuple(
             dict.fromkeys(
                 (
@@ -57,6 +60,7 @@ class Live:
         self._anchor: Array = np.zeros(0)
         self._seen: NDArray[np.bool_] = np.zeros(0, dtype=bool)
         self._totals: dict[int, list[Array]] = {}
+        self._most: Array = np.zeros(0)
         self._bases: dict[Shape, Base] = {}
         self._clear(tuple(rows))
 
@@ -203,6 +207,7 @@ class Live:
             for place, (come, go) in enumerate(zip(newest, self._channels(window), strict=True)):
                 totals[place] += come
                 totals[place] -= go
+        self._most = np.maximum(self._most, self._totals[self._shape.hour][-1])
 
     def _step(self, place: int) -> None:
         """What each counter grew by, where it was reset, and what flags changed."""
@@ -210,9 +215,9 @@ class Live:
         before = self._counted.before(self._shape.quarter)
         with np.errstate(invalid="ignore"):
             reset = values < before
-            self._steps[place] = st.zeroed(np.where(reset, values, values - before))
+            self._steps[place] = zeroed(np.where(reset, values, values - before))
         self._resets[place] = reset
-        self._changes[place] = np.abs(st.zeroed(flags - self._flagged.before(self._shape.quarter)))
+        self._changes[place] = np.abs(zeroed(flags - self._flagged.before(self._shape.quarter)))
         self._counted.take(values)
         self._flagged.take(flags)
 
@@ -227,7 +232,7 @@ class Live:
         """What the sample so many pushes ago adds to each sum."""
         values = self._gauges[(self._head - back) % self._size]
         there = (~np.isnan(values)).astype(np.float64)
-        return st.channels(st.zeroed(values - self._anchor), there, float(self._time - back))
+        return channels(zeroed(values - self._anchor), there, float(self._time - back))
 
     def _rebuild(self) -> None:
         """Every running sum is made anew from the kept samples, around a new anchor."""
@@ -235,6 +240,7 @@ class Live:
         self._time = self._size - 1
         self._anchor, self._seen = np.zeros(series), np.zeros(series, dtype=bool)
         self._totals = {window: [np.zeros(series) for _ in range(6)] for window in self._windows}
+        self._most = np.zeros(series)
         self._steps, self._resets = np.zeros_like(self._counters), np.zeros_like(self._counters)
         self._changes = np.zeros_like(self._flags)
         self._counted, self._flagged = (
@@ -249,12 +255,13 @@ class Live:
         gauges, counters, flags = (
             np.moveaxis(ring[places, rows], 0, -1).astype(np.float64, order="C") for ring in self._rings[:3]
         )
-        anchor = st.anchors(gauges)
+        anchor = anchors(gauges)
         self._anchor[rows], self._seen[rows] = anchor[..., 0], (~np.isnan(gauges)).any(axis=-1)
         there, time = (~np.isnan(gauges)).astype(np.float64), np.arange(self._size, dtype=np.float64)
-        for place, part in enumerate(st.channels(st.zeroed(gauges - anchor), there, time)):
+        for place, part in enumerate(channels(zeroed(gauges - anchor), there, time)):
             for window, totals in self._totals.items():
                 totals[place][rows] = part[..., -window:].sum(axis=-1)
+        self._most[rows] = self._totals[self._shape.hour][-1][rows]
         made = (*st.increase(counters, memory), np.abs(st.change(flags, memory)))
         for ring, new in zip((self._steps, self._resets, self._changes), made, strict=True):
             ring[places, rows] = np.moveaxis(new, -1, 0)
@@ -284,23 +291,20 @@ class Live:
         short, brief, quarter, hour = (
             self._places(n) for n in (shape.short, shape.brief, shape.quarter, shape.hour)
         )
-        sums = {n: Sums(*(total[..., None] for total in totals)) for n, totals in self._totals.items()}
         grown = [self._steps[n].sum(axis=0, dtype=np.float64)[..., None] for n in (brief, quarter, hour)]
         there = self._there[self._last(shape.lookback) % self._reach]
         silent, young = _presence(there)
         return Trailing(
             shape=shape,
-            now=float(self._time),
-            anchor=self._anchor[..., None],
             last=_double(self._gauges[self._head % self._size]),
             before=_double(self._gauges[(self._head - 1) % self._size]),
             least=_double(np.fmin.reduce(self._gauges[short], axis=0)),
             most=_double(np.fmax.reduce(self._gauges[brief], axis=0)),
-            mean3=sums[shape.short],
-            brief=sums[shape.brief],
-            quarter=sums[shape.quarter],
-            half=sums[shape.half],
-            hour=sums[shape.hour],
+            mean3=self._sums(shape.short, MEAN),
+            brief=self._sums(shape.brief, MEAN),
+            quarter=self._sums(shape.quarter, LINE),
+            half=self._sums(shape.half, LINE),
+            hour=self._sums(shape.hour, LINE),
             base=self._base(shape),
             increments=(grown[0], grown[1], grown[2]),
             resets=self._resets[quarter].sum(axis=0, dtype=np.float64)[..., None],
@@ -312,6 +316,17 @@ class Live:
             silent=silent[:, None],
             young=young[:, None],
         )
+
+    def _sums(self, window: int, matters: float) -> Sums:
+        """Those of the last so many samples; what is lost of them is made of the kept ones."""
+
+        def look(rows: NDArray[np.intp], signals: NDArray[np.intp], _: object) -> Array:
+            found = self._gauges[self._places(window), rows[:, None], signals[:, None]]
+            return found.astype(np.float64)
+
+        totals = (total[..., None] for total in self._totals[window])
+        sums = Sums(*[*totals, self._anchor[..., None], np.array([float(self._time)])])
+        return sums.renewed(self._most[..., None], self._floor, matters, look)
 
 
 def covers(wanted: Spec, asked: Spec) -> bool:

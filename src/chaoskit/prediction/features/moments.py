@@ -20,7 +20,7 @@ def compute(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
 
     A moment near the start of the block sees a shorter past. There is no NaN: what cannot be computed is
     neutral (no deviation, nothing gone), so that a signal that a pod never had does not tell it apart.
-    A row without any sample in the lookback is all zero.
+    A row without any sample in the lookback is all zero, and counts for no other row.
     """
     if 0 < len(moments) <= FEW and len(block.rows):
         each = [Live.primed(wanted, block, int(moment) + 1).features() for moment in moments]

@@ -1,7 +1,6 @@
 """Trailing statistics of every series: sums over the last minutes, extremes, a baseline of earlier blocks.
 
-Arrays are [row, signal, moment], float64, NaN where there is nothing. Sums are differences of running
-totals, so that a moment costs the same however long its windows are. A baseline is made of blocks of five
+Arrays are [row, signal, moment], float64, NaN where there is nothing. A baseline is made of blocks of five
 minutes, cut at full blocks of the clock: it changes only when a block is complete, and its median is one of
 block means. What the newest minutes do cannot reach it.
 """
@@ -9,54 +8,18 @@ block means. What the newest minutes do cannot reach it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit.prediction.features.layout import Shape
-
-Array = NDArray[np.float64]
+from chaoskit.prediction.features.sums import LINE, Array, Sums, Totals, missing, zeroed
 
 FLOOR = {"cores": 0.01, "bytes": 2.0**20, "bytes/s": 1024.0, "1/s": 0.5, "seconds": 0.01, "ratio": 0.01}
 """Differences smaller than this are noise, by unit; 0.5 for any other."""
 
 KNOWN_SAMPLES, KNOWN_MINUTES = 5, 10
 """A baseline counts from so many samples on that cover so many minutes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """Sums over one trailing window: of what is there, its number, its times (samples) and products."""
-
-    count: Array
-    x: Array
-    t: Array
-    tt: Array
-    tx: Array
-    xx: Array
-
-    @property
-    def mean(self) -> Array:
-        """The mean of what is there."""
-        return np.where(self.count > 0, self.x / np.maximum(self.count, 1), np.nan)
-
-    def line(self, now: Array | float, noise: Array) -> tuple[Array, Array, Array]:
-        """The fitted value at `now`, the slope per sample, and how straight the line is (-1 to 1).
-
-        Three values are needed; what varies less than `noise` (its square root per sample) is flat.
-        """
-        enough = self.count >= 3
-        count = np.maximum(self.count, 1)
-        times = self.tt - self.t * self.t / count
-        apart = np.maximum(self.xx - self.x * self.x / count, 0)
-        both = self.tx - self.t * self.x / count
-        steep = enough & (times > 0)
-        slope = np.where(steep, both / np.where(times > 0, times, 1), np.nan)
-        fitted = self.x / count + slope * (now - self.t / count)
-        moving = steep & (apart > noise * count)
-        straight = np.where(moving, both / np.sqrt(np.where(moving, times * apart, 1)), 0.0)
-        return fitted, slope, straight
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +49,12 @@ class Base:
 class Trailing:
     """Everything that the recipes are made of, for gauges and ratios unless said otherwise.
 
-    `anchor` [row, signal, 1] was subtracted before summing: sums of deviations stay exact where sums of
-    large values would not. Counters: increments over 5, 15 and 60 minutes, resets over 15. Flags: value now,
-    mean and changes over 15 minutes. Pods [row, moment]: samples there in 5 minutes and in the lookback's
-    hour, samples since the newest and since the oldest one.
+    Counters: increments over 5, 15 and 60 minutes, resets over 15. Flags: value now, mean and changes over 15
+    minutes. Pods [row, moment]: samples there in 5 minutes and in the lookback's hour, samples since the
+    newest and since the oldest one.
     """
 
     shape: Shape
-    now: Array | float
-    anchor: Array
     last: Array
     before: Array
     least: Array
@@ -116,32 +76,19 @@ class Trailing:
     young: Array
 
 
-def missing(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-    """Where there is no value."""
-    found: NDArray[np.bool_] = np.not_equal(values, values)  # np.isnan's type cannot tell array from scalar
-    return found
-
-
-def zeroed(values: Array) -> Array:
-    """The values with 0 where there is none."""
-    return np.where(missing(values), 0.0, values)
-
-
-def anchors(values: Array) -> Array:
-    """Each series' first value, 0 where it has none [row, signal, 1]."""
-    there: NDArray[np.bool_] = np.logical_not(missing(values))
-    first = there.argmax(axis=-1)[..., None]
-    found = np.take_along_axis(values, first, axis=-1)
-    ever = np.asarray(there.any(axis=-1))
-    return np.where(ever[..., None], found, 0.0)
-
-
 def rolled(values: Array, samples: int) -> Array:
     """Sums over the last so many samples along the last axis; fewer at its beginning."""
-    total = np.cumsum(values, axis=-1)
-    out = total.copy()
-    out[..., samples:] -= total[..., :-samples]
-    return out
+    out, done = np.zeros_like(values), 0
+    part, size = values, 1
+    while True:  # doubling, as of extremes: what has left the window leaves no trace
+        if samples & size:
+            out[..., done:] += part[..., : max(0, part.shape[-1] - done)]
+            done += size
+        if done == samples:
+            return out
+        longer = part.copy()
+        longer[..., size:] += part[..., :-size]
+        part, size = longer, 2 * size
 
 
 def extreme(values: Array, samples: int, *, most: bool) -> Array:
@@ -156,33 +103,6 @@ def extreme(values: Array, samples: int, *, most: bool) -> Array:
         out[..., step:] = later
         done += step
     return out
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Running totals of what `Sums` are made of, for windows of any length."""
-
-    parts: tuple[Array, ...]
-
-    @classmethod
-    def of(cls, values: Array) -> Totals:
-        """Those of values from which the anchor was subtracted."""
-        there = (~missing(values)).astype(np.float64)
-        x = np.where(there > 0, values, 0.0)
-        time = np.arange(values.shape[-1], dtype=np.float64)
-        return cls(tuple(np.cumsum(part, axis=-1) for part in channels(x, there, time)))
-
-    def last(self, samples: int, moments: NDArray[np.intp]) -> Sums:
-        """The sums over the last so many samples at these moments; over fewer at the beginning."""
-        before = moments - samples
-        earlier = (np.where(before < 0, 0.0, part[..., np.maximum(before, 0)]) for part in self.parts)
-        return Sums(*(part[..., moments] - sunk for part, sunk in zip(self.parts, earlier, strict=True)))
-
-
-def channels(x: Array, there: Array, time: Array | float) -> tuple[Array, ...]:
-    """What is summed: count, value, time, time squared, time by value, value squared."""
-    late = there * time
-    return there, x, late, late * time, x * time, x * x
 
 
 def increase(values: Array, memory: int) -> tuple[Array, Array]:
@@ -264,7 +184,7 @@ def _quantile(ordered: Array, count: NDArray[np.intp], at: float) -> Array:
 
 def trend(values: Array, samples: int) -> tuple[Array, Array]:
     """The fitted value now and the slope per sample over the last `samples` of each series (last axis)."""
-    anchor, moments = anchors(values), np.arange(values.shape[-1])
-    recent = Totals.of(values - anchor).last(samples, moments)
-    fitted, slope, _ = recent.line(moments.astype(np.float64), np.zeros(1))
-    return fitted + anchor, slope
+    moments = np.arange(values.shape[-1])
+    recent = Totals.of(values).last(samples, moments, np.array([FLOOR["ratio"]]), LINE)
+    fitted, slope, _ = recent.line(np.zeros(1))
+    return fitted, slope

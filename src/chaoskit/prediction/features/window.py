@@ -10,7 +10,8 @@ import numpy as np
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction.features.context import Groups
 from chaoskit.prediction.features.layout import HORIZON_MINUTES, STICKY, Spec
-from chaoskit.prediction.features.statistics import FLOOR, Array, Base, Trailing, missing, zeroed
+from chaoskit.prediction.features.statistics import FLOOR, Base, Trailing
+from chaoskit.prediction.features.sums import Array, flat, missing, zeroed
 
 FAR = 8.0
 """From so many usual spreads on a deviation is not told apart any more: it is far for any pod."""
@@ -84,18 +85,18 @@ def _gauges(trailing: Trailing, signals: list[Signal], groups: Groups) -> Iterat
     base, floor, shape = trailing.base, floors(signals), trailing.shape
     look = _Look(trailing, floor, scales(base, floor))
     z, times = look.z(trailing.last), look.times(trailing.last, base.middle)
-    noise = (1e-6 * floor) ** 2
+    noise = flat(floor)
     yield "z", z
     yield "z_before", look.z(trailing.before)
-    yield "z_mean", look.z(trailing.brief.mean + trailing.anchor)
+    yield "z_mean", look.z(trailing.brief.mean)
     yield "z_least", look.z(trailing.least)
     yield "jump", look.beyond(trailing.last - trailing.before)
     yield "ratio", times
     yield "beyond", look.beyond(trailing.last - base.top)
     yield "below", look.beyond(base.low - trailing.last)
-    yield "slope", look.beyond(10 * trailing.quarter.line(trailing.now, noise)[1] / shape.minute)
-    yield "slope_long", look.beyond(30 * trailing.hour.line(trailing.now, noise)[1] / shape.minute)
-    yield "line", trailing.half.line(trailing.now, noise)[2]
+    yield "slope", look.beyond(10 * trailing.quarter.line(noise)[1] / shape.minute)
+    yield "slope_long", look.beyond(30 * trailing.hour.line(noise)[1] / shape.minute)
+    yield "line", trailing.half.line(noise)[2]
     yield "burst", look.times(trailing.most, base.high)
     there = trailing.silent[:, None] == 0
     yield "peers", groups.peers(np.where(there, z, np.nan))
@@ -128,9 +129,8 @@ def _presence(trailing: Trailing) -> Iterator[tuple[str, Array]]:
 def _ratios(trailing: Trailing) -> Iterator[tuple[str, Array]]:
     """What only means something for shares of a limit; made for all gauges at once."""
     minute = trailing.shape.minute
-    fitted, slope, _ = trailing.quarter.line(trailing.now, np.zeros(1))
-    fitted_long, slope_long, _ = trailing.hour.line(trailing.now, np.zeros(1))
-    fitted, fitted_long = fitted + trailing.anchor, fitted_long + trailing.anchor
+    fitted, slope, _ = trailing.quarter.line(np.zeros(1))
+    fitted_long, slope_long, _ = trailing.hour.line(np.zeros(1))
     yield "level", trailing.last
     yield "level_max", trailing.most
     yield "ahead15", np.clip(fitted + 15 * slope / minute, 0, 2)
