@@ -13,6 +13,7 @@ from chaoskit.errors import Conflict, InvalidInput, NotFound, Refused, UnknownNa
 from chaoskit.events import Listener, ignore
 from chaoskit.flows.world import World
 from chaoskit.ports.cluster import Identity
+from chaoskit.prediction import room
 from chaoskit.records import LabelRecord, PredictionRecord, RecoveryRecord, RunRecord
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Calibrated:
     promotable: bool
 
 
+@room.told()
 def fit(
     dataset: Dataset,
     *,
@@ -96,6 +98,7 @@ def kept(trained: Trained, models: Path, base: str, *, key: bytes = b"") -> Path
             continue
 
 
+@room.told()
 def judged(
     dataset: Dataset,
     *,
