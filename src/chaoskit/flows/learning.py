@@ -155,6 +155,7 @@ def _confirmed(target: Target) -> str:
     return f" for {target.confirm} samples" if target.confirm > 1 else ""
 
 
+@room.told()
 def calibrate(
     dataset: Dataset,
     *,
