@@ -46,4 +46,4 @@ def test_features_of_daily_releases_take_a_tenth_of_whole_arrays(
     of_each = len(wanted.names) + len(table.sign_spec.names) + len(SIGNALS)
     whole = 4 * sum(len(b.rows) * b.length for b in labelled.dataset.blocks) * of_each
     assert kept < whole / 10
-    assert most < whole / 2
+    assert most < whole * 2 / 3  # what is worked on at once is bounded, however long the history

@@ -73,6 +73,7 @@ def fit(
 
     Raises:
         InvalidInput: no model may be called so.
+        CannotStart: there is not memory enough for the data.
         NoBaseline: the data cannot support a judgement.
     """
     prediction.check_name(base)
