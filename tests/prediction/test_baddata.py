@@ -16,10 +16,11 @@ from chaoskit.outcome import of_error
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import build
 from chaoskit.prediction.forest import Options
+from chaoskit.prediction.grid import per_second
 from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.mapping import Mapping, load_mapping
 from chaoskit.prediction.plausible import unchanging
-from chaoskit.prediction.tables import per_second, read
+from chaoskit.prediction.tables import read
 from chaoskit.records import LabelRecord
 
 World = Callable[..., Dataset]
@@ -191,8 +192,11 @@ def test_one_class_alone_is_told_as_that_class(world: World, options: Small) -> 
 
 
 def test_a_counter_per_second_survives_gaps_and_resets() -> None:
-    counter = np.array([[0.0, 60, np.nan, 180, 30, 90]])
-    np.testing.assert_allclose(per_second(counter, 60), [[np.nan, 1, np.nan, 1, 0.5, 1]])
+    rows, moments = np.array([0, 0, 1, 0, 0, 0, 0]), np.array([0, 1, 1, 3, 3, 4, 5])
+    counter = np.array([0.0, 60, 7, 170, 180, 30, 90])
+    row, at, pace = per_second(rows, moments, counter, 60)
+    np.testing.assert_array_equal([row, at], [[0, 0, 0, 0], [1, 3, 4, 5]])
+    np.testing.assert_allclose(pace, [1, 1, 0.5, 1])
 
 
 @pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9])

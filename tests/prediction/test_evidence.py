@@ -111,10 +111,10 @@ def test_signs_are_in_units_of_their_spread_and_add_up(home: Labelled) -> None:
     table = tabulate(home, features.spec(home.dataset, "evidence"))
     found = evidence.fit(home, folds.everything(home), table.sign_spec, table.signs)
     assert not any(name.endswith("saturation") for name in found.spreads)
-    made, healthy = found.signs(table.sign_spec, table.signs[0]), home.truths[0].y == 0
+    made, healthy = found.signs(table.sign_spec, table.signs[0][:]), home.truths[0].y == 0
     assert made[healthy].max() < 1
     assert made[0, 115].max() > 1
-    scores = found.scores(table.sign_spec, table.signs[0])
+    scores = found.over(table.sign_spec, table.signs)[0]
     assert scores[0, 115] > 1.1 * scores[healthy].max()
     np.testing.assert_allclose(scores**2, (made**2).sum(axis=-1), rtol=1e-5)
     signs = dict(zip(found.spreads, found.signs(table.sign_spec, table.signs[0][0, 115]), strict=True))

@@ -13,6 +13,7 @@ from chaoskit.errors import Conflict, InvalidInput, NotFound, Refused, UnknownNa
 from chaoskit.events import Listener, ignore
 from chaoskit.flows.world import World
 from chaoskit.ports.cluster import Identity
+from chaoskit.prediction import room
 from chaoskit.records import LabelRecord, PredictionRecord, RecoveryRecord, RunRecord
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Calibrated:
     promotable: bool
 
 
+@room.told()
 def fit(
     dataset: Dataset,
     *,
@@ -71,6 +73,7 @@ def fit(
 
     Raises:
         InvalidInput: no model may be called so.
+        CannotStart: there is not memory enough for the data.
         NoBaseline: the data cannot support a judgement.
     """
     prediction.check_name(base)
@@ -96,6 +99,7 @@ def kept(trained: Trained, models: Path, base: str, *, key: bytes = b"") -> Path
             continue
 
 
+@room.told()
 def judged(
     dataset: Dataset,
     *,
@@ -161,6 +165,7 @@ def _confirmed(target: Target) -> str:
     return f" for {target.confirm} samples" if target.confirm > 1 else ""
 
 
+@room.told()
 def calibrate(
     dataset: Dataset,
     *,

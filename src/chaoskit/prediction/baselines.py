@@ -91,7 +91,7 @@ def _at(table: Table, moments: Moments) -> Table:
     dataset = table.labelled.dataset
     cut = [replace(b, values=b.values[:, :, m]) for b, m in zip(dataset.blocks, moments, strict=True)]
     labelled = replace(table.labelled, dataset=replace(dataset, blocks=tuple(cut)))
-    unusual = tuple(block[:, :, m] for block, m in zip(table.unusual, moments, strict=True))
+    unusual = tuple(block.at(m) for block, m in zip(table.unusual, moments, strict=True))
     return replace(table, labelled=labelled, unusual=unusual)
 
 
@@ -148,8 +148,9 @@ def _linear(table: Table, index: int, _: Any) -> Floats:
 def _z(table: Table, index: int, _: Any) -> Floats:
     signals = table.labelled.dataset.signals
     gauges = [place for place, signal in enumerate(signals) if signal.kind in {"gauge", "ratio"}]
-    apart = np.abs(table.unusual[index][:, gauges])
-    return np.asarray(np.fmax.reduce([_empty(table, index), *np.moveaxis(apart, 1, 0)]), dtype=np.float32)
+    return table.unusual[index].each(
+        lambda apart: np.fmax.reduce(np.abs(apart[:, gauges]), axis=1, initial=np.float32(np.nan))
+    )
 
 
 def _ewma(table: Table, index: int, _: Any) -> Floats:
@@ -184,11 +185,10 @@ def _told(unusual: Floats) -> Floats:
 
 
 def _isolated(table: Table, index: int, forest: Any) -> Floats:
-    unusual = np.moveaxis(table.unusual[index], 1, -1)
-    if not unusual.size:
+    unusual = table.unusual[index]
+    if 0 in unusual.shape:
         return _empty(table, index)
-    score = -forest.score_samples(_told(unusual.reshape(-1, unusual.shape[-1])))
-    return np.asarray(score, dtype=np.float32).reshape(unusual.shape[:2])
+    return unusual.each(lambda apart: -forest.score_samples(_told(apart)).astype(np.float32))
 
 
 def _persistence(table: Table, index: int, _: Any) -> Floats:

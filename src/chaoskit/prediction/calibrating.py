@@ -172,7 +172,7 @@ def baselines(
 
 def alarms(model: Model, table: Table, chosen: Moments) -> int:
     """How many alarms the model, as it is, has in the healthy time at these moments."""
-    signs = [model.evidence.scores(model.sign_spec, block) for block in table.signs]
+    signs = model.evidence.over(model.sign_spec, table.signs)
     members = joined.members(table, scores_of(model, table), signs)
     judge = Judge(without_events(table.labelled), chosen)
     return judge.judge(model.join.over(members), ALARM).false
@@ -198,7 +198,7 @@ def fit(model: Model, table: Table, forest: Scores, chosen: Moments, budget: flo
     hours = judge.hours
     check_hours(hours, f"there are {hours:.1f} h of healthy time that the model did not learn from")
     spreads = evidence.fit(healthy, chosen, table.sign_spec, table.signs)
-    signs = [spreads.scores(table.sign_spec, block) for block in table.signs]
+    signs = spreads.over(table.sign_spec, table.signs)
     members = joined.members(table, forest, signs)
     join = joined.reset(model.join, healthy, chosen, members, budget)
     alone = joined.reset(model.alone, healthy, chosen, members, budget)

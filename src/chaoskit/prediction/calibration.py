@@ -78,7 +78,7 @@ class Healthy:
         What has no baseline yet is left out: its features say nothing, and its score tells of no place.
         """
         known = [
-            quiet & ~np.isnan(block) & np.isfinite(apart).any(axis=1)
+            quiet & ~np.isnan(block) & apart.each(_any_known)
             for block, quiet, apart in zip(scores, judge.quiet, table.unusual, strict=True)
         ]
         score = np.concatenate([block[each] for block, each in zip(scores, known, strict=True)])
@@ -91,6 +91,10 @@ class Healthy:
     def cut(self, calibration: Calibration) -> float:
         """The share of them that this calibration tells as even odds or more; 0 of none."""
         return 1 - float(self.low(calibration).mean()) if len(self.scores) else 0.0
+
+
+def _any_known(apart: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(apart).any(axis=1))
 
 
 @dataclass(frozen=True, slots=True)

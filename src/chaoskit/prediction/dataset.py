@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from chaoskit import errors, events, signals, topology
 from chaoskit.ports.metrics import MetricsSource, QueryRefused, Series, Signal
+from chaoskit.prediction import room
 from chaoskit.records import LabelRecord
 
 Values = NDArray[np.float32]
@@ -180,6 +181,12 @@ def present(values: Values) -> NDArray[np.bool_]:
     return found
 
 
+def nothing(rows: int, signals: int, moments: int) -> Values:
+    """Values [row, signal, moment] that are all missing yet; `CannotStart` without memory for them."""
+    room.check(rows, moments, signals, 4 * rows * signals * moments, room.free())
+    return np.full((rows, signals, moments), np.nan, dtype=np.float32)
+
+
 def single(values: NDArray[np.float64]) -> Values:
     """In single precision, as values are kept; what is too large for that is missing: it measures nothing."""
     with np.errstate(over="ignore"):
@@ -241,6 +248,7 @@ def _rows_of(block: Block, workloads: set[str]) -> Block:
     return replace(block, rows=tuple(block.rows[i] for i in keep), values=block.values[keep])
 
 
+@room.told()
 def collect(
     metrics: MetricsSource,
     start: datetime,
@@ -259,7 +267,8 @@ def collect(
     far as `start`. A workload's or an edge's series counts for each of its pods (the worst caller, where
     several call); signals of nodes are left out: which pod was on which node then is not known. So are pods
     of jobs and of Litmus' engines, which are meant to end. A signal that Prometheus refuses to evaluate is
-    missing, with a warning. Raises `NoSamples` when no pod has any signal there.
+    missing, with a warning. Raises `NoSamples` when no pod has any signal there, `CannotStart` without memory
+    enough.
     """
     usable = tuple(signal for signal in wanted or signals.known() if signal.scope != "node")
     where = {"namespace": namespace} if namespace else {}
@@ -282,7 +291,7 @@ def collect(
             hint=f"{looked} says which signals Prometheus has",
         )
     length = int((end - start).total_seconds() // step) + 1
-    values = np.full((len(pods), len(usable), length), np.nan, dtype=np.float32)
+    values = nothing(len(pods), len(usable), length)
     for column, series in enumerate(found):
         _fill(values[:, column], pods, series, start, step)
     _clear_absent(_measured(values), usable)
@@ -307,8 +316,10 @@ def _single(series: Iterable[Series]) -> tuple[Series, ...]:
 
 def _clear_absent(values: Values, usable: Sequence[Signal]) -> None:
     """Where a pod has no sample of its own, what its workload has is not its either."""
-    own = [index for index, signal in enumerate(usable) if signal.scope == "pod"]
-    absent = ~present(values[:, own])
+    absent = np.ones((values.shape[0], values.shape[2]), dtype=np.bool_)
+    for index, signal in enumerate(usable):
+        if signal.scope == "pod":
+            absent &= missing(values[:, index])
     values.transpose(0, 2, 1)[absent] = np.nan
 
 

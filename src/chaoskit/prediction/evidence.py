@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from chaoskit.prediction.features.evidence import bounded
 from chaoskit.prediction.features.layout import Spec
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.packed import Packed
 
 Floats = NDArray[np.float32]
 
@@ -55,8 +57,12 @@ class Evidence:
         """
         return np.asarray(np.sqrt((self.signs(spec, rows) ** 2).sum(axis=-1)), dtype=np.float32)
 
+    def over(self, spec: Spec, blocks: Sequence[Packed]) -> list[Floats]:
+        """The same for whole blocks, each as an array [row, moment]."""
+        return [block.each(partial(self.scores, spec)) for block in blocks]
 
-def fit(labelled: Labelled, chosen: Moments, spec: Spec, blocks: tuple[Floats, ...]) -> Evidence:
+
+def fit(labelled: Labelled, chosen: Moments, spec: Spec, blocks: Sequence[Packed]) -> Evidence:
     """The spreads over the healthy samples of the chosen moments."""
     spread = limits(tops(labelled, chosen, blocks))
     return Evidence(
@@ -69,14 +75,14 @@ def fit(labelled: Labelled, chosen: Moments, spec: Spec, blocks: tuple[Floats, .
 
 
 def out_of_fold(
-    labelled: Labelled, sides: Sequence[tuple[Moments, Moments]], spec: Spec, blocks: tuple[Floats, ...]
+    labelled: Labelled, sides: Sequence[tuple[Moments, Moments]], spec: Spec, blocks: Sequence[Packed]
 ) -> list[Floats]:
     """The scores [row, moment] per block, each stretch's by the spreads of the others; NaN elsewhere."""
     out = [np.full(truth.y.shape, np.nan, dtype=np.float32) for truth in labelled.truths]
     for teaches, examines in sides:
         spreads = fit(labelled, teaches, spec, blocks)
         for block, scores, moments in zip(blocks, out, examines, strict=True):
-            scores[:, moments] = spreads.scores(spec, block[:, moments])
+            scores[:, moments] = block.at(moments).each(partial(spreads.scores, spec))
     return out
 
 
@@ -89,7 +95,7 @@ def limits(seen: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def tops(labelled: Labelled, chosen: Moments, blocks: Sequence[Floats]) -> NDArray[np.float64]:
+def tops(labelled: Labelled, chosen: Moments, blocks: Sequence[Floats | Packed]) -> NDArray[np.float64]:
     """The most that each healthy stretch of each row of these [row, moment, ...] shows [stretch, ...]."""
     found = [
         _tops(block, (truth.y == 0) & moments, labelled)
@@ -98,15 +104,17 @@ def tops(labelled: Labelled, chosen: Moments, blocks: Sequence[Floats]) -> NDArr
     return np.concatenate(found)
 
 
-def _tops(block: Floats, healthy: NDArray[np.bool_], labelled: Labelled) -> NDArray[np.float64]:
+def _tops(block: Floats | Packed, healthy: NDArray[np.bool_], labelled: Labelled) -> NDArray[np.float64]:
     length = max(1, round(STRETCH_MINUTES * 60 / labelled.dataset.step))
-    by_time = np.moveaxis(block, 1, -1)
-    found = []
+    found = [np.zeros((0, *block.shape[2:]), dtype=np.float32)]
     for first in range(0, block.shape[1], length):
         inside = healthy[:, first : first + length]
-        held = confirmed(by_time[..., first : first + length], labelled.target.confirm)
-        mask = inside.reshape(len(inside), *[1] * (held.ndim - 2), -1) & ~np.isnan(held)
+        rows = np.flatnonzero(inside.any(axis=1))
+        if not len(rows):
+            continue
+        by_time = np.moveaxis(block[rows, first : first + length], 1, -1)
+        held = confirmed(by_time, labelled.target.confirm)
+        mask = inside[rows].reshape(len(rows), *[1] * (held.ndim - 2), -1) & ~np.isnan(held)
         top = np.where(mask, held, -np.inf).max(axis=-1)
         found.append(top[np.isfinite(top).reshape(len(top), -1).all(axis=1)])
-    shape = by_time.shape[1:-1]
-    return np.concatenate(found).astype(np.float64) if found else np.zeros((0, *shape))
+    return np.concatenate(found).astype(np.float64)

@@ -67,3 +67,19 @@ def spacings(rows: Ints, times: Floats, values: NDArray[Any]) -> Floats:
         distances = np.diff(times[order])[rows[order][1:] == rows[order][:-1]]
         found.append(distances[distances > 0])
     return np.concatenate(found) if found else np.empty(0)
+
+
+def per_second(rows: Ints, moments: Ints, counter: Floats, step: int) -> tuple[Ints, Ints, Floats]:
+    """The increase per second of counters since the newest sample before, with its row and moment.
+
+    None at a row's first. Of two values of one moment the later counts. After a reset the counter itself is
+    the increase, as Prometheus counts.
+    """
+    order = np.lexsort((moments, rows))
+    row, at, value = rows[order], moments[order], counter[order]
+    last = np.append((np.diff(row) != 0) | (np.diff(at) != 0), True)[: len(row)]
+    row, at, value = row[last], at[last], value[last]
+    same = np.diff(row) == 0
+    grown = np.diff(value)
+    grown = np.where(grown < 0, value[1:], grown)[same]
+    return row[1:][same], at[1:][same], grown / (np.diff(at)[same] * step)

@@ -62,7 +62,7 @@ class Judging:
     def report(self, split: str, notes: list[str]) -> Report:
         """With the thresholds that the model and its baselines have."""
         forest = self._scores()
-        signs = [self.model.evidence.scores(self.table.sign_spec, block) for block in self.table.signs]
+        signs = self.model.evidence.over(self.table.sign_spec, self.table.signs)
         members = joined.members(self.table, forest, signs)
         part = Part(self.late, self.model.join, self.model.alone, members, self.model)
         lines = [self._of_baseline(each, each.scores(self.table), each.threshold) for each in self.fitted]
@@ -76,7 +76,7 @@ class Judging:
         parts = []
         for teaches, examines in calibrating.sides(self.table.labelled, self.late):
             found = calibrating.fit(self.model, self.table, forest, teaches, self.model.false_alarms_per_day)
-            signs = [found.evidence.scores(self.table.sign_spec, block) for block in self.table.signs]
+            signs = found.evidence.over(self.table.sign_spec, self.table.signs)
             members = joined.members(self.table, forest, signs)
             moved = replace(self.model, calibration=found.calibration, shift=1.0)
             parts.append(Part(examines, found.join, found.alone, members, moved))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -22,6 +23,9 @@ REMEMBERED = 15
 
 JUST = 3
 """For so many samples a restart is news."""
+
+CELLS = 500_000
+"""Values that are worked on at once: bounds the memory for long histories of many pods."""
 
 LOOKBACK = timedelta(minutes=15)
 """No rule looks back further, but for what restarts were."""
@@ -59,10 +63,24 @@ def symptoms(dataset: Dataset, block: Block) -> Floats:
     if "waiting_bad" in columns:
         found.append(columns["waiting_bad"])
     if "restarts" in columns:
-        grown, _ = increase(columns["restarts"].astype(np.float64), REMEMBERED)
-        just = rolled((grown > 0).astype(np.float64), JUST) > 0
-        found.append(np.where(np.isnan(columns["restarts"]), np.nan, just))
+        found.append(_by_rows(_just_restarted, columns["restarts"]))
     return np.asarray(np.fmax.reduce(found), dtype=np.float32)
+
+
+def _just_restarted(restarts: Floats) -> Floats:
+    """1 where a container has just been restarted, 0 where not, NaN where the number is missing."""
+    grown, _ = increase(restarts.astype(np.float64), REMEMBERED)
+    just = rolled((grown > 0).astype(np.float64), JUST) > 0
+    return np.where(np.isnan(restarts), np.nan, just).astype(np.float32)
+
+
+def _by_rows(rule: Callable[[Floats], Floats], values: Floats) -> Floats:
+    """What a rule says of values [row, moment]: of some rows after others, to bound the memory."""
+    out = np.empty_like(values)
+    many = max(1, CELLS // max(1, values.shape[1]))
+    for first in range(0, len(values), many):
+        out[first : first + many] = rule(values[first : first + many])
+    return out
 
 
 def linear(dataset: Dataset, block: Block) -> Floats:
@@ -75,13 +93,14 @@ def _extrapolated(dataset: Dataset, block: Block) -> dict[str, Floats]:
     """What each ratio will be in half an hour."""
     minute = dataset.step / 60
     samples = max(3, round(LOOKBACK.total_seconds() / dataset.step))
-    found = {}
-    for name in SATURATING:
-        if (column := dataset.column(name)) is not None:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                fitted, slope = trend(block.values[:, column].astype(np.float64), samples)
-            found[name] = (fitted + 30 * slope / minute).astype(np.float32)
-    return found
+
+    def ahead(values: Floats) -> Floats:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            fitted, slope = trend(values.astype(np.float64), samples)
+        return (fitted + 30 * slope / minute).astype(np.float32)
+
+    columns = {name: dataset.column(name) for name in SATURATING}
+    return {name: _by_rows(ahead, block.values[:, at]) for name, at in columns.items() if at is not None}
 
 
 def loudest(dataset: Dataset, block: Block, row: int, rule: str) -> str:

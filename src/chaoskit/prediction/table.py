@@ -10,11 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit import events
-from chaoskit.prediction import features
+from chaoskit.prediction import features, room
+from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.features import Floats, Spec
 from chaoskit.prediction.features.layout import family
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.packed import Packed
+
+FLOAT = 4
+"""Bytes of each number."""
+
+OF_MOMENTS = 10
+"""So many arrays [row, moment] there are beside the features: where they are, truth, scores."""
 
 RISING = timedelta(minutes=5)
 """What came within so long came at once."""
@@ -61,17 +69,17 @@ class Samples:
 class Table:
     """The features of every row and moment of a dataset, per block [row, moment, feature], with its truth.
 
-    `signs` are the same of the evidence recipe, for the alarm that joins it. `unusual` [row, signal, moment]
+    `signs` are the same of the evidence recipe, for the alarm that joins it. `unusual` [row, moment, signal]
     is how far each signal of the dataset is from usual, as it is and whatever the recipe makes of it: what
-    the baselines go by.
+    the baselines go by. All are packed: they take memory for as long as a pod is there.
     """
 
     labelled: Labelled
     spec: Spec
-    blocks: tuple[Floats, ...]
+    blocks: tuple[Packed, ...]
     sign_spec: Spec
-    signs: tuple[Floats, ...]
-    unusual: tuple[Floats, ...]
+    signs: tuple[Packed, ...]
+    unusual: tuple[Packed, ...]
 
     def samples(self, chosen: Moments) -> Samples:
         """All samples at these moments that are labelled either way."""
@@ -81,7 +89,7 @@ class Table:
         """All samples at these moments of rows that are there, labelled or not."""
         parts = []
         for index, (truth, moments) in enumerate(zip(self.labelled.truths, chosen, strict=True)):
-            there = (truth.y >= 0) | self.blocks[index].any(axis=2)
+            there = (truth.y >= 0) | self.blocks[index].there
             row, at = np.nonzero(there & moments)
             parts.append((np.full(len(row), index), row, at, truth.y[row, at], truth.event[row, at]))
         return Samples(*(np.concatenate(each) for each in zip(*parts, strict=True)))
@@ -97,7 +105,7 @@ class Table:
 
     def apart(self, samples: Samples) -> Floats:
         """How far each signal is from usual in these samples [sample, signal], NaN where it is not known."""
-        return _gather([np.moveaxis(block, 1, -1) for block in self.unusual], samples)
+        return _gather(self.unusual, samples)
 
     def values(self, samples: Samples) -> Floats:
         """The signals themselves in these samples [sample, signal], NaN where one is missing."""
@@ -153,7 +161,7 @@ class Table:
         return sorted({row.workload for block in self.labelled.dataset.blocks for row in block.rows})
 
 
-def _gather(blocks: Sequence[Floats], samples: Samples) -> Floats:
+def _gather(blocks: Sequence[Floats | Packed], samples: Samples) -> Floats:
     """The rows of these samples, in their order."""
     width = blocks[0].shape[-1] if blocks else 0
     out = np.empty((len(samples.y), width), dtype=np.float32)
@@ -170,19 +178,32 @@ def tabulate(
     *,
     now: datetime | None = None,
 ) -> Table:
-    """The features of everything in the dataset. What is reported happens `now`, however old the data."""
+    """The features of everything in the dataset. What is reported happens `now`, however old the data.
+
+    Raises:
+        CannotStart: there is not memory enough.
+    """
     at = now or datetime.now(UTC)
     signs = Spec("evidence", wanted.step, wanted.signals)
     dataset = labelled.dataset.select(wanted.signals)
-    made: list[Floats] = []
-    found: list[Floats] = []
+    _check_room(dataset, wanted, signs)
+    made: list[Packed] = []
+    found: list[Packed] = []
     for number, block in enumerate(dataset.blocks):
-        every = np.arange(block.length)
-        found.append(features.compute(block, signs, every))
-        made.append(found[-1] if wanted == signs else features.compute(block, wanted, every))
+        found.append(features.packed(block, signs))
+        made.append(found[-1] if wanted == signs else features.packed(block, wanted))
         listen(events.Progress(at, "features", number + 1, len(dataset.blocks), "blocks"))
     plain = Spec("window", wanted.step, labelled.dataset.signals)
-    unusual = tuple(
-        features.unusual(block, plain, np.arange(block.length)) for block in labelled.dataset.blocks
-    )
+    unusual = tuple(features.packed_unusual(block, plain) for block in labelled.dataset.blocks)
     return Table(labelled, wanted, tuple(made), signs, tuple(found), unusual)
+
+
+def _check_room(dataset: Dataset, wanted: Spec, signs: Spec) -> None:
+    """There is memory for the features, twice for what forests are asked; `CannotStart` if not."""
+    needed = 0
+    for block in dataset.blocks:
+        kept = sum(features.lines(block, each) * len(each.names) for each in {wanted, signs})
+        needed += FLOAT * (kept + features.lines(block, wanted) * len(wanted.names))
+        needed += FLOAT * OF_MOMENTS * len(block.rows) * block.length
+    rows, moments = sum(len(b.rows) for b in dataset.blocks), sum(b.length for b in dataset.blocks)
+    room.check(rows, moments, len(dataset.signals), needed, room.free())

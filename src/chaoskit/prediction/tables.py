@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import math
 import re
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from chaoskit import errors
-from chaoskit.prediction import grid, sheets
+from chaoskit.prediction import grid, room, sheets
 from chaoskit.prediction import mapping as mappings
-from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, Values, single
+from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, nothing, single
 from chaoskit.prediction.labelfiles import mixed_up, read_labels
 from chaoskit.prediction.labels import Target
 from chaoskit.prediction.plausible import check_events, dated, extremes, once, paced, unmeasured, zones
@@ -37,6 +38,7 @@ class _Line:
     values: tuple[float, ...]
 
 
+@room.told()
 def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool = False) -> Dataset:
     """The files as a dataset, with the labels of the events file where the mapping names one, and its own.
 
@@ -45,13 +47,13 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool =
     where another of its pod is nearer. Of two values for the same pod, time and signal the later line counts,
     of two for one moment the newer, which is told. Raises
     `InvalidInput` naming file, line and column. Events that say nothing of the data are refused, too; where
-    nothing is learned from them, as the data may be `unlabelled`, a note tells of it.
+    nothing is learned from them, as the data may be `unlabelled`, a note tells of it. Raises `CannotStart`
+    where there is not memory enough.
     """
     clocks: Clocks = {}
-    lines = [line for path in files(paths, mapping.files) for line in _lines(path, mapping, clocks)]
-    if not lines:
+    runs = _runs(line for path in files(paths, mapping.files) for line in _lines(path, mapping, clocks))
+    if not runs:
         raise errors.InvalidInput(f"no line of data in {', '.join(str(path) for path in paths)}")
-    runs = _runs(lines)
     found = [each for run in runs for each in _blocks(run, mapping)]
     blocks = tuple(sorted((block for block, _ in found), key=lambda block: (block.start, block.run)))
     lost = sum(count for _, count in found)
@@ -332,18 +334,35 @@ class _Run:
         return _Run(self.name, rows, row, self.times[first:last], self.told[first:last])
 
 
+class _Lines:
+    """The lines of one run as they come, as numbers."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Row, int] = {}
+        self._row, self._at, self._told = array("q"), array("d"), array("d")
+
+    def add(self, line: _Line) -> None:
+        """One more."""
+        self._row.append(self._rows.setdefault(line.row, len(self._rows)))
+        self._at.append(line.at)
+        self._told.extend(line.values)
+
+    def run(self, name: str) -> _Run:
+        """All of them, in order of time, those of one time as they came; the rows in order of names."""
+        rows = tuple(sorted(self._rows))
+        place = np.empty(len(rows), dtype=np.int64)
+        place[[self._rows[row] for row in rows]] = np.arange(len(rows))
+        times = np.array(self._at)
+        order = np.argsort(times, kind="stable")
+        told = np.array(self._told).reshape(len(times), -1)
+        return _Run(name, rows, place[np.array(self._row)[order]], times[order], told[order])
+
+
 def _runs(lines: Iterable[_Line]) -> list[_Run]:
-    runs: dict[str, list[_Line]] = {}
+    runs: dict[str, _Lines] = {}
     for line in lines:
-        runs.setdefault(line.run, []).append(line)
-    return [_run(name, sorted(run, key=lambda line: line.at)) for name, run in runs.items()]
-
-
-def _run(name: str, lines: Sequence[_Line]) -> _Run:
-    rows = tuple(sorted({line.row for line in lines}))
-    place = {row: index for index, row in enumerate(rows)}
-    row, times = np.array([place[line.row] for line in lines]), np.array([line.at for line in lines])
-    return _Run(name, rows, row, times, np.array([line.values for line in lines]))
+        runs.setdefault(line.run, _Lines()).add(line)
+    return [runs.pop(name).run(name) for name in list(runs)]
 
 
 def _blocks(run: _Run, mapping: mappings.Mapping) -> Iterator[tuple[Block, int]]:
@@ -356,31 +375,15 @@ def _blocks(run: _Run, mapping: mappings.Mapping) -> Iterator[tuple[Block, int]]
 def _block(run: _Run, mapping: mappings.Mapping) -> tuple[Block, int]:
     step, told = mapping.step, run.told
     steps, moments = grid.nearest(run.times, run.times[0], step)
-    values = np.full((len(run.rows), int(moments[-1]) + 1, told.shape[1]), np.nan)
+    values = nothing(len(run.rows), told.shape[1], int(moments[-1]) + 1)
     lost = np.zeros(len(moments), dtype=np.bool_)
-    for index in range(told.shape[1]):
-        known = np.flatnonzero(~np.isnan(told[:, index]))
-        at, shadowed = grid.apart(run.row[known], steps[known], moments[known])
-        values[run.row[known], at, index] = told[known, index]
-        lost[known] |= shadowed
     for index, column in enumerate(mapping.signals.values()):
+        known = np.flatnonzero(~np.isnan(told[:, index]))
+        row, found = run.row[known], told[known, index]
+        at, shadowed = grid.apart(row, steps[known], moments[known])
+        lost[known] |= shadowed
         if column.rate:
-            values[:, :, index] = per_second(values[:, :, index], step)
+            row, at, found = grid.per_second(row, at, found, step)
+        values[row, index, at] = single(found)
     start = datetime.fromtimestamp(float(run.times[0]), UTC)
-    by_signal = np.ascontiguousarray(values.transpose(0, 2, 1))
-    return Block(run.name, run.rows, start, step, single(by_signal)), int(lost.sum())
-
-
-def per_second(counter: np.ndarray[Any, np.dtype[np.float64]], step: int) -> Values:
-    """The increase per second of counters [row, moment] since the newest sample before; NaN at the first.
-
-    After a reset the counter itself is the increase, as Prometheus counts.
-    """
-    out = np.full(counter.shape, np.nan)
-    for row, values in enumerate(counter):
-        known = np.flatnonzero(~np.isnan(values))
-        if len(known) > 1:
-            grown = np.diff(values[known])
-            grown = np.where(grown < 0, values[known[1:]], grown)
-            out[row, known[1:]] = grown / (np.diff(known) * step)
-    return single(out)
+    return Block(run.name, run.rows, start, step, values), int(lost.sum())

@@ -17,7 +17,15 @@ behind: see `FORBIDDEN` and the leak probes. What a load's own process uses is i
 
 from __future__ import annotations
 
-from chaoskit.prediction.features.batch import Floats, told, told_by, unusual
+from chaoskit.prediction.features.batch import (
+    Floats,
+    lines,
+    packed,
+    packed_unusual,
+    told,
+    told_by,
+    unusual,
+)
 from chaoskit.prediction.features.following import Following
 from chaoskit.prediction.features.layout import FORBIDDEN, HORIZON_MINUTES, Recipe, Spec, spec
 from chaoskit.prediction.features.live import Live
@@ -33,6 +41,9 @@ __all__ = [
     "Recipe",
     "Spec",
     "compute",
+    "lines",
+    "packed",
+    "packed_unusual",
     "spec",
     "told",
     "told_by",

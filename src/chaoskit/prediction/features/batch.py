@@ -2,31 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.dataset import Block
+from chaoskit.prediction.dataset import Block, present
 from chaoskit.prediction.features import evidence, window
 from chaoskit.prediction.features import statistics as st
 from chaoskit.prediction.features.context import Groups
 from chaoskit.prediction.features.layout import Shape, Spec
 from chaoskit.prediction.features.statistics import Base, Trailing
 from chaoskit.prediction.features.sums import LINE, MEAN, Array, Totals, missing
+from chaoskit.prediction.packed import Packed, Part
 
 Floats = NDArray[np.float32]
 
-CELLS = 4_000_000
+CELLS = 1_600_000
 """Values that are worked on at once: bounds the memory for large clusters and long histories."""
+
+OVERLAP = 5
+"""Baselines that a value is part of at once, before they count as more to work on than the values."""
 
 
 def compute(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
     """The features [row, moment, feature] at these indices of the block, whose signals are the spec's."""
     out = np.zeros((len(block.rows), len(moments), len(wanted.names)), dtype=np.float32)
+    for rows, chosen, found in _parts(block, wanted, moments):
+        out[rows[:, None], chosen] = found
+    return out
+
+
+def packed(block: Block, wanted: Spec) -> Packed:
+    """The same at all moments, of which only what is there is kept."""
+    shape = (len(block.rows), block.length, len(wanted.names))
+    return Packed.of(shape, lines(block, wanted), _parts(block, wanted, np.arange(block.length)), 0.0)
+
+
+def lines(block: Block, wanted: Spec) -> int:
+    """How many rows and moments have features: those with a sample in the time that these look back on."""
+    return sum(_reached(there, wanted.window) for there in present(block.values))
+
+
+def _reached(there: NDArray[np.bool_], lookback: int) -> int:
+    """How many moments have one that is there among the last so many."""
+    known = np.flatnonzero(there)
+    return int(np.minimum(np.diff(known, append=len(there)), lookback).sum())
+
+
+def _parts(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Iterator[Part]:
+    """The features piece by piece in order of time; rows and moments that are left out have none."""
     if not len(moments) or not len(block.rows):
-        return out
-    groups = Groups.of(block.rows)
-    lookback = wanted.window
-    reach = max(lookback, CELLS // (len(block.rows) * max(1, len(wanted.signals))))
+        return
+    overlap = max(1, wanted.shape.count // (OVERLAP * wanted.shape.block))
+    reach = max(wanted.window, CELLS // (len(block.rows) * max(1, len(wanted.signals)) * overlap))
     order = np.argsort(moments, kind="stable")
     place = 0
     while place < len(order):
@@ -34,10 +64,21 @@ def compute(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
         chosen = order[place : place + int(np.searchsorted(moments[order[place:]], first + reach))]
         begin = max(0, first - wanted.shape.reach + 1)
         last = int(moments[chosen[-1]])
-        piece = block.cut(begin, last + 1)
-        out[:, chosen] = from_trailing(trail(piece, wanted, moments[chosen] - begin), wanted, groups)
+        rows, piece = _there(block.cut(begin, last + 1))
+        if len(rows):
+            found = from_trailing(
+                trail(piece, wanted, moments[chosen] - begin), wanted, Groups.of(piece.rows)
+            )
+            yield rows, chosen, found
         place += len(chosen)
-    return out
+
+
+def _there(piece: Block) -> tuple[NDArray[np.intp], Block]:
+    """The rows with any sample: the others count for nobody."""
+    rows = np.flatnonzero(present(piece.values).any(axis=1))
+    if len(rows) == len(piece.rows):
+        return rows, piece
+    return rows, replace(piece, rows=tuple(piece.rows[row] for row in rows), values=piece.values[rows])
 
 
 def unusual(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
@@ -48,17 +89,46 @@ def unusual(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
     of a flag its change.
     """
     out = np.full((*block.values.shape[:2], len(moments)), np.nan, dtype=np.float32)
-    gauges, counters, flags = (wanted.of_kind(*k) for k in (("gauge", "ratio"), ("counter",), ("flag",)))
-    many = max(1, CELLS // 8 // max(1, len(wanted.signals) * block.length))
-    for first in range(0, len(block.rows), many):
-        rows = slice(first, first + many)
-        values = block.values[rows].astype(np.float64)
-        out[rows, gauges] = _deviations(values[:, gauges], block, wanted, moments)
-        grown = st.rolled(st.increase(values[:, counters], wanted.shape.quarter)[0], wanted.shape.brief)
-        out[rows, counters] = np.where(missing(values[:, counters]), np.nan, grown)[..., moments]
-        changed = st.change(values[:, flags], wanted.shape.quarter)
-        out[rows, flags] = np.where(missing(values[:, flags]), np.nan, changed)[..., moments]
+    for rows, found in _unusual(block, wanted, moments):
+        out[rows] = found
     return out
+
+
+def packed_unusual(block: Block, wanted: Spec) -> Packed:
+    """The same at all moments [row, moment, signal], of which only what is known is kept."""
+    shape = (len(block.rows), block.length, len(wanted.signals))
+    there = present(block.values)
+    return Packed.of(shape, int(there.sum()), _unusual_parts(block, wanted, there), np.nan)
+
+
+def _unusual_parts(block: Block, wanted: Spec, there: NDArray[np.bool_]) -> Iterator[Part]:
+    """What is unusual of those who came and went together, from their first sample to their last."""
+    together: dict[tuple[int, int], list[int]] = {}
+    for row in np.flatnonzero(there.any(axis=1)).tolist():
+        first, gone = int(there[row].argmax()), block.length - int(there[row, ::-1].argmax())
+        together.setdefault((first, gone), []).append(row)
+    for (first, gone), rows in together.items():
+        piece = replace(block.cut(first, gone), rows=tuple(block.rows[row] for row in rows))
+        piece = replace(piece, values=piece.values[rows])
+        for some, found in _unusual(piece, wanted, np.arange(piece.length)):
+            yield np.array(rows)[some], np.arange(first, gone), np.moveaxis(found, 1, -1)
+
+
+def _unusual(
+    block: Block, wanted: Spec, moments: NDArray[np.intp]
+) -> Iterator[tuple[NDArray[np.intp], Floats]]:
+    """Some rows after others, and how far their signals are from usual."""
+    gauges, counters, flags = (wanted.of_kind(*k) for k in (("gauge", "ratio"), ("counter",), ("flag",)))
+    many = max(1, CELLS // 4 // max(1, len(wanted.signals) * block.length))
+    for first in range(0, len(block.rows), many):
+        values = block.values[first : first + many].astype(np.float64)
+        out = np.full((*values.shape[:2], len(moments)), np.nan, dtype=np.float32)
+        out[:, gauges] = _deviations(values[:, gauges], block, wanted, moments)
+        grown = st.rolled(st.increase(values[:, counters], wanted.shape.quarter)[0], wanted.shape.brief)
+        out[:, counters] = np.where(missing(values[:, counters]), np.nan, grown)[..., moments]
+        changed = st.change(values[:, flags], wanted.shape.quarter)
+        out[:, flags] = np.where(missing(values[:, flags]), np.nan, changed)[..., moments]
+        yield np.arange(first, first + len(values)), out
 
 
 def told_by(wanted: Spec, signs: Floats, apart: Floats, values: Floats) -> Floats:
