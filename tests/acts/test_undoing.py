@@ -13,9 +13,11 @@ from tests.acts.test_ledger import LEASE, WEB, opened, written
 from chaoskit import kube
 from chaoskit.acts.accounts import account_of
 from chaoskit.acts.entries import Entry
+from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.undoing import LONGEST, OUTAGE
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Forbidden, Unavailable
+from chaoskit.events import Step
 from chaoskit.ports.cluster import Kind, Listing, ObjectRef
 
 
@@ -163,6 +165,56 @@ def test_an_original_does_not_wait_for_another_field_of_its_object() -> None:
     ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5), replace(template, kind="sorcery"))
     assert len(ledger.undo().left) == 1
     assert cluster.get(CART)["spec"]["replicas"] == 3
+
+
+SETTINGS = ObjectRef(kube.CONFIG_MAP, "shop", "settings")
+
+
+def settings_with_restart() -> FakeCluster:
+    """A deployment whose pods were made anew with a setting that is not theirs."""
+    settings = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "settings", "namespace": "shop"},
+    }
+    cart = deployment()
+    cart["spec"]["template"] = {"spec": {"dnsPolicy": "Default"}}
+    return FakeCluster(cart, {**settings, "data": {"DB": "nowhere"}})
+
+
+def restarted_with_a_setting(cluster: FakeCluster, clock: ManualClock) -> Ledger:
+    """Both are owed, the rollout is the older one; others have changed the template since."""
+    ledger = opened(cluster, clock)
+    ledger.write(
+        Entry("rollout", CART, ("spec", "template"), before="cart-1", after="no more"),
+        Entry("field", SETTINGS, ("data", "DB"), "db", "nowhere"),
+    )
+    return ledger
+
+
+def test_pods_are_made_anew_when_their_setting_is_back() -> None:
+    """However long the server does not answer for that."""
+    cluster, clock = settings_with_restart(), ManualClock()
+    ledger = restarted_with_a_setting(cluster, clock)
+
+    def fail(_verb: str, ref: ObjectRef) -> None:
+        if ref == SETTINGS and clock.monotonic() < OUTAGE / 2:
+            raise Unavailable("no answer", service="kubernetes")
+
+    cluster.before_write = fail
+    steps = list[str]()
+    ledger.undo(lambda event: steps.extend([event.detail] if isinstance(event, Step) else []))
+    assert [each.split()[0] for each in steps] == ["configmap/settings", "deployment/cart"]
+
+
+def test_pods_stay_as_they_are_while_their_setting_cannot_be_put_back() -> None:
+    cluster, clock = settings_with_restart(), ManualClock()
+    ledger = restarted_with_a_setting(cluster, clock)
+    refusing(cluster, SETTINGS)
+    assert ledger.undo().left == (
+        "configmap/settings: admission webhook denied the request",
+        "deployment/cart: the change of configmap/settings is undone first",
+    )
 
 
 def test_a_drill_waits_for_the_undo_of_its_recovery() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from chaoskit.acts import turns, undo
+from chaoskit.acts import rollout, turns, undo
 from chaoskit.acts.accounts import Account
 from chaoskit.acts.courses import Course
 from chaoskit.acts.entries import SPOILT, Entry, Undone
@@ -76,7 +76,8 @@ class Undoing:
         What has to wait is looked at again and again: nothing that stands is left in force meanwhile, but
         what is older and about the same, whose value it may still replace, and what is older than an engine,
         which is for the time after its end. What is about the same as something newer that stays owed, by
-        whomever, stays owed as well: nobody can tell what is ours before that one is undone.
+        whomever, stays owed as well: nobody can tell what is ours before that one is undone. A rollout waits
+        for every newer field in the same way, since its pods may begin with what that one holds.
 
         Raises:
             TakenOver: another process holds the account, and undoes what is left.
@@ -105,7 +106,7 @@ class Undoing:
             return False
         if self.hands.clock.monotonic() < owed.again:
             return True
-        if any(each.entry.kind == ENGINE or turns.same(entry, each.entry) for each in late):
+        if any(each.entry.kind == ENGINE or _is_beneath(entry, each.entry) for each in late):
             return True
         if self._may_come(owed):
             if not owed.doubted:
@@ -178,8 +179,10 @@ class Undoing:
 
     def _ahead(self, entry: Entry) -> str:
         """What is to be undone before it and was not, in words; "" when nothing is."""
-        if any(turns.same(entry, each) for each in self._stays):
-            return "its later change is undone first"
+        for each in self._stays:
+            if _is_beneath(entry, each):
+                whose = "its later change" if each.target == entry.target else f"the change of {each.target}"
+                return f"{whose} is undone first"
         other = turns.first_to_go((entry,), turns.later(self.hands.cluster, self.book.account))
         return "" if other is None else f"its later change by {other.act} {other.id} is undone first"
 
@@ -217,3 +220,8 @@ class Undoing:
     def _note(self, words: str) -> None:
         self._notes.append(words)
         self._tell("note", words)
+
+
+def _is_beneath(entry: Entry, newer: Entry) -> bool:
+    """Whether it is taken back after the newer one of its ledger."""
+    return turns.same(entry, newer) or (entry.kind == rollout.KIND and newer.kind == "field")
