@@ -6,17 +6,18 @@ from functools import partial
 from typing import Any
 
 import pytest
-from tests.acts.fake import CART, FakeCluster, deployment
+from tests.acts.fake import CART, FakeCluster, deployment, node
 from tests.acts.test_engine import TRAIL, chaos_engine, pod
 from tests.acts.test_ledger import LEASE, WEB, opened, written
 
 from chaoskit import kube
-from chaoskit.acts.accounts import account_of
+from chaoskit.acts.accounts import STATE_LABEL, account_of
 from chaoskit.acts.entries import Entry
+from chaoskit.acts.halt import HOME
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.undoing import LONGEST, OUTAGE
 from chaoskit.clock import ManualClock
-from chaoskit.errors import Forbidden, Unavailable
+from chaoskit.errors import ChaoskitError, Conflict, Forbidden, InvalidInput, NotFound, Unavailable
 from chaoskit.events import Step
 from chaoskit.ports.cluster import Kind, Listing, ObjectRef
 
@@ -230,18 +231,74 @@ def test_a_drill_waits_for_the_undo_of_its_recovery() -> None:
     assert cluster.get(CART)["spec"]["replicas"] == 3
 
 
+NODE = ObjectRef(kube.NODE, "", "node-1")
+UNSCHEDULABLE = ("spec", "unschedulable")
+
+
+@pytest.mark.parametrize("hidden", [{("leases", "")}, set[tuple[str, str]]()])
+def test_an_act_waits_for_a_later_one_of_another_namespace(hidden: set[tuple[str, str]]) -> None:
+    """Recoveries of nodes are written down in the cluster's own."""
+    cluster, clock = FakeCluster(node(unschedulable=False)), ManualClock()
+    chaos, recovery = (
+        Ledger.open(cluster, clock, id=each, act="chaos", namespace=place, targets=(NODE,), trace_id="t")
+        for each, place in (("1", "shop"), ("2", HOME))
+    )
+    chaos.write(Entry("field", NODE, UNSCHEDULABLE, False, True))
+    recovery.write(Entry("field", NODE, UNSCHEDULABLE, True, False))
+    cluster.hidden = hidden
+    assert chaos.undo().left == ("node/node-1: its later change by chaos 2 is undone first",)
+    assert [each.undo().state for each in (recovery, chaos)] == ["confirmed"] * 2
+
+
+def asked_for_leases(cluster: FakeCluster, answer: Callable[[str], object]) -> None:
+    """It is called with the labels of each list of Leases, before that is answered."""
+    listed = cluster.list
+
+    def watched(kind: Kind, *args: Any, labels: str = "", **options: Any) -> Listing:
+        if kind == kube.LEASE:
+            answer(labels)
+        return listed(kind, *args, labels=labels, **options)
+
+    cluster.list = watched  # type: ignore[method-assign]
+
+
+def test_other_acts_are_looked_at_once_for_all_that_is_owed() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5), deployment("web", replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(*(Entry("field", each, ("spec", "replicas"), 3, 5) for each in (CART, WEB)))
+    asked = list[str]()
+    asked_for_leases(cluster, asked.append)
+    assert ledger.undo().state == "confirmed"
+    assert [each.rpartition(",")[2] for each in asked] == [f"{STATE_LABEL}=active"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [InvalidInput("HTTP 400"), NotFound("no"), Conflict("no"), Unavailable("away", service="kubernetes")],
+)
+def test_while_other_acts_cannot_be_looked_at_what_is_owed_is_left(error: ChaoskitError) -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+
+    def fail(_labels: str) -> None:
+        raise error
+
+    asked_for_leases(cluster, fail)
+    (left,) = ledger.undo().left
+    assert left.startswith("deployment/cart: ")
+    assert left.endswith(str(error))
+
+
 def test_who_may_not_see_other_acts_undoes_its_own() -> None:
     cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
     ledger = opened(cluster, clock)
     ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
-    listed = cluster.list
 
-    def hidden(kind: Kind, *args: Any, **options: Any) -> Listing:
-        if kind == kube.LEASE:
-            raise Forbidden("may not list leases")
-        return listed(kind, *args, **options)
+    def hide(_labels: str) -> None:
+        raise Forbidden("may not list leases")
 
-    cluster.list = hidden  # type: ignore[method-assign]
+    asked_for_leases(cluster, hide)
     assert ledger.undo().state == "confirmed"
 
 

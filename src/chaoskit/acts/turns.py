@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from chaoskit.acts.accounts import Account, accounts
+from chaoskit.acts.accounts import Account, under_way
 from chaoskit.acts.entries import Entry
+from chaoskit.acts.halt import HOME
 from chaoskit.errors import Forbidden
 from chaoskit.ports.cluster import Cluster
 
@@ -17,12 +18,24 @@ def begun(account: Account) -> tuple[float, str]:
 
 
 def later(cluster: Cluster, account: Account) -> tuple[Account, ...]:
-    """Acts in its namespace that began after it and have not ended; none where nobody may look."""
+    """Acts that began after it and have not ended, wherever one may look.
+
+    Those are all namespaces or, where nobody may see them at once, its own, those of what it owes, and the
+    one in which acts on the whole cluster are written down.
+    """
     try:
-        known = accounts(cluster, account.ref.namespace)
+        known = under_way(cluster)
+    except Forbidden:
+        places = (account.ref.namespace, *(each.target.namespace for each in account.entries), HOME)
+        known = tuple(each for place in dict.fromkeys(filter(None, places)) for each in _seen(cluster, place))
+    return tuple(each for each in known if begun(each) > begun(account))
+
+
+def _seen(cluster: Cluster, namespace: str) -> tuple[Account, ...]:
+    try:
+        return under_way(cluster, namespace)
     except Forbidden:
         return ()
-    return tuple(each for each in known if each.state == "active" and begun(each) > begun(account))
 
 
 def first_to_go(entries: Iterable[Entry], others: Iterable[Account]) -> Account | None:

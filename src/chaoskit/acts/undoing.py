@@ -66,6 +66,8 @@ class Undoing:
     _left: list[str] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
     _stays: list[Entry] = field(default_factory=list)
+    _later: Sequence[Account] | None = None
+    """Acts that began later, as they were seen in this round."""
 
     def __post_init__(self) -> None:
         self.hands.tell = self._note
@@ -93,6 +95,7 @@ class Undoing:
     def _round(self, owed: Sequence[_Owed]) -> Sequence[_Owed]:
         """What has to wait still; of all others it was told what became of them."""
         late = list[_Owed]()
+        self._later = None
         for each in owed:
             if self._has_to_wait(each, late) or not self._ended(each):
                 late.append(each)
@@ -183,7 +186,14 @@ class Undoing:
             if _is_beneath(entry, each):
                 whose = "its later change" if each.target == entry.target else f"the change of {each.target}"
                 return f"{whose} is undone first"
-        other = turns.first_to_go((entry,), turns.later(self.hands.cluster, self.book.account))
+        try:
+            if self._later is None:
+                self._later = turns.later(self.hands.cluster, self.book.account)
+        except Unavailable:
+            raise
+        except ChaoskitError as error:
+            return f"nobody could tell whether a later change is undone first: {error}"
+        other = turns.first_to_go((entry,), self._later)
         return "" if other is None else f"its later change by {other.act} {other.id} is undone first"
 
     def _is_late(self) -> bool:
