@@ -89,12 +89,31 @@ def test_a_ledger_that_cannot_be_told_for_a_while_is_told_then() -> None:
     ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
 
     def fail(_verb: str, ref: ObjectRef) -> None:
-        if ref == LEASE and clock.monotonic() < OUTAGE / 2:
+        if ref.kind == LEASE.kind and clock.monotonic() < OUTAGE / 2:
             raise Unavailable("no answer", service="kubernetes")
 
     cluster.before_write = fail
     assert ledger.undo().state == "confirmed"
     assert account_of(cluster.get(LEASE)).entries == ()
+
+
+def test_what_is_undone_is_told_to_be_so_where_the_ledger_cannot_be_told() -> None:
+    """It is undone once, however often its Lease is asked for."""
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+
+    def fail(_verb: str, ref: ObjectRef) -> None:
+        if ref.kind == LEASE.kind:
+            raise Unavailable("no answer", service="kubernetes")
+
+    def again() -> None:
+        cluster.store("theirs", CART, deployment(replicas=5))
+
+    cluster.before_write = fail
+    clock.call_at(OUTAGE / 2, again)
+    assert ledger.undo().left == (f"deployment/cart: undone, but {LEASE} could not be told: no answer",)
+    assert cluster.get(CART)["spec"]["replicas"] == 5
 
 
 def test_a_write_that_gets_no_answer_holds_up_no_other() -> None:

@@ -46,6 +46,8 @@ class _Owed:
 
     entry: Entry
     course: Course[Undone] | None = None
+    found: Undone | None = None
+    """What became of it, though its ledger may not have been told yet."""
     began: float | None = None
     silent: float | None = None
     """Since when the server answers nothing about it, as the clock's `monotonic`."""
@@ -109,6 +111,8 @@ class Undoing:
             return False
         if self.hands.clock.monotonic() < owed.again:
             return True
+        if owed.found is not None:
+            return False
         if any(each.entry.kind == ENGINE or _is_beneath(entry, each.entry) for each in late):
             return True
         if self._may_come(owed):
@@ -136,7 +140,7 @@ class Undoing:
     def _undone(self, owed: _Owed) -> Undone | None:
         """What became of the entry; None: it waits, for the server as well."""
         if owed.course is None:
-            owed.course = self._course(owed.entry)
+            owed.course = self._course(owed)
             owed.began = self.hands.clock.monotonic() if owed.began is None else owed.began
         try:
             next(owed.course)
@@ -146,19 +150,32 @@ class Undoing:
         except Unavailable as error:
             owed.course = None
             self.hands.nodes.anew()
-            return None if self._outlasts(owed) else Undone("left", f"{owed.entry.target}: {error}")
+            return None if self._outlasts(owed) else self._given_up(owed, error)
         owed.silent = None
         return None
 
-    def _course(self, entry: Entry) -> Course[Undone]:
+    def _course(self, owed: _Owed) -> Course[Undone]:
         """What became of the entry, which is owed no more unless it is left.
 
-        A Secret that is gone keeps no other entry from its undo. What is undone though the ledger cannot be
-        told is undone once more later.
+        What is undone though the ledger cannot be told is undone once more by the next who does.
 
         Raises:
-            Unavailable: the server does not answer: again from the beginning.
+            Unavailable: the server does not answer: again, from the beginning or from where it was undone.
         """
+        if owed.found is None:
+            owed.found = yield from self._taken_back(owed.entry)
+        if owed.found.fate == "left":
+            return owed.found
+        try:
+            self.book.settle(owed.entry)
+        except (TakenOver, Unavailable):
+            raise
+        except ChaoskitError as error:
+            return self._given_up(owed, error)
+        return owed.found
+
+    def _taken_back(self, entry: Entry) -> Course[Undone]:
+        """What became of the entry; a Secret that is gone keeps no other entry from its undo."""
         self.book.refuse_when_taken()
         if ahead := self._ahead(entry):
             return Undone("left", f"{entry.target}: {ahead}")
@@ -168,17 +185,12 @@ class Undoing:
             raise
         except (ChaoskitError, *SPOILT) as error:
             return Undone("left", f"{entry.target}: its original value cannot be read: {error}")
-        found = yield from undo.undo(self.hands, whole)
-        if found.fate == "left":
-            return found
-        try:
-            self.book.settle(entry)
-        except (TakenOver, Unavailable):
-            raise
-        except ChaoskitError as error:
-            words = f"{entry.target}: undone, but {self.book.account.ref} could not be told: {error}"
-            return Undone("left", words)
-        return found
+        return (yield from undo.undo(self.hands, whole))
+
+    def _given_up(self, owed: _Owed, error: ChaoskitError) -> Undone:
+        """It stays owed, in words that say whether it was undone."""
+        untold = "" if owed.found is None else f"undone, but {self.book.account.ref} could not be told: "
+        return Undone("left", f"{owed.entry.target}: {untold}{error}")
 
     def _ahead(self, entry: Entry) -> str:
         """What is to be undone before it and was not, in words; "" when nothing is."""
