@@ -5,11 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
+from chaoskit.acts import readiness
 from chaoskit.acts.accounts import Account, under_way
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.halt import HOME
+from chaoskit.acts.trail import ENGINE
 from chaoskit.errors import Forbidden
 from chaoskit.ports.cluster import Cluster
+
+_WAITED_FOR = frozenset({readiness.KIND, ENGINE})
+"""Kinds whose undo puts back no value of their target."""
 
 
 def begun(account: Account) -> tuple[float, str]:
@@ -45,7 +50,9 @@ def first_to_go(entries: Iterable[Entry], others: Iterable[Account]) -> Account 
 
 
 def same(one: Entry, other: Entry) -> bool:
-    """Whether both are about the same part of one object, as it was or as it is now, or about all of it."""
+    """Whether both put back the same part of one object, as it was or as it is now, or all of it."""
+    if {one.kind, other.kind} & _WAITED_FOR:
+        return False
     if dataclasses.replace(one.target, uid="") != dataclasses.replace(other.target, uid=""):
         return False
     if one.kind == other.kind == "element":
