@@ -12,10 +12,11 @@ from tests.acts.test_ledger import LEASE, WEB, opened, written
 
 from chaoskit import kube
 from chaoskit.acts.accounts import STATE_LABEL, account_of
+from chaoskit.acts.engine import PATIENCE
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.halt import HOME
 from chaoskit.acts.ledger import Ledger
-from chaoskit.acts.undoing import LONGEST, OUTAGE
+from chaoskit.acts.undoing import OUTAGE
 from chaoskit.clock import ManualClock
 from chaoskit.errors import ChaoskitError, Conflict, Forbidden, InvalidInput, NotFound, Unavailable
 from chaoskit.events import Step
@@ -65,6 +66,17 @@ def test_of_two_outages_each_is_outlasted() -> None:
     assert ledger.undo().state == "confirmed"
 
 
+def test_an_engine_has_no_more_time_where_the_server_fails_now_and_then() -> None:
+    """Its operator hangs: what its faults are in is not left there the longer."""
+    cluster, clock = FakeCluster(chaos_engine("initialized")), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(TRAIL.entry())
+    for since in range(50, 600, 50):
+        silent(cluster, clock, since, since + 1)
+    assert ledger.undo().left == (f"engine {TRAIL.engine.name} has not ended",)
+    assert clock.monotonic() == pytest.approx(PATIENCE, abs=5)
+
+
 def test_an_engine_that_is_never_let_go_is_left_in_the_end() -> None:
     """The server answers how it stands, and never lets anybody take its policy away."""
     labels = {"chaosUID": TRAIL.engine.uid}
@@ -79,8 +91,8 @@ def test_an_engine_that_is_never_let_go_is_left_in_the_end() -> None:
             raise Unavailable("its webhook does not answer", service="kubernetes")
 
     cluster.before_write = fail
-    assert "webhook" in ledger.undo().left[0]
-    assert clock.monotonic() == pytest.approx(LONGEST, abs=10)
+    assert ledger.undo().left == ("network policy loss is still there",)
+    assert clock.monotonic() == pytest.approx(PATIENCE, abs=10)
 
 
 def test_a_ledger_that_cannot_be_told_for_a_while_is_told_then() -> None:
