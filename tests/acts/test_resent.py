@@ -7,15 +7,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.acts.fake import FakeCluster
+from tests.acts.fake import CART, FakeCluster
 from tests.acts.lossy import Lossy, connected
 
 from chaoskit import kube
 from chaoskit.acts import approvals, handover
 from chaoskit.acts.accounts import Account, account_of
+from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import ManualClock
-from chaoskit.errors import Conflict, NotFound
+from chaoskit.errors import Conflict, NotFound, TakenOver
+from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, ObjectRef
 
 LEASE = ObjectRef(kube.LEASE, "shop", "chaoskit-run1")
@@ -91,3 +93,29 @@ def test_what_another_has_written_over_it_since_is_that_others(
     with connected(tmp_path, server) as cluster, pytest.raises(Conflict) as raised:
         act(cluster, waiting)
     assert not raised.value.harmless
+
+
+def test_who_was_taken_over_writes_nothing_more_though_the_other_wrote_the_same(
+    tmp_path: Path, server: Lossy
+) -> None:
+    """The answer is lost, and by the time it is sent again another has settled what it settles."""
+    clock = ManualClock()
+    old = Ledger.open(
+        server.stored, clock, id="run1", act="chaos", namespace="shop", targets=(), trace_id="t"
+    )
+    entry = Entry("field", CART, ("spec", "replicas"), 3, 5)
+    old.write(entry)
+
+    def theirs(_verb: str, _ref: ObjectRef) -> None:
+        if server.patches == 2:
+            server.stored.before_write = lambda _verb, _ref: None
+            Ledger.take_over(server.stored, clock, account_of(server.stored.get(LEASE))).settle(entry)
+
+    server.stored.before_write = theirs
+    with connected(tmp_path, server) as cluster:
+        mine = Ledger(cluster, clock, account_of(server.stored.get(LEASE)))
+        with pytest.raises(TakenOver):
+            mine.settle(entry)
+        with pytest.raises(TakenOver):
+            mine.close(Outcome.DONE)
+    assert account_of(server.stored.get(LEASE)).holder != old.account.holder

@@ -25,6 +25,7 @@ TAINTED = Entry("element", ObjectRef(kube.NODE, "", "node-1"), ("spec", "taints"
         (TEMPLATE, replace(REPLICAS, path=("spec", "template", "metadata")), True),
         (REPLICAS, Entry("created", CART, after="run1"), True),
         (TAINTED, TAINTED, True),
+        (TAINTED, Entry("ready", TAINTED.target, (), "since", "kubelet"), False),
         (TAINTED, replace(TAINTED, after={"key": "b"}), False),
     ],
 )

@@ -6,16 +6,20 @@ from functools import partial
 from typing import Any
 
 import pytest
-from tests.acts.fake import CART, FakeCluster, deployment
+from tests.acts.fake import CART, FakeCluster, deployment, node
 from tests.acts.test_engine import TRAIL, chaos_engine, pod
 from tests.acts.test_ledger import LEASE, WEB, opened, written
 
 from chaoskit import kube
-from chaoskit.acts.accounts import account_of
+from chaoskit.acts.accounts import STATE_LABEL, account_of
+from chaoskit.acts.engine import PATIENCE
 from chaoskit.acts.entries import Entry
-from chaoskit.acts.undoing import LONGEST, OUTAGE
+from chaoskit.acts.halt import HOME
+from chaoskit.acts.ledger import Ledger
+from chaoskit.acts.undoing import OUTAGE
 from chaoskit.clock import ManualClock
-from chaoskit.errors import Forbidden, Unavailable
+from chaoskit.errors import ChaoskitError, Conflict, Forbidden, InvalidInput, NotFound, Unavailable
+from chaoskit.events import Step
 from chaoskit.ports.cluster import Kind, Listing, ObjectRef
 
 
@@ -62,6 +66,17 @@ def test_of_two_outages_each_is_outlasted() -> None:
     assert ledger.undo().state == "confirmed"
 
 
+def test_an_engine_has_no_more_time_where_the_server_fails_now_and_then() -> None:
+    """Its operator hangs: what its faults are in is not left there the longer."""
+    cluster, clock = FakeCluster(chaos_engine("initialized")), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(TRAIL.entry())
+    for since in range(50, 600, 50):
+        silent(cluster, clock, since, since + 1)
+    assert ledger.undo().left == (f"engine {TRAIL.engine.name} has not ended",)
+    assert clock.monotonic() == pytest.approx(PATIENCE, abs=5)
+
+
 def test_an_engine_that_is_never_let_go_is_left_in_the_end() -> None:
     """The server answers how it stands, and never lets anybody take its policy away."""
     labels = {"chaosUID": TRAIL.engine.uid}
@@ -76,8 +91,8 @@ def test_an_engine_that_is_never_let_go_is_left_in_the_end() -> None:
             raise Unavailable("its webhook does not answer", service="kubernetes")
 
     cluster.before_write = fail
-    assert "webhook" in ledger.undo().left[0]
-    assert clock.monotonic() == pytest.approx(LONGEST, abs=10)
+    assert ledger.undo().left == ("network policy loss is still there",)
+    assert clock.monotonic() == pytest.approx(PATIENCE, abs=10)
 
 
 def test_a_ledger_that_cannot_be_told_for_a_while_is_told_then() -> None:
@@ -86,12 +101,31 @@ def test_a_ledger_that_cannot_be_told_for_a_while_is_told_then() -> None:
     ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
 
     def fail(_verb: str, ref: ObjectRef) -> None:
-        if ref == LEASE and clock.monotonic() < OUTAGE / 2:
+        if ref.kind == LEASE.kind and clock.monotonic() < OUTAGE / 2:
             raise Unavailable("no answer", service="kubernetes")
 
     cluster.before_write = fail
     assert ledger.undo().state == "confirmed"
     assert account_of(cluster.get(LEASE)).entries == ()
+
+
+def test_what_is_undone_is_told_to_be_so_where_the_ledger_cannot_be_told() -> None:
+    """It is undone once, however often its Lease is asked for."""
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+
+    def fail(_verb: str, ref: ObjectRef) -> None:
+        if ref.kind == LEASE.kind:
+            raise Unavailable("no answer", service="kubernetes")
+
+    def again() -> None:
+        cluster.store("theirs", CART, deployment(replicas=5))
+
+    cluster.before_write = fail
+    clock.call_at(OUTAGE / 2, again)
+    assert ledger.undo().left == (f"deployment/cart: undone, but {LEASE} could not be told: no answer",)
+    assert cluster.get(CART)["spec"]["replicas"] == 5
 
 
 def test_a_write_that_gets_no_answer_holds_up_no_other() -> None:
@@ -165,6 +199,56 @@ def test_an_original_does_not_wait_for_another_field_of_its_object() -> None:
     assert cluster.get(CART)["spec"]["replicas"] == 3
 
 
+SETTINGS = ObjectRef(kube.CONFIG_MAP, "shop", "settings")
+
+
+def settings_with_restart() -> FakeCluster:
+    """A deployment whose pods were made anew with a setting that is not theirs."""
+    settings = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "settings", "namespace": "shop"},
+    }
+    cart = deployment()
+    cart["spec"]["template"] = {"spec": {"dnsPolicy": "Default"}}
+    return FakeCluster(cart, {**settings, "data": {"DB": "nowhere"}})
+
+
+def restarted_with_a_setting(cluster: FakeCluster, clock: ManualClock) -> Ledger:
+    """Both are owed, the rollout is the older one; others have changed the template since."""
+    ledger = opened(cluster, clock)
+    ledger.write(
+        Entry("rollout", CART, ("spec", "template"), before="cart-1", after="no more"),
+        Entry("field", SETTINGS, ("data", "DB"), "db", "nowhere"),
+    )
+    return ledger
+
+
+def test_pods_are_made_anew_when_their_setting_is_back() -> None:
+    """However long the server does not answer for that."""
+    cluster, clock = settings_with_restart(), ManualClock()
+    ledger = restarted_with_a_setting(cluster, clock)
+
+    def fail(_verb: str, ref: ObjectRef) -> None:
+        if ref == SETTINGS and clock.monotonic() < OUTAGE / 2:
+            raise Unavailable("no answer", service="kubernetes")
+
+    cluster.before_write = fail
+    steps = list[str]()
+    ledger.undo(lambda event: steps.extend([event.detail] if isinstance(event, Step) else []))
+    assert [each.split()[0] for each in steps] == ["configmap/settings", "deployment/cart"]
+
+
+def test_pods_stay_as_they_are_while_their_setting_cannot_be_put_back() -> None:
+    cluster, clock = settings_with_restart(), ManualClock()
+    ledger = restarted_with_a_setting(cluster, clock)
+    refusing(cluster, SETTINGS)
+    assert ledger.undo().left == (
+        "configmap/settings: admission webhook denied the request",
+        "deployment/cart: the change of configmap/settings is undone first",
+    )
+
+
 def test_a_drill_waits_for_the_undo_of_its_recovery() -> None:
     cluster, clock = FakeCluster(deployment(replicas=2)), ManualClock()
     drill, recovery = opened(cluster, clock, "1"), opened(cluster, clock, "2")
@@ -178,18 +262,74 @@ def test_a_drill_waits_for_the_undo_of_its_recovery() -> None:
     assert cluster.get(CART)["spec"]["replicas"] == 3
 
 
+NODE = ObjectRef(kube.NODE, "", "node-1")
+UNSCHEDULABLE = ("spec", "unschedulable")
+
+
+@pytest.mark.parametrize("hidden", [{("leases", "")}, set[tuple[str, str]]()])
+def test_an_act_waits_for_a_later_one_of_another_namespace(hidden: set[tuple[str, str]]) -> None:
+    """Recoveries of nodes are written down in the cluster's own."""
+    cluster, clock = FakeCluster(node(unschedulable=False)), ManualClock()
+    chaos, recovery = (
+        Ledger.open(cluster, clock, id=each, act="chaos", namespace=place, targets=(NODE,), trace_id="t")
+        for each, place in (("1", "shop"), ("2", HOME))
+    )
+    chaos.write(Entry("field", NODE, UNSCHEDULABLE, False, True))
+    recovery.write(Entry("field", NODE, UNSCHEDULABLE, True, False))
+    cluster.hidden = hidden
+    assert chaos.undo().left == ("node/node-1: its later change by chaos 2 is undone first",)
+    assert [each.undo().state for each in (recovery, chaos)] == ["confirmed"] * 2
+
+
+def asked_for_leases(cluster: FakeCluster, answer: Callable[[str], object]) -> None:
+    """It is called with the labels of each list of Leases, before that is answered."""
+    listed = cluster.list
+
+    def watched(kind: Kind, *args: Any, labels: str = "", **options: Any) -> Listing:
+        if kind == kube.LEASE:
+            answer(labels)
+        return listed(kind, *args, labels=labels, **options)
+
+    cluster.list = watched  # type: ignore[method-assign]
+
+
+def test_other_acts_are_looked_at_once_for_all_that_is_owed() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5), deployment("web", replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(*(Entry("field", each, ("spec", "replicas"), 3, 5) for each in (CART, WEB)))
+    asked = list[str]()
+    asked_for_leases(cluster, asked.append)
+    assert ledger.undo().state == "confirmed"
+    assert [each.rpartition(",")[2] for each in asked] == [f"{STATE_LABEL}=active"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [InvalidInput("HTTP 400"), NotFound("no"), Conflict("no"), Unavailable("away", service="kubernetes")],
+)
+def test_while_other_acts_cannot_be_looked_at_what_is_owed_is_left(error: ChaoskitError) -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+
+    def fail(_labels: str) -> None:
+        raise error
+
+    asked_for_leases(cluster, fail)
+    (left,) = ledger.undo().left
+    assert left.startswith("deployment/cart: ")
+    assert left.endswith(str(error))
+
+
 def test_who_may_not_see_other_acts_undoes_its_own() -> None:
     cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
     ledger = opened(cluster, clock)
     ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
-    listed = cluster.list
 
-    def hidden(kind: Kind, *args: Any, **options: Any) -> Listing:
-        if kind == kube.LEASE:
-            raise Forbidden("may not list leases")
-        return listed(kind, *args, **options)
+    def hide(_labels: str) -> None:
+        raise Forbidden("may not list leases")
 
-    cluster.list = hidden  # type: ignore[method-assign]
+    asked_for_leases(cluster, hide)
     assert ledger.undo().state == "confirmed"
 
 

@@ -112,6 +112,14 @@ def _listed(cluster: Cluster, namespace: str, labels: str) -> tuple[Account, ...
     return tuple(map(account_of, cluster.list(kube.LEASE, namespace, labels=labels).items))
 
 
+def under_way(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
+    """Those of acts that have not ended, or were left by a dead process; ended ones are not even sent."""
+    labels = f"{SELECTOR},{STATE_LABEL}=active"
+    return made(
+        cluster, ("under way", namespace), lambda beneath: _listed(beneath, namespace, labels), fresh=True
+    )
+
+
 def unended(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
     """Those of acts that are under way, wait to be taken up, or were left by a dead process."""
     return tuple(each for each in accounts(cluster, namespace) if each.state != "done")

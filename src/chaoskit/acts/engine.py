@@ -84,13 +84,14 @@ def _stop(cluster: Cluster, engine: Object, ref: ObjectRef) -> None:
 def _unfinished_in_time(
     hands: Hands, trail: Trail, replaced: frozenset[str] = frozenset()
 ) -> Course[tuple[Leftover, ...]]:
-    began = hands.clock.monotonic()
+    now = hands.clock.monotonic
+    end = hands.since((trail.engine.namespace, trail.engine.name, replaced)) + PATIENCE
+    answers = now() + OPERATOR_ANSWERS
     helped = False
     while left := _unfinished(hands.cluster, trail, replaced):
-        passed = hands.clock.monotonic() - began
-        if passed >= PATIENCE or all(each.kind in {"target", "command"} for each in left):
+        if now() >= end or all(each.kind in {"target", "command"} for each in left):
             return left
-        if passed >= OPERATOR_ANSWERS and not helped:
+        if now() >= answers and not helped:
             helped = True
             _delete_by_hand(hands.cluster, trail)
         yield True

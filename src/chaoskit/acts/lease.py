@@ -1,4 +1,7 @@
-"""A Lease in the hands of one holder: each write carries the version that is known, so no two can write."""
+"""A Lease in the hands of one holder: each write carries the version that is known, so no two can write.
+
+Each answer is looked at for the holder: a write that is sent again may meet what another wrote in its place.
+"""
 
 from __future__ import annotations
 
@@ -61,9 +64,10 @@ class HeldLease:
                     continue
                 except NotFound as error:
                     raise self._gone() from error
-                self._version = stored["metadata"].get("resourceVersion", "")
+                written = self._ours(account_of(stored))
+                self._version = written.version
                 self.renewed = self._clock.monotonic()
-                self._heard, self._heard_at = account_of(stored).abort, self.renewed
+                self._heard, self._heard_at = written.abort, self.renewed
                 if telling is not None:
                     telling.written(number)
                 return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from chaoskit import kube
@@ -46,6 +46,11 @@ class Hands:
     tell: Callable[[str], None] = lambda _words: None
     doubts: Together = field(default_factory=Together)
     nodes: Together = field(default_factory=Together)
+    _began: dict[Hashable, float] = field(default_factory=dict)
+
+    def since(self, what: Hashable) -> float:
+        """From when on that is waited for, as the clock's `monotonic`, however often it is begun again."""
+        return self._began.setdefault(what, self.clock.monotonic())
 
     def until(self, done: Callable[[], bool]) -> Course[bool]:
         """Whether it was done in time; an application's own pace decides."""

@@ -5,10 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from chaoskit.acts.accounts import Account, accounts
+from chaoskit.acts import readiness
+from chaoskit.acts.accounts import Account, under_way
 from chaoskit.acts.entries import Entry
+from chaoskit.acts.halt import HOME
+from chaoskit.acts.trail import ENGINE
 from chaoskit.errors import Forbidden
 from chaoskit.ports.cluster import Cluster
+
+_WAITED_FOR = frozenset({readiness.KIND, ENGINE})
+"""Kinds whose undo puts back no value of their target."""
 
 
 def begun(account: Account) -> tuple[float, str]:
@@ -17,12 +23,24 @@ def begun(account: Account) -> tuple[float, str]:
 
 
 def later(cluster: Cluster, account: Account) -> tuple[Account, ...]:
-    """Acts in its namespace that began after it and have not ended; none where nobody may look."""
+    """Acts that began after it and have not ended, wherever one may look.
+
+    Those are all namespaces or, where nobody may see them at once, its own, those of what it owes, and the
+    one in which acts on the whole cluster are written down.
+    """
     try:
-        known = accounts(cluster, account.ref.namespace)
+        known = under_way(cluster)
+    except Forbidden:
+        places = (account.ref.namespace, *(each.target.namespace for each in account.entries), HOME)
+        known = tuple(each for place in dict.fromkeys(filter(None, places)) for each in _seen(cluster, place))
+    return tuple(each for each in known if begun(each) > begun(account))
+
+
+def _seen(cluster: Cluster, namespace: str) -> tuple[Account, ...]:
+    try:
+        return under_way(cluster, namespace)
     except Forbidden:
         return ()
-    return tuple(each for each in known if each.state == "active" and begun(each) > begun(account))
 
 
 def first_to_go(entries: Iterable[Entry], others: Iterable[Account]) -> Account | None:
@@ -32,7 +50,9 @@ def first_to_go(entries: Iterable[Entry], others: Iterable[Account]) -> Account 
 
 
 def same(one: Entry, other: Entry) -> bool:
-    """Whether both are about the same part of one object, as it was or as it is now, or about all of it."""
+    """Whether both put back the same part of one object, as it was or as it is now, or all of it."""
+    if {one.kind, other.kind} & _WAITED_FOR:
+        return False
     if dataclasses.replace(one.target, uid="") != dataclasses.replace(other.target, uid=""):
         return False
     if one.kind == other.kind == "element":

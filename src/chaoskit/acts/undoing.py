@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from chaoskit.acts import turns, undo
+from chaoskit.acts import rollout, turns, undo
 from chaoskit.acts.accounts import Account
 from chaoskit.acts.courses import Course
 from chaoskit.acts.entries import SPOILT, Entry, Undone
@@ -46,6 +46,8 @@ class _Owed:
 
     entry: Entry
     course: Course[Undone] | None = None
+    found: Undone | None = None
+    """What became of it, though its ledger may not have been told yet."""
     began: float | None = None
     silent: float | None = None
     """Since when the server answers nothing about it, as the clock's `monotonic`."""
@@ -66,6 +68,8 @@ class Undoing:
     _left: list[str] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
     _stays: list[Entry] = field(default_factory=list)
+    _later: Sequence[Account] | None = None
+    """Acts that began later, as they were seen in this round."""
 
     def __post_init__(self) -> None:
         self.hands.tell = self._note
@@ -76,7 +80,8 @@ class Undoing:
         What has to wait is looked at again and again: nothing that stands is left in force meanwhile, but
         what is older and about the same, whose value it may still replace, and what is older than an engine,
         which is for the time after its end. What is about the same as something newer that stays owed, by
-        whomever, stays owed as well: nobody can tell what is ours before that one is undone.
+        whomever, stays owed as well: nobody can tell what is ours before that one is undone. A rollout waits
+        for every newer field in the same way, since its pods may begin with what that one holds.
 
         Raises:
             TakenOver: another process holds the account, and undoes what is left.
@@ -92,6 +97,7 @@ class Undoing:
     def _round(self, owed: Sequence[_Owed]) -> Sequence[_Owed]:
         """What has to wait still; of all others it was told what became of them."""
         late = list[_Owed]()
+        self._later = None
         for each in owed:
             if self._has_to_wait(each, late) or not self._ended(each):
                 late.append(each)
@@ -105,7 +111,9 @@ class Undoing:
             return False
         if self.hands.clock.monotonic() < owed.again:
             return True
-        if any(each.entry.kind == ENGINE or turns.same(entry, each.entry) for each in late):
+        if owed.found is not None:
+            return False
+        if any(each.entry.kind == ENGINE or _is_beneath(entry, each.entry) for each in late):
             return True
         if self._may_come(owed):
             if not owed.doubted:
@@ -132,7 +140,7 @@ class Undoing:
     def _undone(self, owed: _Owed) -> Undone | None:
         """What became of the entry; None: it waits, for the server as well."""
         if owed.course is None:
-            owed.course = self._course(owed.entry)
+            owed.course = self._course(owed)
             owed.began = self.hands.clock.monotonic() if owed.began is None else owed.began
         try:
             next(owed.course)
@@ -142,19 +150,32 @@ class Undoing:
         except Unavailable as error:
             owed.course = None
             self.hands.nodes.anew()
-            return None if self._outlasts(owed) else Undone("left", f"{owed.entry.target}: {error}")
+            return None if self._outlasts(owed) else self._given_up(owed, error)
         owed.silent = None
         return None
 
-    def _course(self, entry: Entry) -> Course[Undone]:
+    def _course(self, owed: _Owed) -> Course[Undone]:
         """What became of the entry, which is owed no more unless it is left.
 
-        A Secret that is gone keeps no other entry from its undo. What is undone though the ledger cannot be
-        told is undone once more later.
+        What is undone though the ledger cannot be told is undone once more by the next who does.
 
         Raises:
-            Unavailable: the server does not answer: again from the beginning.
+            Unavailable: the server does not answer: again, from the beginning or from where it was undone.
         """
+        if owed.found is None:
+            owed.found = yield from self._taken_back(owed.entry)
+        if owed.found.fate == "left":
+            return owed.found
+        try:
+            self.book.settle(owed.entry)
+        except (TakenOver, Unavailable):
+            raise
+        except ChaoskitError as error:
+            return self._given_up(owed, error)
+        return owed.found
+
+    def _taken_back(self, entry: Entry) -> Course[Undone]:
+        """What became of the entry; a Secret that is gone keeps no other entry from its undo."""
         self.book.refuse_when_taken()
         if ahead := self._ahead(entry):
             return Undone("left", f"{entry.target}: {ahead}")
@@ -164,23 +185,27 @@ class Undoing:
             raise
         except (ChaoskitError, *SPOILT) as error:
             return Undone("left", f"{entry.target}: its original value cannot be read: {error}")
-        found = yield from undo.undo(self.hands, whole)
-        if found.fate == "left":
-            return found
-        try:
-            self.book.settle(entry)
-        except (TakenOver, Unavailable):
-            raise
-        except ChaoskitError as error:
-            words = f"{entry.target}: undone, but {self.book.account.ref} could not be told: {error}"
-            return Undone("left", words)
-        return found
+        return (yield from undo.undo(self.hands, whole))
+
+    def _given_up(self, owed: _Owed, error: ChaoskitError) -> Undone:
+        """It stays owed, in words that say whether it was undone."""
+        untold = "" if owed.found is None else f"undone, but {self.book.account.ref} could not be told: "
+        return Undone("left", f"{owed.entry.target}: {untold}{error}")
 
     def _ahead(self, entry: Entry) -> str:
         """What is to be undone before it and was not, in words; "" when nothing is."""
-        if any(turns.same(entry, each) for each in self._stays):
-            return "its later change is undone first"
-        other = turns.first_to_go((entry,), turns.later(self.hands.cluster, self.book.account))
+        for each in self._stays:
+            if _is_beneath(entry, each):
+                whose = "its later change" if each.target == entry.target else f"the change of {each.target}"
+                return f"{whose} is undone first"
+        try:
+            if self._later is None:
+                self._later = turns.later(self.hands.cluster, self.book.account)
+        except Unavailable:
+            raise
+        except ChaoskitError as error:
+            return f"nobody could tell whether a later change is undone first: {error}"
+        other = turns.first_to_go((entry,), self._later)
         return "" if other is None else f"its later change by {other.act} {other.id} is undone first"
 
     def _is_late(self) -> bool:
@@ -217,3 +242,8 @@ class Undoing:
     def _note(self, words: str) -> None:
         self._notes.append(words)
         self._tell("note", words)
+
+
+def _is_beneath(entry: Entry, newer: Entry) -> bool:
+    """Whether it is taken back after the newer one of its ledger."""
+    return turns.same(entry, newer) or (entry.kind == rollout.KIND and newer.kind == "field")
