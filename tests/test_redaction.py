@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import html
 import json
+import random
 import re
 import shlex
 import time
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -129,6 +131,53 @@ def test_where_a_secret_is_spelt_nothing_else_is_hidden(secret: str, text: str, 
 def test_what_is_told_of_secrets_that_overlap_is_hidden_as_one() -> None:
     assert without("an abcdefghijkl.", ["abcdefgh", "ghijkl"]) == "an (hidden)."
     assert without("abcd and abcdefg", ["abcd", "abcdefgh"]) == "(hidden) and (hidden)efg"
+
+
+INNER, OUTER = "Zebra99x", 'Zebra99x&"Gnu77'
+
+
+@pytest.mark.parametrize("spell", [json.dumps, quote, html.escape], ids=["JSON", "URL", "HTML"])
+@pytest.mark.parametrize("outer", [OUTER, OUTER[::-1], f"jane.doe\n{OUTER}"])
+def test_of_two_secrets_one_within_the_other_all_is_hidden_however_it_is_spelt(
+    outer: str, spell: Callable[[str], str]
+) -> None:
+    inner = INNER if INNER in outer else INNER[::-1]
+    assert without(f"<{spell(outer)}>", [inner, outer]).strip('"<>') == "(hidden)"
+
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "in JSON": lambda value: json.dumps(value)[1:-1],
+    "in JSON with its letters": lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
+    "in an address": lambda value: quote(value, safe="", errors="replace"),
+    "in a path": lambda value: quote(value, errors="replace"),
+    "in a form": lambda value: quote_plus(value, errors="replace"),
+    "in Python": lambda value: repr(value)[1:-1],
+    "in base64": lambda value: base64.b64encode(value.encode(errors="replace")).decode(),
+}
+AROUND = (("", ""), ("said ", " to"), ("DOMAIN\\", "@x"), ("a=", "&b"), ("x%3D", "%26y"), ("C:\\n", "\\n"))
+SPECIAL = (
+    "CORP\\tina:Pass9",
+    "Pa\\u0041x!99z",
+    r"b\\n /0t!",
+    r"\u0041\u0042\u0043x9",
+    "x\udc80Zebra99",
+    "Zeb\bra\f9",
+)
+
+
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
+def test_a_secret_that_has_what_others_are_spelt_with_is_hidden_as_usually_spelt(
+    spell: Callable[[str], str],
+) -> None:
+    draw = random.Random(7)
+    letters = "abcnrtxuUN01dDFf" + "%&'\"\\/+=<> ;#-_.:é\U0001f511"
+    drawn = ("".join(draw.choices(letters, k=draw.randint(8, 16))) for _ in range(150))
+    for secret in (*SPECIAL, *drawn):
+        for before, behind in AROUND:
+            told = without(f"{before}{spell(secret)}{behind}", [secret])
+            assert "(hidden)" in told, (secret, told)
+            assert spell(secret) not in told, (secret, told)
 
 
 def test_a_long_secret_is_looked_for_in_the_time_of_its_text() -> None:

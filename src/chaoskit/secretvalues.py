@@ -1,17 +1,19 @@
 """Where in a text known secrets stand, however they are spelt there: as they are, cut, in base64.
 
-A text is read as who it was written for reads it: without what URLs, JSON, YAML, HTML and shells write for
-a letter, and without the ends of lines. The secrets are read in the same way, so that it is enough to look
-for what is the same. What is found in that reading is taken out of the text itself.
+A text is searched as it is, for what URLs, JSON and Python write for each secret; and as who it was written
+for reads it: without what URLs, JSON, YAML, HTML and shells write for a letter, and without the ends of
+lines. The secrets are read in the same way. What either finds is taken out of the text itself, at once.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from urllib.parse import quote, quote_plus
 
 from chaoskit.secretforms import HIDDEN
 
@@ -26,10 +28,10 @@ def without(text: str, values: Iterable[str]) -> str:
     known = frozenset(values)
     if not known:
         return text
-    text = _cleared(text, _found(text, known))
-    read = _read(text)
-    spans = _found(read, known) if read != text else ()
-    return _cleared(text, _in_the_text(text, spans)) if spans else text
+    spans, read = _found(text, known), _read(text)
+    if read != text:
+        spans = sorted((*spans, *_in_the_text(text, _found(read, known))))
+    return _cleared(text, spans)
 
 
 def _cleared(text: str, spans: Iterable[_Span]) -> str:
@@ -104,13 +106,22 @@ def _beginnings(values: frozenset[str]) -> re.Pattern[str]:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """The secret as it is, as it is read, and in base64; but as it is only where it is short."""
-    yield value
+    """The secret as it is and as it is spelt; where it is long enough as it is read, and in base64."""
+    yield from (value, *_spelt(value))
     if len(value) >= SHORTEST:
         read = (_read(value), _read(value.replace(" ", "+")))
         yield from (each for each in read if len(each) >= SHORTEST)
         for form in _in_base64(value.encode("utf-8", errors="replace")):
             yield from (form, form.translate(_URL_SAFE))
+
+
+def _spelt(value: str) -> Iterator[str]:
+    """The secret as URLs, JSON and Python write it: what is in it may be read as something else."""
+    yield from (quote(value, safe="", errors="replace"), quote(value, errors="replace"))
+    yield quote_plus(value, errors="replace")
+    yield from (json.dumps(value, ensure_ascii=ascii_)[1:-1] for ascii_ in (True, False))
+    # beside both quotes one is escaped
+    yield from (repr(value)[1:-1], repr(f"{value}\"'")[1:-4])
 
 
 _URL_SAFE = str.maketrans("+/", "-_")
