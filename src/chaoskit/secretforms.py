@@ -65,7 +65,7 @@ _SPEAKS = (
     r"(?-i:(?!(?:apikey|aws4[\w-]*|basic|bearer|bot|digest|hmac[\w-]*|jwt|key|negotiate|ntlm|oauth|token)\s+\S)"
     r"[a-z_]+(?![\w=.+/~-]))(?![^\n\"']{0,200}?(?<!\w)(?=\w{0,64}?\d)(?=\w{0,64}?[a-z])\w{8})"
 )
-"""A word in small letters, and no scheme nor before letters and digits: as an error goes on behind what lacks."""
+"""A word in small letters, no scheme and with no letters and digits behind it: as an error goes on."""
 _LOGS_IN = (
     # what logs in, up to the end of the line or the quotes
     (

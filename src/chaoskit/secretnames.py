@@ -51,8 +51,8 @@ _NAMES_NONE = re.compile(
 )
 """What only speaks of a token: ``tokenFile``, ``TOKEN_URL``, ``max_tokens``, ``TOKEN_STORE``."""
 _STATE = (
-    r"\d{1,5}(?: of |/)\d{1,5}(?:[ ,][ ,A-Za-z]*)?|Completed|CrashLoopBackOff|ErrImagePull|Failed|ImagePullBackOff"
-    r"|Pending|Running|Succeeded|Terminating"
+    r"\d{1,5}(?: of |/)\d{1,5}(?:[ ,][ ,A-Za-z]*)?|Completed|CrashLoopBackOff|ErrImagePull|Failed"
+    r"|ImagePullBackOff|Pending|Running|Succeeded|Terminating"
 )
 """What is said of a workload, whatever it is called."""
 _MEASURED = re.compile(
