@@ -231,9 +231,26 @@ def test_all_of_a_list_of_secrets_is_hidden_and_wherever_else_it_stands() -> Non
     assert redacted(named) == named
 
 
+def test_each_of_a_list_of_secrets_is_hidden_whatever_else_is_in_it() -> None:
+    document = {
+        "apiTokens": ["hunter2!", "disabled", None, True, "12"],
+        "passwords": ["hunter3!", 12, 12345678, ["hunter4!"], {"from": "vault"}],
+        "said": "hunter2! hunter3! hunter4! 12345678 disabled",
+    }
+    hidden = {
+        "apiTokens": ["(hidden)", "disabled", None, True, "12"],
+        "passwords": ["(hidden)"] * 3 + [["(hidden)"], {"from": "vault"}],
+        "said": "(hidden) (hidden) (hidden) (hidden) disabled",
+    }
+    assert redacted(document) == hidden
+    told = {"tokens": [12, 44, 8], "secrets": ["get", "list"], "password-reset": [0.25, 3]}
+    assert redacted(told) == told
+
+
 def test_the_value_of_a_secret_with_more_about_it_is_hidden() -> None:
     document = {"password": {"value": "hunter2!", "from": "vault"}, "said": "hunter2!"}
     assert redacted(document) == {"password": {"value": "(hidden)", "from": "vault"}, "said": "(hidden)"}
+    assert redacted({"password": {"value": 55667788}}) == {"password": {"value": "(hidden)"}}
     told = {"password": {"valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}, "tokens": {"value": 300}}
     assert redacted(told) == told
 
