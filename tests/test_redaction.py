@@ -128,6 +128,27 @@ def test_where_a_secret_is_spelt_nothing_else_is_hidden(secret: str, text: str, 
     assert without(text, [secret]) == shown
 
 
+@pytest.mark.parametrize(
+    "text", ["1\n2\n3\n4\n5\n6\n7", "ready:\n  12\n  34\n  56", r'"ready:\n12\r\n34\n56"', "admin\nadmin"]
+)
+def test_short_lines_that_are_a_secret_only_when_joined_are_told(text: str) -> None:
+    assert without(text, ["123456", "adminadmin"]) == text
+
+
+@pytest.mark.parametrize(
+    ("secret", "text"),
+    [
+        ("123\n456", "a:\n  123\n  456\n"),
+        (r"CORP\nina", r"a: &quot;CORP\nina&quot;"),
+        ("hunter2-hunter3-x", "a: hunter2-\n  hunter3-x"),
+        ("hunter2!", base64.encodebytes(b"-" * 54 + b"hunter2!" + b"-" * 9).decode()),
+        ("hunter2!", json.dumps(base64.encodebytes(b"-" * 54 + b"hunter2!" + b"-" * 9).decode())),
+    ],
+)
+def test_a_secret_that_is_broken_over_lines_is_hidden(secret: str, text: str) -> None:
+    assert "(hidden)" in without(text, [secret])
+
+
 def test_what_is_told_of_secrets_that_overlap_is_hidden_as_one() -> None:
     assert without("an abcdefghijkl.", ["abcdefgh", "ghijkl"]) == "an (hidden)."
     assert without("abcd and abcdefg", ["abcd", "abcdefgh"]) == "(hidden) and (hidden)efg"

@@ -11,7 +11,7 @@ import base64
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
@@ -30,8 +30,33 @@ def without(text: str, values: Iterable[str]) -> str:
         return text
     spans, read = _found(text, known), _read(text)
     if read != text:
-        spans = sorted((*spans, *_in_the_text(text, _found(read, known))))
+        lines = _of_lines(known)
+        more = (span for span in _in_the_text(text, _found(read, known)) if not _is_chance(text, span, lines))
+        spans = sorted((*spans, *more))
     return _cleared(text, spans)
+
+
+_JOINED = 16
+"""What is as long is no chance where lines are joined; figures and short words below each other may be."""
+_BROKEN = 40
+"""A line as long may have been broken where no word ends, as those of base64 are."""
+_LINE_END = re.compile(r"\\[rn]|[\r\n]")
+
+
+def _is_chance(text: str, span: _Span, lines: Collection[str]) -> bool:
+    """Whether short lines tell that only when joined, and it is no secret that is of `lines` itself."""
+    found = _LINE_END.search(text, *span)
+    if found is None:
+        return False
+    begun = _LINE_END.split(text[max(0, span[0] - _BROKEN) : found.start()])[-1]
+    read = _read(text[slice(*span)])
+    return len(begun) < _BROKEN and len(read) < _JOINED and read not in lines
+
+
+@lru_cache(maxsize=256)
+def _of_lines(values: frozenset[str]) -> frozenset[str]:
+    """Those of these secrets that have ends of lines in them, as they are read."""
+    return frozenset(_read(value) for value in values if _LINE_END.search(value))
 
 
 def _cleared(text: str, spans: Iterable[_Span]) -> str:
