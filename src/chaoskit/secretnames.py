@@ -62,6 +62,8 @@ _MEASURED = re.compile(
     r"|[\w.-]*=(?i:empty|expired|invalid|missing|nil|none|null|unset)"
     rf"|(?![\w.-]*{SURE})[\w.-]*=(?i:true|false|disabled|enabled)|routing[_-]key=[a-z]+(?:\.[a-z]+)+"
     rf"|(?:[\w.-]*[-._])?password[-_]reset[\w.-]*=(?:-?\d{{1,4}}(?:\.\d+)?(?: ?m?s)?|{_STATE})"
+    r"|(?:[\w.-]*[-._])?(?:rsa|ssl|tls)[_-]?key=(?:yes|no|\d{1,7} bytes"
+    r"|(?:~|\.{1,2})?(?:/[\w.-]+)+\.(?:key|pem))"
     rf"|(?![\w.-]*{SURE}){_DASHED}=(?!(?=\S*\d)(?=\S*[A-Za-z])\S{{6,}}$)[^\n]+"
     rf"|(?![\w.-]*{SURE})[\w.-]*(?:cookie|secret|token|credential)s?[-.]\w+=\d[\d.]* of \d[^\n]*"
     r"|secrets=(?:(?:create|delete|get|list|patch|update|watch)[ ,]*+)+"
