@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import html
 import json
+import random
 import re
 import shlex
 import time
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -126,9 +128,77 @@ def test_where_a_secret_is_spelt_nothing_else_is_hidden(secret: str, text: str, 
     assert without(text, [secret]) == shown
 
 
+@pytest.mark.parametrize(
+    "text", ["1\n2\n3\n4\n5\n6\n7", "ready:\n  12\n  34\n  56", r'"ready:\n12\r\n34\n56"', "admin\nadmin"]
+)
+def test_short_lines_that_are_a_secret_only_when_joined_are_told(text: str) -> None:
+    assert without(text, ["123456", "adminadmin"]) == text
+
+
+@pytest.mark.parametrize(
+    ("secret", "text"),
+    [
+        ("123\n456", "a:\n  123\n  456\n"),
+        (r"CORP\nina", r"a: &quot;CORP\nina&quot;"),
+        ("hunter2-hunter3-x", "a: hunter2-\n  hunter3-x"),
+        ("hunter2!", base64.encodebytes(b"-" * 54 + b"hunter2!" + b"-" * 9).decode()),
+        ("hunter2!", json.dumps(base64.encodebytes(b"-" * 54 + b"hunter2!" + b"-" * 9).decode())),
+    ],
+)
+def test_a_secret_that_is_broken_over_lines_is_hidden(secret: str, text: str) -> None:
+    assert "(hidden)" in without(text, [secret])
+
+
 def test_what_is_told_of_secrets_that_overlap_is_hidden_as_one() -> None:
     assert without("an abcdefghijkl.", ["abcdefgh", "ghijkl"]) == "an (hidden)."
     assert without("abcd and abcdefg", ["abcd", "abcdefgh"]) == "(hidden) and (hidden)efg"
+
+
+INNER, OUTER = "Zebra99x", 'Zebra99x&"Gnu77'
+
+
+@pytest.mark.parametrize("spell", [json.dumps, quote, html.escape], ids=["JSON", "URL", "HTML"])
+@pytest.mark.parametrize("outer", [OUTER, OUTER[::-1], f"jane.doe\n{OUTER}"])
+def test_of_two_secrets_one_within_the_other_all_is_hidden_however_it_is_spelt(
+    outer: str, spell: Callable[[str], str]
+) -> None:
+    inner = INNER if INNER in outer else INNER[::-1]
+    assert without(f"<{spell(outer)}>", [inner, outer]).strip('"<>') == "(hidden)"
+
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "in JSON": lambda value: json.dumps(value)[1:-1],
+    "in JSON with its letters": lambda value: json.dumps(value, ensure_ascii=False)[1:-1],
+    "in an address": lambda value: quote(value, safe="", errors="replace"),
+    "in a path": lambda value: quote(value, errors="replace"),
+    "in a form": lambda value: quote_plus(value, errors="replace"),
+    "in Python": lambda value: repr(value)[1:-1],
+    "in base64": lambda value: base64.b64encode(value.encode(errors="replace")).decode(),
+}
+AROUND = (("", ""), ("said ", " to"), ("DOMAIN\\", "@x"), ("a=", "&b"), ("x%3D", "%26y"), ("C:\\n", "\\n"))
+SPECIAL = (
+    "CORP\\tina:Pass9",
+    "Pa\\u0041x!99z",
+    r"b\\n /0t!",
+    r"\u0041\u0042\u0043x9",
+    "x\udc80Zebra99",
+    "Zeb\bra\f9",
+)
+
+
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
+def test_a_secret_that_has_what_others_are_spelt_with_is_hidden_as_usually_spelt(
+    spell: Callable[[str], str],
+) -> None:
+    draw = random.Random(7)
+    letters = "abcnrtxuUN01dDFf" + "%&'\"\\/+=<> ;#-_.:é\U0001f511"
+    drawn = ("".join(draw.choices(letters, k=draw.randint(8, 16))) for _ in range(150))
+    for secret in (*SPECIAL, *drawn):
+        for before, behind in AROUND:
+            told = without(f"{before}{spell(secret)}{behind}", [secret])
+            assert "(hidden)" in told, (secret, told)
+            assert spell(secret) not in told, (secret, told)
 
 
 def test_a_long_secret_is_looked_for_in_the_time_of_its_text() -> None:
@@ -182,9 +252,26 @@ def test_all_of_a_list_of_secrets_is_hidden_and_wherever_else_it_stands() -> Non
     assert redacted(named) == named
 
 
+def test_each_of_a_list_of_secrets_is_hidden_whatever_else_is_in_it() -> None:
+    document = {
+        "apiTokens": ["hunter2!", "disabled", None, True, "12"],
+        "passwords": ["hunter3!", 12, 12345678, ["hunter4!"], {"from": "vault"}],
+        "said": "hunter2! hunter3! hunter4! 12345678 disabled",
+    }
+    hidden = {
+        "apiTokens": ["(hidden)", "disabled", None, True, "12"],
+        "passwords": ["(hidden)"] * 3 + [["(hidden)"], {"from": "vault"}],
+        "said": "(hidden) (hidden) (hidden) (hidden) disabled",
+    }
+    assert redacted(document) == hidden
+    told = {"tokens": [12, 44, 8], "secrets": ["get", "list"], "password-reset": [0.25, 3]}
+    assert redacted(told) == told
+
+
 def test_the_value_of_a_secret_with_more_about_it_is_hidden() -> None:
     document = {"password": {"value": "hunter2!", "from": "vault"}, "said": "hunter2!"}
     assert redacted(document) == {"password": {"value": "(hidden)", "from": "vault"}, "said": "(hidden)"}
+    assert redacted({"password": {"value": 55667788}}) == {"password": {"value": "(hidden)"}}
     told = {"password": {"valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}, "tokens": {"value": 300}}
     assert redacted(told) == told
 

@@ -109,8 +109,11 @@ def nameless(secrets: Iterable[str], names: Iterable[str]) -> frozenset[str]:
     return frozenset(each for each in looked_for if not any(each.lower() in name for name in told))
 
 
-def secrets_in(value: Any) -> Iterator[str]:
-    """The values in this JSON that their names call secret, and that are long enough to be looked for."""
+def secrets_in(value: Any, under: Any = "") -> Iterator[str]:
+    """The values in this JSON that their names call secret, and that are long enough to be looked for.
+
+    What a list holds is called as the list is.
+    """
     if isinstance(value, _MAPPING):
         for key, each in value.items():
             if _is_by_name(key, each):
@@ -120,14 +123,15 @@ def secrets_in(value: Any) -> Iterator[str]:
             elif _hides(value, key):
                 yield from _long(_by_line(str(each)))
             elif _holds(key, each):
-                yield from _long(_by_line(each["value"]))
-            elif _is_list_of_them(key, each):
-                yield from _long(line for text in each for line in _by_line(str(text)))
+                yield from _long(_by_line(str(each["value"])))
             elif not isinstance(each, _LEAF):
-                yield from secrets_in(each)
+                yield from secrets_in(each, key)
     elif isinstance(value, _LIST):
         for each, answer in zip(value, answers(value), strict=True):
-            yield from secrets_in(each) if not isinstance(each, _LEAF) else _long((answer,))
+            if _is_called_so(under, each):
+                yield from _long(_by_line(str(each)))
+            else:
+                yield from secrets_in(each, under) if not isinstance(each, _LEAF) else _long((answer,))
 
 
 _LEAF = (str, int, float, type(None))
@@ -221,11 +225,15 @@ def _without(value: Any, secrets: frozenset[str], under: Any = "") -> Any:
         looked_for = secrets if under in _CHOSEN else _wordless(secrets)
         return {_key(key, looked_for): _entry(value, key, secrets) for key in value}
     if isinstance(value, _LIST):
-        return [
-            f"{each.removesuffix(answer)}{HIDDEN}" if answer else _without(each, secrets, under)
-            for each, answer in zip(value, answers(value), strict=True)
-        ]
+        both = zip(value, answers(value), strict=True)
+        return [_item(each, answer, secrets, under) for each, answer in both]
     return value
+
+
+def _item(value: Any, answer: str, secrets: frozenset[str], under: Any) -> Any:
+    if _is_called_so(under, value):
+        return HIDDEN
+    return f"{value.removesuffix(answer)}{HIDDEN}" if answer else _without(value, secrets, under)
 
 
 _CHOSEN = frozenset(
@@ -253,8 +261,6 @@ def _entry(parent: Mapping[Any, Any], key: Any, secrets: frozenset[str]) -> Any:
         return {_key(each, secrets): HIDDEN for each in parent[key]}
     if _holds(key, parent[key]):
         return {**_without(parent[key], secrets, key), "value": HIDDEN}
-    if _is_list_of_them(key, parent[key]):
-        return [HIDDEN] * len(parent[key])
     return HIDDEN if _hides(parent, key) else _without(parent[key], secrets, key)
 
 
@@ -296,21 +302,21 @@ def _hides(parent: Mapping[Any, Any], key: Any) -> bool:
     )
     if "secret" in parent and "key" in parent:
         return key == "value" and (bool(parent["secret"]) or (called and value != ""))
-    if isinstance(value, bool) or not isinstance(value, _SHOWN) or value == "":
-        return False
-    return looks_secret(str(key), value) or called
+    return _is_called_so(key, value) or (called and _is_shown(value))
+
+
+def _is_called_so(key: Any, value: Any) -> bool:
+    """Whether that word or number is a secret by this name: ``{secrets: [get, list]}`` are none."""
+    return _is_shown(value) and looks_secret(str(key), value)
+
+
+def _is_shown(value: Any) -> bool:
+    return isinstance(value, _SHOWN) and not isinstance(value, bool) and value != ""
 
 
 def _holds(key: Any, value: Any) -> bool:
     """Whether that is a secret with more about it: ``{password: {value: x}}``."""
-    text = value.get("value") if isinstance(value, _MAPPING) else None
-    return isinstance(text, str) and bool(text) and looks_secret(str(key), text)
-
-
-def _is_list_of_them(key: Any, value: Any) -> bool:
-    """Whether that is a list of secrets: ``{passwords: [x, y]}``; ``{secrets: [get, list]}`` is none."""
-    texts = isinstance(value, _LIST) and bool(value) and all(isinstance(each, str) for each in value)
-    return texts and all(looks_secret(str(key), each) for each in value)
+    return isinstance(value, _MAPPING) and _is_called_so(key, value.get("value"))
 
 
 def secret_variables(variables: Mapping[str, str]) -> frozenset[str]:

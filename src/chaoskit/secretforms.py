@@ -62,9 +62,10 @@ _IN_ADDRESSES = (
 )
 _SPEAKS = (
     r"[\"']?\s{0,8}[:=]\s{0,8}[\"']?"
-    r"(?-i:(?!(?:apikey|aws4[\w-]*|basic|bearer|digest|hmac[\w-]*|negotiate|ntlm|token)\s+\S)[a-z_]+(?![\w=.+/~-]))"
+    r"(?-i:(?!(?:apikey|aws4[\w-]*|basic|bearer|bot|digest|hmac[\w-]*|jwt|key|negotiate|ntlm|oauth|token)\s+\S)"
+    r"[a-z_]+(?![\w=.+/~-]))(?![^\n\"']{0,200}?(?<!\w)(?=\w{0,64}?\d)(?=\w{0,64}?[a-z])\w{8})"
 )
-"""A word in small letters, and no scheme: as an error goes on behind what was lacking."""
+"""A word in small letters, no scheme and with no letters and digits behind it: as an error goes on."""
 _LOGS_IN = (
     # what logs in, up to the end of the line or the quotes
     (

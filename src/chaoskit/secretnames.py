@@ -25,6 +25,8 @@ _MORE = (
     r"(?:[-.](?:admin|b64|base|base64|data|dev|env|hash|json|key|new|old|plain|prod|production|properties"
     r"|root|staging|string|test|text|txt|value|ya?ml|\d+))*"
 )
+_DASHED = r"(?:basic-auth|neo4_?j-auth|[\w.-]*-creds|[\w.-]*-pat)"
+"""What workloads are called as well: only letters and digits are a secret there."""
 _CALLED = re.compile(
     rf"{SURE}|(?:^pass(?![a-z])\w*|(?:secret(?!ar)|token(?!i[sz])|credential|authorization|cookie)"
     rf"\w*{_MORE}(?:[-.](?!{_THINGS}(?![a-z]))\w+)?){_MORE}$"
@@ -48,13 +50,21 @@ _NAMES_NONE = re.compile(
     r"|stdin|suffix|template|types?|ur[il]s?|version|volume)$"
 )
 """What only speaks of a token: ``tokenFile``, ``TOKEN_URL``, ``max_tokens``, ``TOKEN_STORE``."""
+_STATE = (
+    r"\d{1,5}(?: of |/)\d{1,5}(?:[ ,][ ,A-Za-z]*)?|Completed|CrashLoopBackOff|ErrImagePull|Failed"
+    r"|ImagePullBackOff|Pending|Running|Succeeded|Terminating"
+)
+"""What is said of a workload, whatever it is called."""
 _MEASURED = re.compile(
     rf"[\w.-]*[-._]{_COUNTED}=(?i:true|false|-?\d{{1,7}}(?:\.\d+)?(?:ms|[smhd%])?)"
     r"|(?:has|is|no|use|with|without)[-_][\w.-]*=(?i:true|false)|[\w.-]*[-._]header=X-[A-Za-z-]+"
     r"|pwd=(?:/[a-z][a-z-]*)+|pass=(?i:\d{1,6}(?:[./]\d+)?%?|ok|yes|no|true|false)|(?:[\w.-]*[-._])?(?:tokens|cookies)=\d{1,7}"
     r"|[\w.-]*=(?i:empty|expired|invalid|missing|nil|none|null|unset)"
     rf"|(?![\w.-]*{SURE})[\w.-]*=(?i:true|false|disabled|enabled)|routing[_-]key=[a-z]+(?:\.[a-z]+)+"
-    r"|(?:[\w.-]*[-._])?password[-_]reset[\w.-]*=(?:\d{1,4}(?: of \d{1,4}[ a-z]*)?)"
+    rf"|(?:[\w.-]*[-._])?password[-_]reset[\w.-]*=(?:-?\d{{1,4}}(?:\.\d+)?(?: ?m?s)?|{_STATE})"
+    r"|(?:[\w.-]*[-._])?(?:rsa|ssl|tls)[_-]?key=(?:yes|no|\d{1,7} bytes"
+    r"|(?:~|\.{1,2})?(?:/[\w.-]+)+\.(?:key|pem))"
+    rf"|(?![\w.-]*{SURE}){_DASHED}=(?!(?=\S*\d)(?=\S*[A-Za-z])\S{{6,}}$)[^\n]+"
     rf"|(?![\w.-]*{SURE})[\w.-]*(?:cookie|secret|token|credential)s?[-.]\w+=\d[\d.]* of \d[^\n]*"
     r"|secrets=(?:(?:create|delete|get|list|patch|update|watch)[ ,]*+)+"
 )

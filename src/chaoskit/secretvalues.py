@@ -1,17 +1,19 @@
 """Where in a text known secrets stand, however they are spelt there: as they are, cut, in base64.
 
-A text is read as who it was written for reads it: without what URLs, JSON, YAML, HTML and shells write for
-a letter, and without the ends of lines. The secrets are read in the same way, so that it is enough to look
-for what is the same. What is found in that reading is taken out of the text itself.
+A text is searched as it is, for what URLs, JSON and Python write for each secret; and as who it was written
+for reads it: without what URLs, JSON, YAML, HTML and shells write for a letter, and without the ends of
+lines. The secrets are read in the same way. What either finds is taken out of the text itself, at once.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
+from urllib.parse import quote, quote_plus
 
 from chaoskit.secretforms import HIDDEN
 
@@ -26,10 +28,35 @@ def without(text: str, values: Iterable[str]) -> str:
     known = frozenset(values)
     if not known:
         return text
-    text = _cleared(text, _found(text, known))
-    read = _read(text)
-    spans = _found(read, known) if read != text else ()
-    return _cleared(text, _in_the_text(text, spans)) if spans else text
+    spans, read = _found(text, known), _read(text)
+    if read != text:
+        lines = _of_lines(known)
+        more = (span for span in _in_the_text(text, _found(read, known)) if not _is_chance(text, span, lines))
+        spans = sorted((*spans, *more))
+    return _cleared(text, spans)
+
+
+_JOINED = 16
+"""What is as long is no chance where lines are joined; figures and short words below each other may be."""
+_BROKEN = 40
+"""A line as long may have been broken where no word ends, as those of base64 are."""
+_LINE_END = re.compile(r"\\[rn]|[\r\n]")
+
+
+def _is_chance(text: str, span: _Span, lines: Collection[str]) -> bool:
+    """Whether short lines tell that only when joined, and it is no secret that is of `lines` itself."""
+    found = _LINE_END.search(text, *span)
+    if found is None:
+        return False
+    begun = _LINE_END.split(text[max(0, span[0] - _BROKEN) : found.start()])[-1]
+    read = _read(text[slice(*span)])
+    return len(begun) < _BROKEN and len(read) < _JOINED and read not in lines
+
+
+@lru_cache(maxsize=256)
+def _of_lines(values: frozenset[str]) -> frozenset[str]:
+    """Those of these secrets that have ends of lines in them, as they are read."""
+    return frozenset(_read(value) for value in values if _LINE_END.search(value))
 
 
 def _cleared(text: str, spans: Iterable[_Span]) -> str:
@@ -104,13 +131,22 @@ def _beginnings(values: frozenset[str]) -> re.Pattern[str]:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """The secret as it is, as it is read, and in base64; but as it is only where it is short."""
-    yield value
+    """The secret as it is and as it is spelt; where it is long enough as it is read, and in base64."""
+    yield from (value, *_spelt(value))
     if len(value) >= SHORTEST:
         read = (_read(value), _read(value.replace(" ", "+")))
         yield from (each for each in read if len(each) >= SHORTEST)
         for form in _in_base64(value.encode("utf-8", errors="replace")):
             yield from (form, form.translate(_URL_SAFE))
+
+
+def _spelt(value: str) -> Iterator[str]:
+    """The secret as URLs, JSON and Python write it: what is in it may be read as something else."""
+    yield from (quote(value, safe="", errors="replace"), quote(value, errors="replace"))
+    yield quote_plus(value, errors="replace")
+    yield from (json.dumps(value, ensure_ascii=ascii_)[1:-1] for ascii_ in (True, False))
+    # beside both quotes one is escaped
+    yield from (repr(value)[1:-1], repr(f"{value}\"'")[1:-4])
 
 
 _URL_SAFE = str.maketrans("+/", "-_")
