@@ -147,6 +147,19 @@ def test_the_card_of_a_stranger_is_a_claim_and_no_verdict(root: Path, tmp_path: 
     assert registry.promoted(elsewhere) == ""
 
 
+def test_a_model_from_elsewhere_is_handed_on_as_it_came(root: Path, tmp_path: Path) -> None:
+    pytest.importorskip("skl2onnx")
+    out, again, elsewhere = tmp_path / "out", tmp_path / "again", tmp_path / "elsewhere"
+    learning.exported(root, "shop-1", out)
+    name = learning.imported(elsewhere, out, "theirs")
+    assert learning.exported(elsewhere, name, again) == again
+    assert {path.name: path.read_bytes() for path in again.iterdir()} == {
+        path.name: path.read_bytes() for path in out.iterdir()
+    }
+    with pytest.raises(errors.InvalidInput, match="is not empty"):
+        learning.exported(elsewhere, name, again)
+
+
 def test_what_was_exported_here_has_the_verdict_of_its_model_and_is_judged_as_that(
     trained: Trained, tmp_path: Path
 ) -> None:

@@ -257,6 +257,8 @@ def exported(models: Path, name: str, out: Path, *, key: bytes = b"") -> Path:
 
     folder = _folder(models, name)
     model = prediction.load_model(folder, state=models, key=key)
+    if portable.is_portable(folder):
+        return portable.copy(folder, out)
     copy = portable.write(model, out, beside=folder)
     copies.remember(models, copy, folder)
     return copy

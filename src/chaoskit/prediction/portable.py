@@ -57,8 +57,7 @@ def write(model: Model, folder: Path, *, beside: Path) -> Path:
         InvalidInput: something lies there already.
         CannotStart: skl2onnx is not installed.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise errors.InvalidInput(f"{folder} is not empty", hint="choose another --out")
+    _check_empty(folder)
     files = {TREES: _packed(model), FAILURE: trees.graph(model.failure, len(model.spec.names))}
     document = {
         "schema": SCHEMA,
@@ -73,6 +72,30 @@ def write(model: Model, folder: Path, *, beside: Path) -> Path:
     for path in (*beside.glob("card.*"), *beside.glob("*.svg")):
         shutil.copyfile(path, folder / path.name)
     return folder
+
+
+def copy(source: Path, folder: Path) -> Path:
+    """A model of this form, which lies in `source`, lies in `folder` as well.
+
+    Raises:
+        InvalidInput: something lies there already.
+    """
+    _check_empty(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _names(source):
+        shutil.copyfile(source / name, folder / name)
+    return folder
+
+
+def _check_empty(folder: Path) -> None:
+    if folder.exists() and any(folder.iterdir()):
+        raise errors.InvalidInput(f"{folder} is not empty", hint="choose another --out")
+
+
+def _names(source: Path) -> tuple[str, ...]:
+    """The files of a model of this form, with its card and pictures."""
+    beside = (*source.glob("card.*"), *source.glob("*.svg"))
+    return (MODEL, TREES, FAILURE, *(path.name for path in beside))
 
 
 def _packed(model: Model) -> bytes:
@@ -230,8 +253,7 @@ def install(source: Path, folder: Path) -> Path:
     load(source)
     if not objects.read(source / CARD):
         raise errors.InvalidInput(f"{source} has no card: it would not be known how good it is")
-    names = (MODEL, TREES, FAILURE, *(path.name for path in source.glob("card.*")))
     with whole(folder) as draft:
-        for name in (*names, *(path.name for path in source.glob("*.svg"))):
+        for name in _names(source):
             shutil.copyfile(source / name, draft / name)
     return folder
