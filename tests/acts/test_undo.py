@@ -48,7 +48,7 @@ def test_undoing_twice_changes_nothing_more() -> None:
     cluster = FakeCluster(deployment(replicas=5))
     undo(Hands(cluster, ManualClock()), REPLICAS)
     cluster.wrote.clear()
-    assert undo(Hands(cluster, ManualClock()), REPLICAS).fate == "restored"
+    assert undo(Hands(cluster, ManualClock()), REPLICAS).fate == "as before"
     assert cluster.wrote == []
 
 

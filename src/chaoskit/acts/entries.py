@@ -36,7 +36,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """What became of an entry, in `words`: put back, somebody else's by now, gone, or still owed."""
+    """What became of an entry, in `words`: put back, back already, somebody else's by now, gone, or owed."""
 
-    fate: Literal["restored", "not ours", "gone", "left"]
+    fate: Literal["restored", "as before", "not ours", "gone", "left"]
     words: str

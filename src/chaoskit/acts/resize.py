@@ -49,7 +49,7 @@ def undo(cluster: Cluster, entry: Entry) -> Undone:
     if others:
         names = ", ".join(others)
         return Undone("not ours", f"{names} of {entry.target} got others since: they stay")
-    return Undone("restored", f"{entry.target} has its own resources again")
+    return Undone("restored" if back else "as before", f"{entry.target} has its own resources again")
 
 
 def _patch(cluster: Cluster, ref: ObjectRef, resources: Resources, *, dry_run: bool = False) -> None:

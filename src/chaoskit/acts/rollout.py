@@ -77,17 +77,17 @@ def undo(cluster: Cluster, entry: Entry) -> Undone:
     """
     deployment = cluster.get(entry.target)
     known = _revisions(cluster, deployment)
-    again = Undone("restored", f"{entry.target} has the pod template of {entry.before} again")
+    again = f"{entry.target} has the pod template of {entry.before} again"
     if rollouts.fingerprint(deployment["spec"]["template"]) != entry.after:
         running = rollouts.current(deployment, known)
         if running is not None and running.name == entry.before:
-            return again
+            return Undone("as before", again)
         return Undone("not ours", f"{entry.target} got another pod template from others since: it stays")
     old = next((each for each in known if each.name == entry.before), None)
     if old is None:
         return Undone("left", f"{entry.target}: replica set {entry.before} with its old template is gone")
     change(cluster, deployment, old.template)
-    return again
+    return Undone("restored", again)
 
 
 def _revisions(cluster: Cluster, deployment: Object) -> tuple[Revision, ...]:

@@ -122,7 +122,7 @@ def _field(hands: Hands, entry: Entry) -> Undone:
     where = f"{entry.target} {'.'.join(entry.path)}"
     changed = fields.set_at(hands.cluster, hands.clock, entry.target, entry.path, restored)
     if changed or last == entry.before:
-        return Undone("restored", f"{where} is as before")
+        return Undone("restored" if changed else "as before", f"{where} is as before")
     return Undone("not ours", f"{where} was changed by others since: it stays as it is")
 
 

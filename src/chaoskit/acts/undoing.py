@@ -24,6 +24,11 @@ LONGEST = 600.0
 
 _AGAIN = 2.0
 
+_OF_OTHERS = frozenset({"as before", "not ours"})
+"""What becomes of an entry whose value is not ours any more: it may be that of a later act of chaoskit.
+
+Only then it is asked for: of many runs at once each would read about all."""
+
 
 class Book(Protocol):
     """The ledger that says what is owed, held by this process."""
@@ -185,7 +190,10 @@ class Undoing:
             raise
         except (ChaoskitError, *SPOILT) as error:
             return Undone("left", f"{entry.target}: its original value cannot be read: {error}")
-        return (yield from undo.undo(self.hands, whole))
+        found = yield from undo.undo(self.hands, whole)
+        if found.fate in _OF_OTHERS and (ahead := self._ahead_elsewhere(entry)):
+            return Undone("left", f"{entry.target}: {ahead}")
+        return found
 
     def _given_up(self, owed: _Owed, error: ChaoskitError) -> Undone:
         """It stays owed, in words that say whether it was undone."""
@@ -193,11 +201,15 @@ class Undoing:
         return Undone("left", f"{owed.entry.target}: {untold}{error}")
 
     def _ahead(self, entry: Entry) -> str:
-        """What is to be undone before it and was not, in words; "" when nothing is."""
+        """What of its own ledger is to be undone before it and was not, in words; "" when nothing is."""
         for each in self._stays:
             if _is_beneath(entry, each):
                 whose = "its later change" if each.target == entry.target else f"the change of {each.target}"
                 return f"{whose} is undone first"
+        return ""
+
+    def _ahead_elsewhere(self, entry: Entry) -> str:
+        """Which act that began later is to be undone before it, in words; "" when none is."""
         try:
             if self._later is None:
                 self._later = turns.later(self.hands.cluster, self.book.account)
