@@ -20,6 +20,9 @@ from chaoskit import errors
 PATIENCE = 10.0
 """Seconds that a Dask scheduler may take to answer, and a worker to join it, also when all have left."""
 
+FETCHED = 6
+"""So many times as long an answer may take to come; then it is asked whether a worker is there."""
+
 _LOOK_AGAIN = 0.1
 
 STILL = 6
@@ -72,18 +75,20 @@ def _answer(client: Any, scheduler: str, future: Any) -> Any:
     from distributed import wait
 
     looks = deque[dict[str, float]](maxlen=STILL)
-    while not future.done():
+    while True:
         try:
             with _heard(scheduler, but=TimeoutError), client.as_current():
                 wait([future], timeout=PATIENCE)
+            if future.status == "error":
+                with _of_the_work(scheduler):
+                    return future.result()
+            with _heard(scheduler, but=TimeoutError):
+                return future.result(timeout=FETCHED * PATIENCE)  # whose worker may leave before it is here
         except TimeoutError:
             _check_worker(client, scheduler, "no worker is left at")
             looks.append(_last_seen(client, scheduler))
             if len(looks) == STILL and all(each == looks[0] for each in looks):
                 raise _still(scheduler, "all workers") from None
-    failed = future.status == "error"
-    with _of_the_work(scheduler) if failed else _heard(scheduler):
-        return future.result()
 
 
 @contextmanager
