@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from chaoskit import kube
@@ -122,7 +122,9 @@ def _key(ref: ObjectRef) -> tuple[Kind, str, str]:
     return ref.kind, ref.namespace, ref.name
 
 
-def _fits(have: Any, key: str, equals: str, value: str) -> bool:
+def _fits(have: Mapping[str, str], key: str, equals: str, value: str) -> bool:
+    if key.endswith("!"):
+        return have.get(key[:-1]) != value
     return have.get(key) == value if equals else key in have
 
 

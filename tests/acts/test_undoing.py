@@ -16,7 +16,7 @@ from chaoskit.acts.engine import PATIENCE
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.halt import HOME
 from chaoskit.acts.ledger import Ledger
-from chaoskit.acts.undoing import OUTAGE
+from chaoskit.acts.undoing import LONGEST, OUTAGE
 from chaoskit.clock import ManualClock
 from chaoskit.errors import ChaoskitError, Conflict, Forbidden, InvalidInput, NotFound, Unavailable
 from chaoskit.events import Step
@@ -75,6 +75,18 @@ def test_an_engine_has_no_more_time_where_the_server_fails_now_and_then() -> Non
         silent(cluster, clock, since, since + 1)
     assert ledger.undo().left == (f"engine {TRAIL.engine.name} has not ended",)
     assert clock.monotonic() == pytest.approx(PATIENCE, abs=5)
+
+
+def test_what_is_waited_for_anew_after_each_outage_is_left_in_the_end() -> None:
+    away = {**node(), "status": {"conditions": [{"type": "Ready", "status": "False"}]}}
+    cluster, clock = FakeCluster(away), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("ready", kube.ref_of(away, kube.NODE), before="", after="kubelet"))
+    for since in range(50, 1200, 50):
+        silent(cluster, clock, since, since + 1)
+    (left,) = ledger.undo().left
+    assert left == "node/node-1: no answer"
+    assert clock.monotonic() == pytest.approx(LONGEST, abs=5)
 
 
 def test_an_engine_that_is_never_let_go_is_left_in_the_end() -> None:
@@ -301,7 +313,7 @@ def test_other_acts_are_looked_at_once_where_what_is_owed_is_not_as_it_was_left(
     asked = list[str]()
     asked_for_leases(cluster, asked.append)
     assert ledger.undo().state == "confirmed"
-    assert [each.rpartition(",")[2] for each in asked] == [f"{STATE_LABEL}=active"] * looks
+    assert [each.rpartition(",")[2] for each in asked] == [f"{STATE_LABEL}!=done"] * looks
 
 
 @pytest.mark.parametrize(

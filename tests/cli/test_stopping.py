@@ -119,14 +119,19 @@ def test_a_stop_between_two_runs_ends_with_its_code(
     assert simulated.left() == []
 
 
-def test_a_killed_run_is_finished_by_a_rescue(
-    chaoskit: CommandLine, simulated: Watched, write: Write
-) -> None:
+def kill_a_run(chaoskit: CommandLine, write: Write) -> None:
+    """It is killed while its fault is in force."""
     file = write("x.yaml", experiment("x", duration="600s", steadyState=[READY]))
     with chaoskit.start("run", file, "--yes") as process:
         read_until(process, "injected")
         process.kill()
         process.communicate(timeout=60)
+
+
+def test_a_killed_run_is_finished_by_a_rescue(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    kill_a_run(chaoskit, write)
     assert simulated.active_engines()
     assert simulated.active_leases()
     ended = chaoskit("rescue", "-o", "json")
@@ -142,11 +147,7 @@ def test_a_killed_run_is_finished_by_a_rescue(
 def test_a_rescue_that_is_stopped_says_that_it_finishes_what_it_undoes(
     chaoskit: CommandLine, simulated: Watched, write: Write
 ) -> None:
-    file = write("x.yaml", experiment("x", duration="600s", steadyState=[READY]))
-    with chaoskit.start("run", file, "--yes") as process:
-        read_until(process, "injected")
-        process.kill()
-        process.communicate(timeout=60)
+    kill_a_run(chaoskit, write)
     with chaoskit.start("rescue") as process:
         read_until(process, " rescue ")
         process.send_signal(signal.SIGINT)

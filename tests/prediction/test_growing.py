@@ -237,12 +237,22 @@ def test_a_dask_worker_that_stands_still_is_told_before_it_is_sent_anything(
             list(far.answers(cluster.scheduler_address, abs, [(1,)]))
 
 
-def test_dask_workers_that_all_stand_still_meanwhile_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("seconds", "answered"), [(60, False), (0, True)])
+def test_dask_workers_that_all_stand_still_meanwhile_are_told(
+    monkeypatch: pytest.MonkeyPatch, seconds: int, answered: bool
+) -> None:
+    """At their work, or with an answer that nobody has fetched yet."""
     with within(0) as cluster, worker_of(cluster.scheduler_address) as worker:
         monkeypatch.setattr(far, "PATIENCE", 1.0)
+        monkeypatch.setattr(far, "FETCHED", 1)
+
+        def has_answered() -> bool:
+            return any(each.state == "memory" for each in cluster.scheduler.tasks.values())
 
         def questions() -> Iterator[tuple[int]]:
-            yield (60,)
+            yield (seconds,)
+            while answered and not has_answered():
+                cluster.sync(asyncio.sleep, 0.01)
             worker.send_signal(signal.SIGSTOP)
 
         with pytest.raises(errors.Unavailable, match=r"all workers of the Dask scheduler .* say nothing"):

@@ -103,21 +103,22 @@ class Account:
 
 def accounts(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
     """Every ledger in a namespace ("" is all), ended ones included, and those that cannot be read whole."""
-    return made(
-        cluster, ("accounts", namespace), lambda beneath: _listed(beneath, namespace, SELECTOR), fresh=True
-    )
+    return _shared(cluster, "accounts", namespace, SELECTOR)
+
+
+def active(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
+    """Those of acts that are under way, or were left by a dead process; ended ones are not even sent."""
+    found = _shared(cluster, "unended accounts", namespace, f"{SELECTOR},{STATE_LABEL}!=done")
+    return tuple(each for each in found if each.state == "active")
+
+
+def _shared(cluster: Cluster, what: str, namespace: str, labels: str) -> tuple[Account, ...]:
+    """What is listed so; whoever asks at the same time is told the same."""
+    return made(cluster, (what, namespace), lambda beneath: _listed(beneath, namespace, labels), fresh=True)
 
 
 def _listed(cluster: Cluster, namespace: str, labels: str) -> tuple[Account, ...]:
     return tuple(map(account_of, cluster.list(kube.LEASE, namespace, labels=labels).items))
-
-
-def under_way(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
-    """Those of acts that have not ended, or were left by a dead process; ended ones are not even sent."""
-    labels = f"{SELECTOR},{STATE_LABEL}=active"
-    return made(
-        cluster, ("under way", namespace), lambda beneath: _listed(beneath, namespace, labels), fresh=True
-    )
 
 
 def unended(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:

@@ -10,7 +10,7 @@ from functools import partial
 from operator import itemgetter
 
 from chaoskit.acts import turns
-from chaoskit.acts.accounts import Account, accounts
+from chaoskit.acts.accounts import Account, active
 from chaoskit.acts.courses import Course, alone, side_by_side
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
@@ -65,11 +65,6 @@ Hear = Callable[[Rescued], object]
 def nowhere(rescued: Rescued) -> Rescued:
     """It is kept nowhere."""
     return rescued
-
-
-def active(cluster: Cluster, namespace: str = "") -> tuple[Account, ...]:
-    """Ledgers of acts that have not ended: under way, or left by a dead process."""
-    return tuple(each for each in accounts(cluster, namespace) if each.state == "active")
 
 
 def rescue(

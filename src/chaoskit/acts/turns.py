@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from chaoskit.acts import readiness
-from chaoskit.acts.accounts import Account, under_way
+from chaoskit.acts.accounts import Account, active
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.halt import HOME
 from chaoskit.acts.trail import ENGINE
@@ -29,7 +29,7 @@ def later(cluster: Cluster, account: Account) -> tuple[Account, ...]:
     one in which acts on the whole cluster are written down.
     """
     try:
-        known = under_way(cluster)
+        known = active(cluster)
     except Forbidden:
         places = (account.ref.namespace, *(each.target.namespace for each in account.entries), HOME)
         known = tuple(each for place in dict.fromkeys(filter(None, places)) for each in _seen(cluster, place))
@@ -38,7 +38,7 @@ def later(cluster: Cluster, account: Account) -> tuple[Account, ...]:
 
 def _seen(cluster: Cluster, namespace: str) -> tuple[Account, ...]:
     try:
-        return under_way(cluster, namespace)
+        return active(cluster, namespace)
     except Forbidden:
         return ()
 

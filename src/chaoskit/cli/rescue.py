@@ -85,8 +85,8 @@ class _Orphan:
 
 
 def _seen(runtime: Runtime, namespace: str) -> list[_Orphan]:
+    from chaoskit.acts.accounts import active
     from chaoskit.acts.orphans import orphans
-    from chaoskit.acts.rescue import active
 
     owed = active(runtime.cluster, namespace)
     return [_Orphan(each, each.left) for each in orphans(runtime.cluster, runtime.clock, owed, namespace)]
