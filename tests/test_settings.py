@@ -102,6 +102,24 @@ def test_a_file_in_the_working_folder_is_found(tmp_path: Path, monkeypatch: pyte
     assert settings.load({}, environment={}).settings.model == "shop"
 
 
+@pytest.mark.parametrize("name", settings.VOUCHING)
+def test_a_file_that_nobody_named_runs_nobodys_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    value = "x" * settings.SHORTEST_KEY
+    (tmp_path / "chaoskit.yaml").write_text(f"model: shop\n{name}: {value}\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidInput) as caught:
+        settings.load({}, environment={})
+    (problem,) = caught.value.problems
+    variable = f"CHAOSKIT_{name.upper()}"
+    assert str(problem).startswith(f"chaoskit.yaml:2:1  {name} is set by a file that nobody named")
+    assert problem.expected == f"{variable}, or --config chaoskit.yaml"
+    by_flag = settings.load({}, environment={}, file=Path("chaoskit.yaml"))
+    by_variable = settings.load({}, environment={"CHAOSKIT_CONFIG": "chaoskit.yaml"})
+    assert {str(getattr(each.settings, name)) for each in (by_flag, by_variable)} == {value}
+
+
 def test_protected_namespaces_can_be_given_in_the_environment() -> None:
     env = {"CHAOSKIT_PROTECTED_NAMESPACES": "bank, payroll", "CHAOSKIT_MAX_PODS": ""}
     assert settings.load({}, environment=env).settings.protected_namespaces == ("bank", "payroll")

@@ -185,6 +185,9 @@ class Loaded(BaseModel):
 SECRET = frozenset(name for name, field in Settings.model_fields.items() if not field.repr)
 """The settings whose values are shown nowhere."""
 
+VOUCHING = ("home", "kubeconfig", "model_key")
+"""Who says these has code run: models of a home or with a key are unpickled, a kubeconfig names programs."""
+
 VARIABLES = frozenset(PREFIX + name.upper() for name in SECRET)
 """The variables that hold those: who is run by chaoskit does not inherit them."""
 
@@ -244,7 +247,7 @@ def file_name(file: Path | None, environment: Mapping[str, str]) -> str:
 
 
 def _from_file(file: Path | None, env: Mapping[str, str]) -> Document | None:
-    """What the file says; one that was named must be there, ``chaoskit.yaml`` may be."""
+    """What the file says; one that was named must be there, ``chaoskit.yaml`` may be, and says less."""
     path = Path(file_name(file, env))
     named = file is not None or "CHAOSKIT_CONFIG" in env
     if not named and not path.exists():
@@ -269,7 +272,17 @@ def _from_file(file: Path | None, env: Mapping[str, str]) -> Document | None:
             (), "what chaoskit config has shown", "settings: chaoskit config init writes them"
         )
         refuse([replace(told, rule=RULE)])
-    return _underscored(first)
+    document = _underscored(first)
+    if not named:
+        refuse([_unasked(document, name) for name in VOUCHING if name in document.value])
+    return document
+
+
+def _unasked(document: Document, name: str) -> Problem:
+    """A setting that runs others' code does not hold because a file lies where one happens to work."""
+    wanted = f"{PREFIX}{name.upper()}, or --config {document.path}"
+    told = document.problem((name,), "set by a file that nobody named", wanted, key=True)
+    return replace(told, rule=RULE)
 
 
 def discreet(problem: Problem) -> Problem:
@@ -372,7 +385,7 @@ def written(settings: Settings) -> str:
     for name, field in Settings.model_fields.items():
         entry = dump({name: plain[name]}).rstrip("\n")
         secret = name in SECRET or (isinstance(plain[name], str) and scrubbed(plain[name]) != plain[name])
-        if secret:
+        if secret or (name in VOUCHING and plain[name] != defaults[name]):
             entry = f"# {name}: in the environment, as {PREFIX}{name.upper()}"
         elif plain[name] == defaults[name]:
             entry = "\n".join(f"# {line}" for line in entry.splitlines())
