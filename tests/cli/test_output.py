@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -402,6 +403,27 @@ def test_a_result_that_a_full_disk_does_not_take_is_2_and_a_graver_end_stays(str
             )  # fmt: skip
             assert done.returncode == code, done.stderr
             assert "the result cannot be written to stdout: No space left on device" in done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize(("words", "code"), [("explain", 0), ("explain 99", 2), ("sim status -o json", 4)])
+def test_without_a_stdout_or_stderr_the_code_is_the_same(
+    stranger: CommandLine, words: str, code: int, closed: str
+) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"exec {shlex.quote(sys.executable)} -m chaoskit {words} {closed}"],
+        env=stranger.environment, capture_output=True, text=True, check=False, cwd=stranger.home,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    if closed == "2>&-" and "json" in words:
+        assert json.loads(done.stdout)["exit"] == code
+
+
+def test_a_window_without_columns_is_none(stranger: CommandLine) -> None:
+    usual = stranger("explain")
+    assert stranger("explain", env={"COLUMNS": "0"}).out == usual.out
+    assert usual.out.count("\n") > 10
 
 
 def test_the_last_words_of_a_library_are_no_success() -> None:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TextIO, cast
 
 
@@ -50,14 +51,17 @@ def reader_may_leave() -> Iterator[list[OSError]]:
     """Inside, a broken pipe is no error: the exit code tells the outcome, not who read of it.
 
     Of progress neither: a run whose stderr nobody reads any more has its fault to undo all the same. Why a
-    part of stdout could not be written stands in what is given, when it is left.
+    part of stdout could not be written stands in what is given, when it is left. A stream that was closed
+    before (``>&-``) is one that nobody reads.
     """
     out, err = sys.stdout, sys.stderr
     lost: list[OSError] = []
-    sys.stdout, sys.stderr = cast("TextIO", _Tolerant(out, lost)), cast("TextIO", _Tolerant(err, []))
-    try:
-        yield lost
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        sys.stdout, sys.stderr = out, err
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        sys.stdout = cast("TextIO", _Tolerant(out or nowhere, lost))
+        sys.stderr = cast("TextIO", _Tolerant(err or nowhere, []))
+        try:
+            yield lost
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            sys.stdout, sys.stderr = out, err

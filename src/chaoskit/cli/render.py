@@ -68,6 +68,10 @@ def console(session: Session, *, stderr: bool = False) -> Console:
         markup=False,
         emoji=False,
     )
+    if not out.width:
+        out.width = (
+            80  # COLUMNS=0, as stty and tput tell where there is no terminal: nothing would be printed
+        )
     out.push_render_hook(cast("RenderHook", _Discreet()))
     return out
 
