@@ -144,6 +144,22 @@ def test_a_killed_run_is_finished_by_a_rescue(
     assert chaoskit("rescue", "-o", "json").json["outcome"] == "nothing-to-do"
 
 
+@pytest.mark.parametrize("words", [("rescue",), ("abort", "--all", "--yes")], ids=" ".join)
+@pytest.mark.parametrize("elsewhere", ["/dev/null/home", "here"])
+def test_a_history_that_cannot_be_used_holds_up_no_undo(
+    chaoskit: CommandLine, simulated: Watched, write: Write, words: tuple[str, ...], elsewhere: str
+) -> None:
+    kill_a_run(chaoskit, write)
+    (chaoskit.home / "here").write_text("no database, and no folder either", encoding="utf-8")
+    for ended in (
+        chaoskit(*words, "-o", "json", env={"CHAOSKIT_HOME": elsewhere}),
+        chaoskit("rescue", "-o", "json", "--store", "here"),
+    ):
+        assert ended.code == 0, ended.err
+        assert "not in the history: the store" in ended.err or not ended.json["rescued"]
+    assert simulated.left() == []
+
+
 def test_a_rescue_that_is_stopped_says_that_it_finishes_what_it_undoes(
     chaoskit: CommandLine, simulated: Watched, write: Write
 ) -> None:

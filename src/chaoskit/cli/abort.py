@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chaoskit.cli.rescue import answer
+from chaoskit.cli.rescue import answer, keeping
 from chaoskit.cli.session import Session, command, new_app
 from chaoskit.cli.show import End, end_of, kept_end
 from chaoskit.cli.stopping import LEFT, stopping
-from chaoskit.errors import ChaoskitError, UnknownName
+from chaoskit.errors import UnknownName
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +35,6 @@ def abort(
     """Stop runs and recoveries wherever they run, at once, and wait until they are undone."""
     from chaoskit.acts.abort import abort as end
     from chaoskit.acts.accounts import accounts
-    from chaoskit.acts.rescue import Rescued
-    from chaoskit.flows.rescuing import keeper
     from chaoskit.reports.reading import counted
 
     if bool(runs) == every:
@@ -50,14 +48,7 @@ def abort(
         if every and wanted:
             session.ask(f"Abort {counted(len(wanted), 'act')} under way?", yes=yes)
         with session.listening() as listen, stopping(LEFT) as stop:
-
-            def keep(rescued: Rescued) -> Rescued:
-                try:  # the store is opened for those alone: nothing else waits for it
-                    return keeper(runtime.world, listen)(rescued)
-                except ChaoskitError as error:
-                    session.say(f"not in the history: {error.message}")
-                    return rescued
-
+            keep = keeping(session, runtime, listen)
             cluster, clock = runtime.cluster, runtime.clock
             found = end(cluster, clock, wanted, reason, listen=listen, stop=stop, keep=keep)
     answer(session, found, stop, over=over)

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from chaoskit.acts.orphans import Orphan
-    from chaoskit.acts.rescue import Rescued
+    from chaoskit.acts.rescue import Keep, Rescued
     from chaoskit.cli.show import End
     from chaoskit.clock import Stop
+    from chaoskit.events import Listener
     from chaoskit.runtime import Runtime
 
 app = new_app(__doc__)
@@ -48,7 +49,7 @@ def rescue(
     """Watch every unfinished run for its lease's duration, and undo those that nobody renews."""
     if force and not adopt:
         raise typer.BadParameter("--force lets engines go that others left behind: add --orphans")
-    from chaoskit.flows.rescuing import rescue as finish
+    from chaoskit.acts.rescue import rescue as finish
 
     with (
         session.connected() as runtime,
@@ -56,7 +57,10 @@ def rescue(
         undoing(listen, runtime.clock, FINISHING) as stop,
     ):
         namespace = session.asked_namespace
-        found = finish(runtime.world, namespace=namespace, listen=listen, stop=stop)
+        keep = keeping(session, runtime, listen)
+        found = finish(
+            runtime.cluster, runtime.clock, namespace=namespace, listen=listen, stop=stop, keep=keep
+        )
         seen: list[_Orphan] = []
         problem: ChaoskitError | None = None
         try:  # what was rescued is answered for, whatever becomes of what others left
@@ -66,6 +70,20 @@ def rescue(
         except ChaoskitError as error:
             problem = error
     answer(session, found, stop, seen, problem)
+
+
+def keeping(session: Session, runtime: Runtime, listen: Listener) -> Keep:
+    """Keeps in the history how acts ended; one that cannot be used is told: nothing else waits for it."""
+    from chaoskit.flows.rescuing import keeper
+
+    def keep(rescued: Rescued) -> Rescued:
+        try:  # the store is opened for those alone
+            return keeper(runtime.world, listen)(rescued)
+        except ChaoskitError as error:
+            session.say(f"not in the history: {error.message}")
+            return rescued
+
+    return keep
 
 
 @dataclass
