@@ -6,6 +6,8 @@ import json
 import os
 import queue
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -428,6 +430,40 @@ def test_a_stop_is_told_at_once_and_once() -> None:
     with stopping(tell=lambda: told.put("nothing")):
         pass
     assert told.empty()
+
+
+SIGNALLED = """
+import os, signal, sys
+from chaoskit.cli.app import main
+
+class Signalling:
+    sent = False
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1] and not self.sent:
+            self.sent = True
+            os.kill(os.getpid(), signal.SIGTERM)
+
+finder = Signalling()
+sys.meta_path.insert(0, finder)
+code = main(sys.argv[2:])
+assert finder.sent
+sys.exit(code)
+"""
+"""The command, with a SIGTERM when the import of a module begins."""
+
+
+@pytest.mark.parametrize("module", ["yaml", "yaml.nodes", "yaml.reader", "chaoskit.cli.plan"])
+@pytest.mark.parametrize("form", [(), ("-o", "json")], ids=["words", "json"])
+def test_a_signal_amid_an_import_is_the_end_that_it_is_elsewhere(
+    stranger: CommandLine, write: Write, module: str, form: Sequence[str]
+) -> None:
+    file = write("x.yaml", experiment("x"))
+    done = subprocess.run(
+        [sys.executable, "-c", SIGNALLED, module, "plan", file, *form],
+        env=stranger.environment, cwd=stranger.home, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 143, done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_what_undoes_nothing_leaves_nothing_to_a_rescue() -> None:

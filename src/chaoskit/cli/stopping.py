@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import threading
@@ -18,6 +19,9 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)
 
 MOMENT = 2.0
 """Seconds in which signals are one: ``timeout`` sends its own to the process and once more to its group."""
+
+AGAIN = 0.001
+"""Seconds after which a signal that came amid an import comes again."""
 
 LEFT = "left without waiting for the undo: chaoskit rescue finishes it"
 UNDOING = f"undoing what was done; a signal {MOMENT:g} s from now, or later, leaves that to chaoskit rescue"
@@ -41,13 +45,24 @@ class Signalled(BaseException):
 @contextmanager
 def ending_on_signals() -> Iterator[None]:
     """Inside, a signal raises `Signalled`: nothing is under way that would have to be undone."""
-
-    def end(number: int, frame: FrameType | None) -> None:
-        del frame
-        raise Signalled(number)
-
-    with _handling(end):
+    with _handling(_end):
         yield
+
+
+def _end(number: int, frame: FrameType | None, words: str = "") -> None:
+    """`Signalled` is raised, after an import that is under way: what is imported by half nobody can use."""
+    if _imports(frame):
+        again = threading.Timer(AGAIN, os.kill, (os.getpid(), number))
+        again.daemon = True
+        again.start()
+    else:
+        raise Signalled(number, words)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    while frame is not None and not frame.f_code.co_filename.startswith("<frozen importlib"):
+        frame = frame.f_back
+    return frame is not None
 
 
 @contextmanager
@@ -76,7 +91,6 @@ def stopping(
     signalled: queue.SimpleQueue[bool] = queue.SimpleQueue()  # of all ways this is safe in a handler
 
     def ask(number: int, frame: FrameType | None) -> None:
-        del frame
         if not asked:
             asked.append(clock.monotonic())
             if not stop.is_set():
@@ -84,7 +98,7 @@ def stopping(
                 stop.set()
             signalled.put(True)
         elif number != signal.SIGALRM and clock.monotonic() - asked[0] >= MOMENT:
-            raise Signalled(number, left)
+            _end(number, frame, left)
 
     def hear() -> None:
         if signalled.get():
