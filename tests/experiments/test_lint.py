@@ -88,6 +88,11 @@ spec:
   steadyState: [{kubernetes: {workload: deployment/cart}}]
 """
 
+SCALED = NATIVE.replace("pod-delete", "scale-down").replace("{", "{{").replace("}", "}}").replace(
+    "{{workload: deployment/cart}}}}]", "{}}}]"
+)  # fmt: skip
+"""With a place for a condition and its mode."""
+
 
 def probed(kind: str, **changed: str) -> str:
     """The engine with a probe of this kind; some of its words changed."""
@@ -338,6 +343,8 @@ def test_a_definition_without_a_command_is_told_what_one_looks_like() -> None:
         ("- 1\n", "kind"),
         ("word\n", "kind"),
         (NATIVE[: NATIVE.index("  steadyState:")], "no-steady-state"),
+        (SCALED.format("{workload: cart}, mode: continuous"), "own-doing"),
+        (SCALED.format("{workload: deployment/cart}, lag: 5s"), "own-doing"),
         (NATIVE.replace("[deployment/cart]}", "[cart], pods: 2}"), "radius"),
         (NATIVE.replace("{kind: pod-delete}", "{kind: pod-network-loss}"), "scope-none"),
         (NATIVE.replace("{kind: pod-delete}", "{kind: node-restart}").replace("workloads: [deployment/cart]",
@@ -347,6 +354,20 @@ def test_a_definition_without_a_command_is_told_what_one_looks_like() -> None:
 )  # fmt: skip
 def test_a_trap_elsewhere_is_told(text: str, rule: str) -> None:
     assert rule in rules(text)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "{workload: cart, ready: 1}, mode: continuous",
+        "{workload: cart, condition: Available}, mode: continuous",
+        "{workload: statefulset/cart}, mode: continuous",
+        "{workload: frontend-cart}, mode: continuous",
+        "{workload: cart}, mode: edges",
+    ],
+)
+def test_a_condition_that_a_scale_down_can_break_is_no_trap(condition: str) -> None:
+    assert "own-doing" not in rules(SCALED.format(condition))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from chaoskit.experiments.faults import CATALOGUE, Fault
 from chaoskit.experiments.lint import tunables
 from chaoskit.experiments.lint.rules import Finding, Look
 from chaoskit.experiments.litmus import chosen
-from chaoskit.experiments.spec import Experiment
+from chaoskit.experiments.spec import Experiment, ExperimentSpec
 
 _FAULT: Location = ("spec", "fault")
 _PARAMETERS: Location = (*_FAULT, "parameters")
@@ -29,6 +29,8 @@ def _spec(look: Look, fault: Fault, experiment: Experiment) -> Iterator[Finding]
     spec = experiment.spec
     if not spec.steady_state:
         yield look.say("no-steady-state", ("spec", "steadyState"), "a condition")
+    if fault.kind == "scale-down":
+        yield from _vacuous(look, spec)
     radius = spec.blast_radius.max_pods
     if fault.scope == "pod" and spec.targets.percent is None and 0 < radius < spec.targets.pods:
         yield look.say("radius", ("spec", "targets", "pods"), f"at most blastRadius.maxPods, {radius}")
@@ -39,6 +41,23 @@ def _spec(look: Look, fault: Fault, experiment: Experiment) -> Iterator[Finding]
     if spec.litmus.image:
         place: Location = ("spec", "litmus", "image")
         yield from tunables.images(look, [tunables.Setting("image", spec.litmus.image, place, place)])
+
+
+def _vacuous(look: Look, spec: ExperimentSpec) -> Iterator[Finding]:
+    """Conditions under the fault that ask a workload for the very number of pods that the fault sets."""
+    for place, each in enumerate(spec.steady_state):
+        asked = each.kubernetes if each.during else None
+        if asked is None or asked.ready is not None or asked.condition:
+            continue
+        if any(_are_one(asked.workload, target) for target in spec.targets.workloads):
+            field: Location = ("spec", "steadyState", place, "kubernetes")
+            yield look.say("own-doing", field, "ready: how many must stay ready, or mode: edges")
+
+
+def _are_one(one: str, other: str) -> bool:
+    """Whether these names, with a kind or without, can be of one workload."""
+    shorter, longer = sorted((one, other), key=len)
+    return longer == shorter or longer.endswith(f"/{shorter}")
 
 
 def _settings(look: Look, fault: Fault, experiment: Experiment) -> tunables.Settings:

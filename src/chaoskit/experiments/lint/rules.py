@@ -39,6 +39,10 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "twice-said": ("error", "only one of the two would count"),
     "targets": ("error", "faults on pods need pods, faults on nodes need nodes"),
     "no-steady-state": ("warning", "without it a pass says only that the fault took place"),
+    "own-doing": (
+        "warning",
+        "under the fault it wants as many pods as the fault leaves: it holds whatever happens",
+    ),
     "radius": ("warning", "the run will be refused"),
     # engines
     "engine-state": ("error", "the server refuses it"),
