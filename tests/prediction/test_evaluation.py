@@ -13,12 +13,18 @@ from tests.prediction.conftest import leaking, tiny
 
 from chaoskit import errors
 from chaoskit.prediction import baselines, card, classes, features, folds, page
-from chaoskit.prediction.alarms import Judge
+from chaoskit.prediction.alarms import Catch, Judge, Judgement
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained, build, evaluate, evaluate_foreign, recalibrated
-from chaoskit.prediction.examining import Examiner, expected_calibration_error, precision_interval
+from chaoskit.prediction.examining import (
+    Examiner,
+    expected_calibration_error,
+    intervals,
+    precision_interval,
+    rate_bound,
+)
 from chaoskit.prediction.forest import Options
-from chaoskit.prediction.labels import Labelled, Target, label
+from chaoskit.prediction.labels import Event, Labelled, Target, label
 from chaoskit.prediction.table import tabulate
 from chaoskit.records import LabelRecord
 
@@ -137,6 +143,35 @@ def test_an_interval_of_many_failing_samples_needs_no_memory_for_each_draw() -> 
     assert found is not None
     assert found.low < average_precision_score(y, ranked) < found.high
     assert most < 40e6
+
+
+def judgement(caught: int, missed: int, false: int) -> Judgement:
+    """So many events of one workload were caught and missed in a day, with so many false alarms."""
+    delays = [60.0] * caught + [None] * missed
+    event = Event(0, (0,), 0, 0, "network", START, START, "deployment/cart", "shop")
+    catches = tuple(Catch(event, delay, 0.0) for delay in delays)
+    return Judgement(1.0, catches, ((0, 0, 0),) * false, 0, 24.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("caught", "missed", "low", "high"),
+    [(4, 0, 0.57, 1.0), (15, 0, 0.85, 1.0), (0, 4, 0.0, 0.43), (200, 200, 0.45, 0.55)],
+)
+@pytest.mark.parametrize("false", [0, 3])
+def test_few_events_leave_open_what_none_of_them_showed(
+    caught: int, missed: int, low: float, high: float, false: int
+) -> None:
+    judged = judgement(caught, missed, false)
+    recall, f1 = intervals(judged)
+    assert recall.low == pytest.approx(low, abs=0.02)
+    assert recall.high == pytest.approx(high, abs=0.02)
+    assert f1.low <= judged.f1 <= f1.high
+    assert f1.high - f1.low > 0.05
+
+
+def test_a_rate_of_what_never_came_has_a_bound() -> None:
+    assert rate_bound(0, 42.0) == pytest.approx(3 / 42, rel=0.01)  # the rule of three
+    assert np.isnan(rate_bound(0, 0.0))
 
 
 def test_the_share_of_the_lead_of_one_failure_has_no_interval(leaks: Labelled) -> None:

@@ -151,6 +151,10 @@ def test_a_calibration_needs_no_label_and_keeps_the_members(world: World, moved:
     assert found.model.join != model.join or found.model.evidence != model.evidence
     assert found.report.kept is not None
     assert "thresholds were set anew" in found.report.kept.words
+    assert "so little time tells no more than at most" in found.report.kept.words
+    patient = recalibrated(moved, label(healthy, model.target), 1000.0)
+    assert patient.report.kept is not None
+    assert "so little time" not in patient.report.kept.words
     assert not found.report.beats_baselines
     assert {EVIDENCE, STATIC} <= set(model.join.thresholds)
 

@@ -11,6 +11,7 @@ from chaoskit import events
 from chaoskit.prediction import baselines, calibrating, folds, search, training, witnesses
 from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.baselines import Baseline
+from chaoskit.prediction.examining import rate_bound
 from chaoskit.prediction.features import Spec
 from chaoskit.prediction.features.layout import Recipe
 from chaoskit.prediction.folds import Moments
@@ -232,7 +233,8 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
     healthy = Judge(calibrating.without_events(labelled), moments).hours
     taught = f"thresholds were set anew on {healthy:.1f} h of healthy time{left.learned}"
     alarms = _words_of_alarms(calibrating.alarms(trained.model, table, moments))
-    words = "; ".join([taught, *alarms, words_of_chances, *left.lacks])
+    open_ = _words_of_bound(model, calibrating.alarms(model, table, moments), healthy)
+    words = "; ".join([taught, *open_, *alarms, words_of_chances, *left.lacks])
     kept = Kept(words, model.join.told, model.false_alarms_per_day, judged=True)
     if lacking := _lacking(labelled, moments):
         words += f"; {lacking}: the figures are of the thresholds before"
@@ -276,6 +278,16 @@ def _worth(before: Line, now: Line, alike: bool) -> str:
     if before.ece is None or now.ece is None:
         return worth
     return f"{worth}; the ECE of probabilities is {before.ece:.3f} before, {now.ece:.3f} now"
+
+
+def _words_of_bound(model: Model, count: int, hours: float) -> list[str]:
+    """In words, that such hours tell of no rate as low as the budget, where they do not."""
+    budget, most = model.false_alarms_per_day, 24 * rate_bound(count, hours)
+    if most <= budget:
+        return []
+    needed = 24 * rate_bound(0, 1.0) / budget
+    told = f"so little time tells no more than at most {most:.2g} false alarms a day (95 %)"
+    return [f"{told}: to tell of the budget of {budget:g}, give {needed:.0f} h or more"]
 
 
 def _words_of_alarms(count: int) -> list[str]:

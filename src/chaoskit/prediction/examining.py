@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
-from chaoskit.prediction.alarms import Catch, Judge, Judgement, Scores
+from chaoskit.prediction.alarms import Judge, Judgement, Scores
 from chaoskit.prediction.labels import Event
 from chaoskit.prediction.report import Interval, Line
 from chaoskit.prediction.table import Samples, Table
 
-BOOTSTRAPS = 1000
+BOOTSTRAPS, DRAWS = 1000, 20_000
 
 CURVE_POINTS = 60
 
@@ -143,7 +143,7 @@ def _of_events(judged: Judgement) -> dict[str, Any]:
     """What is told per event; without healthy time no precision and no F1: no alarm could be false."""
     delays = np.array([catch.delay for catch in judged.catches if catch.delay is not None])
     possible = [catch for catch in judged.catches if catch.possible]
-    recall, f1 = _bootstrap(judged.catches, judged.false)
+    recall, f1 = intervals(judged)
     nothing = float("nan")
     return {
         "caught": caught(judged, lambda event: event.issue),
@@ -160,9 +160,7 @@ def _of_events(judged: Judgement) -> dict[str, Any]:
         "lead_share_interval": _drawn_anew([c.lead / c.possible for c in possible]),
         "false_alarms": judged.false,
         "false_per_hour": judged.false_per_hour,
-        "false_per_hour_bound": float(chi2.ppf(0.95, 2 * (judged.false + 1)) / 2 / judged.hours)
-        if judged.hours
-        else nothing,
+        "false_per_hour_bound": rate_bound(judged.false, judged.hours),
         "false_per_pod_day": judged.false_per_pod_day,
         "collateral": judged.collateral,
     }
@@ -175,21 +173,32 @@ def caught(judged: Judgement, word: Callable[[Event], str]) -> dict[str, tuple[i
     return {name: (hit[name], count) for name, count in sorted(due.items()) if name}
 
 
-def _bootstrap(catches: Sequence[Catch], false: int) -> tuple[Interval, Interval]:
-    """Intervals of recall and F1 when the events are drawn anew and false alarms come by chance."""
-    if not catches:
+def intervals(judged: Judgement) -> tuple[Interval, Interval]:
+    """Recall and F1 that so few events and false alarms leave open; what was measured is in them.
+
+    Shares are drawn from all that these events allow, rates from all that these false alarms do (a Beta and a
+    Gamma distribution, before them Jeffreys' half an event): drawing events anew would be sure of what was
+    never missed, and of alarms that did not come.
+    """
+    count, random = len(judged.catches), np.random.default_rng(0)
+    if not count:
         nothing = Interval(float("nan"), float("nan"))
         return nothing, nothing
-    random = np.random.default_rng(0)
-    hit = np.array([catch.delay is not None for catch in catches])
-    drawn = random.choice(hit, (BOOTSTRAPS, len(hit))).sum(axis=1)
-    alarms = random.poisson(false, BOOTSTRAPS)
-    f1 = 2 * drawn / (len(hit) + drawn + alarms)
-    return _middle(drawn / len(hit)), _middle(f1)
+    share = random.beta(judged.caught + 0.5, count - judged.caught + 0.5, DRAWS)
+    alarms = random.gamma(judged.false + 0.5, size=DRAWS)
+    f1 = 2 * share * count / (count + share * count + alarms)
+    return _middle(share, judged.recall), _middle(f1, judged.f1)
 
 
-def _middle(values: NDArray[np.float64]) -> Interval:
-    return Interval(float(np.quantile(values, 0.025)), float(np.quantile(values, 0.975)))
+def rate_bound(count: int, hours: float) -> float:
+    """The upper 95 % bound of what comes by chance in an hour, `count` having come in so many `hours`."""
+    return float(chi2.ppf(0.95, 2 * (count + 1)) / 2 / hours) if hours else float("nan")
+
+
+def _middle(values: NDArray[np.float64], measured: float | None = None) -> Interval:
+    """The middle 95 % of these, as far as to what was measured."""
+    low, high = (float(each) for each in np.quantile(values, (0.025, 0.975)))
+    return Interval(low, high) if measured is None else Interval(min(low, measured), max(high, measured))
 
 
 def expected_calibration_error(probability: NDArray[np.floating], y: NDArray[np.int8]) -> float:

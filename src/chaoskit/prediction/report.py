@@ -32,7 +32,8 @@ class Line:
     Per sample: PR-AUC, ROC-AUC and, where it gives probabilities, Brier and ECE (else None); `visible`
     leaves out the classes that the signals cannot show. Per event: caught and due by class, precision, F1
     with its interval, delay and lead in seconds, the mean share of the possible lead, false alarms.
-    Intervals are what drawing the events anew leaves open.
+    Intervals of 95 % are what so few events leave open: of recall and F1 by all shares and rates that these
+    allow, of the others by drawing them anew.
     """
 
     name: str
