@@ -155,7 +155,7 @@ def judgement(caught: int, missed: int, false: int) -> Judgement:
 
 @pytest.mark.parametrize(
     ("caught", "missed", "low", "high"),
-    [(4, 0, 0.57, 1.0), (15, 0, 0.85, 1.0), (0, 4, 0.0, 0.43), (200, 200, 0.45, 0.55)],
+    [(4, 0, 0.56, 1.0), (15, 0, 0.85, 1.0), (0, 4, 0.0, 0.44), (200, 200, 0.45, 0.55)],
 )
 @pytest.mark.parametrize("false", [0, 3])
 def test_few_events_leave_open_what_none_of_them_showed(
