@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytest
 from tests.acts.fake import FakeCluster, deployment
@@ -21,7 +21,10 @@ from chaoskit import kube
 from chaoskit.acts import breaker, halt
 from chaoskit.acts.abort import abort
 from chaoskit.acts.accounts import accounts
+from chaoskit.acts.changes import field
+from chaoskit.acts.fields import REPLICAS
 from chaoskit.acts.ledger import Ledger
+from chaoskit.acts.rescue import rescue
 from chaoskit.clock import ManualClock, Stop
 from chaoskit.errors import (
     CannotStart,
@@ -368,6 +371,82 @@ def test_a_halt_that_comes_with_the_ledger_lets_nothing_be_injected() -> None:
         pytest.fail("injected in a halt")
     assert not [each for each in cluster.wrote if "deployment" in each]
     assert accounts(cluster) == ()
+
+
+GUARDED = Limits(chaos_cooldown=3600, chaos_budget=1)
+
+
+def test_a_workload_rests_after_a_drill_and_the_drill_counts_for_the_budget() -> None:
+    cluster, clock = FakeCluster(CART), ManualClock()
+    with _gone(cluster, clock, GUARDED).injected():
+        pass
+    (account,) = accounts(cluster)
+    assert (account.state, account.actions) == ("done", ("gone",))
+    for limits, guard in ((GUARDED, "cool-down"), (Limits(chaos_budget=1), "budget")):
+        with pytest.raises(Refused) as refused, _gone(cluster, clock, limits).injected():
+            pytest.fail("injected")
+        assert refused.value.guard == guard
+
+
+def test_a_drill_that_was_killed_counts_as_well_once_it_is_rescued() -> None:
+    cluster, clock = FakeCluster(CART), ManualClock()
+    with pytest.raises(UndoUnconfirmed), _gone(cluster, clock, GUARDED).injected():
+        _lose(cluster)  # as a rescue does, which is then killed as well
+    (rescued,) = rescue(cluster, clock)
+    assert (rescued.undo.state, _replicas(cluster)) == ("confirmed", 3)
+    with pytest.raises(Refused, match="rests after chaos"), _gone(cluster, clock, GUARDED).injected():
+        pytest.fail("injected")
+
+
+def test_a_drill_that_injected_nothing_counts_for_no_guard() -> None:
+    cluster = FakeCluster({**CART, "spec": {**CART["spec"], "replicas": 0}})
+    with pytest.raises(CannotStart), _gone(cluster, limits=GUARDED).injected():
+        pytest.fail("injected")
+    assert accounts(cluster) == ()
+
+
+def _act(cluster: FakeCluster, act: Literal["chaos", "recovery"]) -> Ledger:
+    return Ledger.open(
+        cluster, ManualClock(), id="other", act=act, namespace="shop", targets=(kube.ref_of(CART),),
+        trace_id="t",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("act", "guard"), [("chaos", "busy"), ("recovery", "interlock")])
+def test_of_two_acts_that_begin_at_once_the_drill_injects_nothing(
+    act: Literal["chaos", "recovery"], guard: str
+) -> None:
+    cluster = FakeCluster(CART)
+
+    def begun(_verb: str, ref: ObjectRef) -> None:
+        if ref.kind == kube.LEASE:
+            cluster.before_write = lambda _verb, _ref: None
+            _act(cluster, act)
+
+    cluster.before_write = begun
+    with pytest.raises(Refused) as refused, _gone(cluster).injected():
+        pytest.fail("injected beside another")
+    assert refused.value.guard == guard
+    assert not [each for each in cluster.wrote if "deployment" in each]
+    assert [each.id for each in accounts(cluster)] == ["other"]
+
+
+def _recover(cluster: FakeCluster) -> None:
+    """A recovery scales it to 1, and dies."""
+    ledger = _act(cluster, "recovery")
+    ref = kube.ref_of(CART)
+    change = field(cluster, ManualClock(), cluster.get(ref), ref, REPLICAS, 1)
+    ledger.write(*change.entries, action="scale")
+    ledger.carry_out(change)
+
+
+def test_a_drill_stays_owed_until_the_recovery_that_changed_the_same_is_taken_back() -> None:
+    cluster, clock = FakeCluster(CART), ManualClock()
+    with pytest.raises(UndoUnconfirmed, match="other"), _gone(cluster, clock).injected():
+        _recover(cluster)
+    assert _replicas(cluster) == 1
+    assert [each.undo.state for each in rescue(cluster, clock)] == ["confirmed", "confirmed"]
+    assert (_replicas(cluster), accounts(cluster)) == (3, ())
 
 
 # ---------------------------------------------------------------- on a cluster

@@ -198,24 +198,29 @@ class Native:
         ledger = Ledger.open(
             self.cluster, self.clock, id=self.trace_id, act="chaos", namespace=self.ref.namespace,
             targets=(self.ref,), trace_id=self.trace_id, name=f"drill {self.name}", what=self.name,
+            keep_for=self.governor.remembers("chaos"),
         )  # fmt: skip
+        disturbed = False
         with Heart(self.cluster, self.clock) as heart, heart.attending(ledger) as pulse:
             try:
+                self.governor.confirm(ledger)
                 ledger.write(*change.entries, action=self.name)
                 pulse.ask(begun=False)
-                if not ledger.carry_out(change):
+                disturbed = True  # as far as is known, until it is answered
+                disturbed = ledger.carry_out(change)
+                if not disturbed:
                     raise CannotStart(f"{change.words}: so it is already, nothing was injected")
                 yield partial(_refuse_when_unwanted, pulse)
             finally:
-                self._end(ledger, listen)
+                self._end(ledger, listen, keep=ledger.account.memorable if disturbed else 0)
 
-    def _end(self, ledger: Ledger, listen: Listener) -> None:
+    def _end(self, ledger: Ledger, listen: Listener, *, keep: float) -> None:
         try:
             left = ledger.undo(listen).left
         except ChaoskitError as error:
             left = (error.message,)
         with suppress(ChaoskitError):
-            ledger.close(Outcome.UNDO_UNCONFIRMED if left else Outcome.DONE)
+            ledger.close(Outcome.UNDO_UNCONFIRMED if left else Outcome.DONE, keep=keep)
         if left:
             message = f"the undo is not confirmed: {'; '.join(left)}"
             raise UndoUnconfirmed(message, targets=(self.workload,), hint="chaoskit rescue")
