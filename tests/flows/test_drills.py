@@ -594,6 +594,17 @@ def test_a_drill_that_could_not_be_taken_back_keeps_its_score(world: World) -> N
         drill(world, _Stuck(), namespace="shop", patience=0, stop=stop)
 
 
+def test_who_watches_in_a_drill_leaves_nothing_even_where_it_is_killed(world: World) -> None:
+    def leases() -> set[str]:
+        return {each["metadata"]["name"] for each in world.cluster.list(kube.LEASE, "shop").items}
+
+    before = leases()
+    leads = threading.Event()
+    with Night(world, "shop", lambda event: leads.set() if getattr(event, "name", "") == "leader" else None):
+        assert leads.wait(30)
+        assert leases() == before
+
+
 def test_where_something_is_wrong_already_no_drill_begins(world: World) -> None:
     story = PLAYED["killed"]
     with Played(story, "search", world.cluster).injected():
