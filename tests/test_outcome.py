@@ -53,6 +53,7 @@ def test_the_gravest_wins(several: list[Outcome], one: Outcome) -> None:
         (errors.Unavailable("x", service="s"), 4),
         (errors.NotFound("x"), 4),
         (errors.UnknownName("x"), 2),
+        (errors.Unjudged("x"), 7),
         (errors.UndoUnconfirmed("x", targets=["a"]), 5),
         (errors.TimedOut("x"), 6),
         (errors.Interrupted(), 130),

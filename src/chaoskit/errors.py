@@ -14,6 +14,7 @@
     │   │   └── TakenOver       another process holds this run's ledger: it acts now, this one must not
     │   └── Forbidden           the server denies it to this caller
     ├── TimedOut                the time allowed ran out; what was done is undone
+    ├── Unjudged                it was cut short by another hand: how it went nobody knows; all is undone
     ├── UndoUnconfirmed         the undo could not be confirmed: a target may still be disturbed
     └── Interrupted             a signal stopped it (the user's, or the alarm of a limit); all is undone
 
@@ -165,6 +166,10 @@ class Forbidden(CannotStart):
 
 class TimedOut(ChaoskitError):
     """The time allowed ran out; what was done is undone."""
+
+
+class Unjudged(ChaoskitError):
+    """Another hand cut it short after an injection: how it went cannot be judged; what was done is undone."""
 
 
 class UndoUnconfirmed(ChaoskitError):

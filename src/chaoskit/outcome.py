@@ -136,6 +136,7 @@ _OF_ERROR: tuple[tuple[type[errors.ChaoskitError], Outcome], ...] = (
     (errors.Forbidden, Outcome.REFUSED),
     (errors.CannotStart, Outcome.CANNOT_START),
     (errors.TimedOut, Outcome.TIMED_OUT),
+    (errors.Unjudged, Outcome.ERRORED),
     (errors.UndoUnconfirmed, Outcome.UNDO_UNCONFIRMED),
 )
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytest
 from tests.acts.fake import FakeCluster, deployment
@@ -18,21 +18,43 @@ from tests.servers import pace
 
 import chaoskit
 from chaoskit import kube
-from chaoskit.acts import breaker
+from chaoskit.acts import breaker, halt
+from chaoskit.acts.abort import abort
 from chaoskit.acts.accounts import accounts
+from chaoskit.acts.changes import field
+from chaoskit.acts.fields import REPLICAS
 from chaoskit.acts.ledger import Ledger
+from chaoskit.acts.rescue import rescue
 from chaoskit.clock import ManualClock, Stop
-from chaoskit.errors import CannotStart, Forbidden, Interrupted, InvalidInput, Unavailable, UndoUnconfirmed
+from chaoskit.errors import (
+    CannotStart,
+    Forbidden,
+    Interrupted,
+    InvalidInput,
+    Refused,
+    Unavailable,
+    UndoUnconfirmed,
+    Unjudged,
+)
 from chaoskit.events import Event, Listener, Step, ignore
 from chaoskit.experiments import neighbours
 from chaoskit.flows.drills import matrix
-from chaoskit.flows.drills.course import drill, specs
-from chaoskit.flows.drills.injections import FAULTS, PLAYED, STORIES, Native, Nothing, Played, Truth
+from chaoskit.flows.drills.course import PATIENCE, drill, specs
+from chaoskit.flows.drills.injections import (
+    FAULTS,
+    PLAYED,
+    STORIES,
+    Native,
+    Nothing,
+    Played,
+    StillWanted,
+    Truth,
+)
 from chaoskit.flows.drills.judging import Judge
 from chaoskit.flows.drills.night import Night
 from chaoskit.flows.drills.scoring import MATRIX_GATES, SINGLE_GATES, Drilled, Gates, Times, report
 from chaoskit.flows.world import World
-from chaoskit.governor import Governor
+from chaoskit.governor import Governor, Limits
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.ports.notifier import Notice
@@ -237,9 +259,10 @@ def test_of_a_series_that_was_cut_short_only_what_nothing_to_come_could_mend_is_
 CART = deployment() | {"metadata": {"name": "cart", "namespace": "shop"}}
 
 
-def _gone(cluster: FakeCluster) -> Native:
-    governor = Governor(cluster, ManualClock())
-    return Native(FAULTS["gone"], kube.ref_of(CART), cluster, ManualClock(), governor, "drill1")
+def _gone(cluster: FakeCluster, clock: ManualClock | None = None, limits: Limits | None = None) -> Native:
+    clock = clock or ManualClock()
+    governor = Governor(cluster, clock, limits)
+    return Native(FAULTS["gone"], kube.ref_of(CART), cluster, clock, governor, "drill1")
 
 
 def _deny(cluster: FakeCluster) -> None:
@@ -301,6 +324,131 @@ def test_a_fault_that_was_taken_back_is_told_step_by_step() -> None:
     assert [(each.name, each.mark) for each in heard if isinstance(each, Step)] == [("undo", "done")]
 
 
+# ---------------------------------------------------------------- beside others, and cut short
+
+
+def _replicas(cluster: FakeCluster) -> int:
+    return int(cluster.get(kube.ref_of(CART))["spec"]["replicas"])
+
+
+def _cut_short(cluster: FakeCluster, by: Callable[[ManualClock], object]) -> None:
+    """A drill that is under way when `by` cuts it short, which it is asked a second later."""
+    clock = ManualClock()
+    with _gone(cluster, clock).injected() as still_wanted:
+        still_wanted()
+        by(clock)
+        assert _replicas(cluster) == 0
+        clock.turn(1)
+        still_wanted()
+        pytest.fail("went on")
+
+
+def test_a_halt_cuts_a_drill_short_and_it_is_undone() -> None:
+    cluster = FakeCluster(CART)
+    with pytest.raises(Unjudged, match="incident 42"):
+        _cut_short(cluster, lambda clock: halt.halt(cluster, clock, ("chaos",), "incident 42"))
+    assert (_replicas(cluster), accounts(cluster)) == (3, ())
+
+
+def test_an_abort_cuts_a_drill_short_and_it_is_undone() -> None:
+    cluster, left = FakeCluster(CART), Stop()
+    left.set()  # who asks for the end does not wait for it
+    with pytest.raises(Interrupted, match="aborted: enough"):
+        _cut_short(cluster, lambda clock: abort(cluster, clock, accounts(cluster), "enough", stop=left))
+    assert (_replicas(cluster), accounts(cluster)) == (3, ())
+
+
+def test_a_halt_that_comes_with_the_ledger_lets_nothing_be_injected() -> None:
+    cluster = FakeCluster(CART)
+
+    def halted(_verb: str, ref: ObjectRef) -> None:
+        if ref.kind == kube.LEASE:
+            cluster.before_write = lambda _verb, _ref: None
+            halt.halt(cluster, ManualClock(), ("chaos",), "incident 42")
+
+    cluster.before_write = halted
+    with pytest.raises(Refused, match="incident 42"), _gone(cluster).injected():
+        pytest.fail("injected in a halt")
+    assert not [each for each in cluster.wrote if "deployment" in each]
+    assert accounts(cluster) == ()
+
+
+GUARDED = Limits(chaos_cooldown=3600, chaos_budget=1)
+
+
+def test_a_workload_rests_after_a_drill_and_the_drill_counts_for_the_budget() -> None:
+    cluster, clock = FakeCluster(CART), ManualClock()
+    with _gone(cluster, clock, GUARDED).injected():
+        pass
+    (account,) = accounts(cluster)
+    assert (account.state, account.actions) == ("done", ("gone",))
+    for limits, guard in ((GUARDED, "cool-down"), (Limits(chaos_budget=1), "budget")):
+        with pytest.raises(Refused) as refused, _gone(cluster, clock, limits).injected():
+            pytest.fail("injected")
+        assert refused.value.guard == guard
+
+
+def test_a_drill_that_was_killed_counts_as_well_once_it_is_rescued() -> None:
+    cluster, clock = FakeCluster(CART), ManualClock()
+    with pytest.raises(UndoUnconfirmed), _gone(cluster, clock, GUARDED).injected():
+        _lose(cluster)  # as a rescue does, which is then killed as well
+    (rescued,) = rescue(cluster, clock)
+    assert (rescued.undo.state, _replicas(cluster)) == ("confirmed", 3)
+    with pytest.raises(Refused, match="rests after chaos"), _gone(cluster, clock, GUARDED).injected():
+        pytest.fail("injected")
+
+
+def test_a_drill_that_injected_nothing_counts_for_no_guard() -> None:
+    cluster = FakeCluster({**CART, "spec": {**CART["spec"], "replicas": 0}})
+    with pytest.raises(CannotStart), _gone(cluster, limits=GUARDED).injected():
+        pytest.fail("injected")
+    assert accounts(cluster) == ()
+
+
+def _act(cluster: FakeCluster, act: Literal["chaos", "recovery"]) -> Ledger:
+    return Ledger.open(
+        cluster, ManualClock(), id="other", act=act, namespace="shop", targets=(kube.ref_of(CART),),
+        trace_id="t",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("act", "guard"), [("chaos", "busy"), ("recovery", "interlock")])
+def test_of_two_acts_that_begin_at_once_the_drill_injects_nothing(
+    act: Literal["chaos", "recovery"], guard: str
+) -> None:
+    cluster = FakeCluster(CART)
+
+    def begun(_verb: str, ref: ObjectRef) -> None:
+        if ref.kind == kube.LEASE:
+            cluster.before_write = lambda _verb, _ref: None
+            _act(cluster, act)
+
+    cluster.before_write = begun
+    with pytest.raises(Refused) as refused, _gone(cluster).injected():
+        pytest.fail("injected beside another")
+    assert refused.value.guard == guard
+    assert not [each for each in cluster.wrote if "deployment" in each]
+    assert [each.id for each in accounts(cluster)] == ["other"]
+
+
+def _recover(cluster: FakeCluster) -> None:
+    """A recovery scales it to 1, and dies."""
+    ledger = _act(cluster, "recovery")
+    ref = kube.ref_of(CART)
+    change = field(cluster, ManualClock(), cluster.get(ref), ref, REPLICAS, 1)
+    ledger.write(*change.entries, action="scale")
+    ledger.carry_out(change)
+
+
+def test_a_drill_stays_owed_until_the_recovery_that_changed_the_same_is_taken_back() -> None:
+    cluster, clock = FakeCluster(CART), ManualClock()
+    with pytest.raises(UndoUnconfirmed, match="other"), _gone(cluster, clock).injected():
+        _recover(cluster)
+    assert _replicas(cluster) == 1
+    assert [each.undo.state for each in rescue(cluster, clock)] == ["confirmed", "confirmed"]
+    assert (_replicas(cluster), accounts(cluster)) == (3, ())
+
+
 # ---------------------------------------------------------------- on a cluster
 
 
@@ -345,6 +493,29 @@ def test_what_a_person_must_mend_is_told_and_taken_back(world: World) -> None:
     assert (found.found, found.right, found.recovered, found.actions) == ("unschedulable", True, False, ())
     assert found.false_actions == ()
     assert list(told.known(world.cluster, ["shop"])) == []
+    assert specs(world.cluster, "shop") == before
+    assert _left(world) == []
+
+
+@pytest.mark.parametrize("ends", ["halt", "abort"])
+def test_who_watches_a_drill_hears_at_once_that_it_is_unwanted(world: World, ends: str) -> None:
+    before, told_at, left = specs(world.cluster, "shop"), list[float](), Stop()
+    left.set()
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Step) and event.name == "injected":
+            told_at.append(world.clock.monotonic())
+            if ends == "halt":
+                halt.halt(world.cluster, world.clock, ("chaos",), "incident 42")
+            else:
+                abort(world.cluster, world.clock, accounts(world.cluster, "shop"), "enough", stop=left)
+
+    try:
+        with pytest.raises((Unjudged, Interrupted), match=r"incident 42|enough"):
+            drill(world, _native(world, "no-node", "orders"), namespace="shop", listen=listen)
+    finally:
+        halt.resume(world.cluster, ("chaos",))
+    assert world.clock.monotonic() - told_at[0] < PATIENCE / 4
     assert specs(world.cluster, "shop") == before
     assert _left(world) == []
 
@@ -406,9 +577,9 @@ class _Stuck(Nothing):
     """What cannot be taken back."""
 
     @contextmanager
-    def injected(self, listen: Listener = ignore) -> Iterator[None]:
+    def injected(self, listen: Listener = ignore) -> Iterator[StillWanted]:
         try:
-            yield
+            yield lambda: None
         finally:
             raise UndoUnconfirmed("it stands", targets=(self.workload,))
 
@@ -421,6 +592,17 @@ def test_a_drill_that_could_not_be_taken_back_keeps_its_score(world: World) -> N
     stop.set()
     with pytest.raises(UndoUnconfirmed):
         drill(world, _Stuck(), namespace="shop", patience=0, stop=stop)
+
+
+def test_who_watches_in_a_drill_leaves_nothing_even_where_it_is_killed(world: World) -> None:
+    def leases() -> set[str]:
+        return {each["metadata"]["name"] for each in world.cluster.list(kube.LEASE, "shop").items}
+
+    before = leases()
+    leads = threading.Event()
+    with Night(world, "shop", lambda event: leads.set() if getattr(event, "name", "") == "leader" else None):
+        assert leads.wait(30)
+        assert leases() == before
 
 
 def test_where_something_is_wrong_already_no_drill_begins(world: World) -> None:

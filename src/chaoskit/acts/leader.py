@@ -122,5 +122,22 @@ class Leadership:
         return kube.timestamp(self._clock.now())
 
 
+class Unrivalled:
+    """The part of a process that leads without an election: nobody else watches what it does."""
+
+    leads = True
+    trouble = ""
+
+    def __init__(self, clock: Clock) -> None:
+        self.identity = identity(new_id(clock.now()))
+
+    def seek(self) -> bool:
+        """It may act."""
+        return self.leads
+
+    def resign(self) -> None:
+        """There is nobody to lead instead."""
+
+
 def _holder(lease: Object) -> str:
     return (lease.get("spec") or {}).get("holderIdentity") or ""

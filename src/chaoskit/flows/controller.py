@@ -16,7 +16,7 @@ from typing import Literal
 from chaoskit import kube
 from chaoskit.acts.accounts import SELECTOR, Account, account_of
 from chaoskit.acts.heart import Heart
-from chaoskit.acts.leader import Leadership
+from chaoskit.acts.leader import Leadership, Unrivalled
 from chaoskit.errors import CannotStart, Conflict, Unavailable
 from chaoskit.events import Listener
 from chaoskit.flows.deaths import Deaths
@@ -78,7 +78,7 @@ class Controller:
     def __init__(
         self,
         world: World,
-        leadership: Leadership,
+        leadership: Leadership | Unrivalled,
         *,
         namespace: str = "",
         duties: Sequence[Duty] = DUTIES,

@@ -15,7 +15,7 @@ from chaoskit.clock import interruption
 from chaoskit.errors import CannotStart, ChaoskitError, Unavailable, UndoUnconfirmed
 from chaoskit.events import Listener, Step, ignore
 from chaoskit.flows.auto_recovery import AutoRecovery
-from chaoskit.flows.drills.injections import Injection, Truth
+from chaoskit.flows.drills.injections import Injection, StillWanted, Truth
 from chaoskit.flows.drills.judging import Judge, running
 from chaoskit.flows.drills.night import Night
 from chaoskit.flows.drills.scoring import NONE, STORM, Drilled
@@ -28,6 +28,9 @@ from chaoskit.recovery.guards import AFTERMATH
 
 LOOK = 2.0
 """Seconds between two looks."""
+
+HEED = 0.5
+"""Seconds between two questions whether the drill is still wanted."""
 
 PATIENCE = 420.0
 """Seconds after the injection in which the fault must have been decided on."""
@@ -54,7 +57,8 @@ def drill(
     """The fault was injected, watched for, recovered from and scored.
 
     Raises:
-        Interrupted: `stop` was set; what can be taken back was.
+        Interrupted: `stop` was set, or it was aborted; what can be taken back was.
+        Unjudged: chaos was halted meanwhile; what can be taken back was.
         CannotStart: something is wrong already: whose fault it would be could not be told.
         Refused: a guard forbids the injection.
         UndoUnconfirmed: it was cut short, and the fault could not be taken back.
@@ -76,6 +80,7 @@ class _Course:
         self.flow = AutoRecovery(self.world)
         self.truth: Truth = self.injection.truth
         self.mended: bool | None = None
+        self.still_wanted: StillWanted = lambda: None
         self.score = Drilled(
             self.injection.name,
             self.injection.workload,
@@ -93,7 +98,7 @@ class _Course:
         ran = frozenset(running(self.world.cluster, self.namespace))
         self.judge = Judge(self.truth, self.namespace, ran)
         try:
-            with self.injection.injected(self.listen):
+            with self.injection.injected(self.listen) as self.still_wanted:
                 self._played(patience)
         except UndoUnconfirmed as error:
             if self.mended is None:  # it was cut short, too
@@ -132,14 +137,14 @@ class _Course:
                 if at - stands[1] >= timedelta(seconds=SURE):
                     self._decide(at, STORM if word == _STORM else self._main(decisions).issue.kind, decisions)
                     return
-            self._pause(LOOK)
+            self._pause()
 
     def _watch_quietly(self) -> None:
         """What is done after it is over counts: nobody stands beside it at night."""
         until = self.world.clock.monotonic() + QUIET
         while self.world.clock.monotonic() < until or self.night.recovers:
             self.night.check()
-            self._pause(LOOK)
+            self._pause()
 
     def _gets_whole(self) -> bool:
         """Whether what was at fault shows it no more, though the fault is not taken back: rates look back."""
@@ -147,7 +152,7 @@ class _Course:
         while broken := self._still_broken():
             if self.world.clock.monotonic() >= until:
                 break
-            self._pause(LOOK)
+            self._pause()
         return not broken
 
     @property
@@ -176,7 +181,7 @@ class _Course:
                 issues = self.flow.classify(seen)
                 return seen.at, self.flow.plan(issues, seen, namespace=self.namespace)
             except Unavailable:
-                self._pause(LOOK)
+                self._pause()
         raise CannotStart("the cluster does not answer")
 
     def _notice(self, at: datetime, issues: Sequence[Issue]) -> None:
@@ -248,9 +253,13 @@ class _Course:
     def _since(self, at: datetime) -> float:
         return round((at - self.began).total_seconds(), 1)
 
-    def _pause(self, seconds: float) -> None:
-        if self.world.clock.sleep(seconds, self.stop):
-            raise interruption(self.stop)
+    def _pause(self) -> None:
+        """It is time for the next look; raises what ends the drill."""
+        until = self.world.clock.monotonic() + LOOK
+        while self.world.clock.monotonic() < until:
+            if self.world.clock.sleep(HEED, self.stop):
+                raise interruption(self.stop)
+            self.still_wanted()
 
     def _tell(self, name: str, words: str) -> None:
         self.listen(Step(self.world.clock.now(), name, "note", f"{self.injection.name}: {words}"))

@@ -14,10 +14,10 @@ from chaoskit import kube
 from chaoskit.acts import changes, fields, rollout
 from chaoskit.acts.changes import Change
 from chaoskit.acts.fields import REPLICAS
-from chaoskit.acts.heart import Heart
+from chaoskit.acts.heart import Heart, Pulse
 from chaoskit.acts.ledger import Ledger
 from chaoskit.clock import Clock
-from chaoskit.errors import CannotStart, ChaoskitError, NotFound, UndoUnconfirmed
+from chaoskit.errors import CannotStart, ChaoskitError, NotFound, Refused, UndoUnconfirmed, Unjudged
 from chaoskit.events import Listener, ignore
 from chaoskit.governor import Governor, Hit
 from chaoskit.outcome import Outcome
@@ -26,6 +26,9 @@ from chaoskit.records import new_id
 
 STORIES = ObjectRef(kube.CONFIG_MAP, "kube-system", "simulator-stories")
 """Where a simulated cluster is told which story to begin."""
+
+StillWanted = Callable[[], None]
+"""Asked again and again while a fault is there: it raises what ends the drill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,10 @@ class Injection(Protocol):
         """What is really wrong while it is in force."""
         ...
 
-    def injected(self, listen: Listener = ignore) -> AbstractContextManager[None]:
+    def injected(self, listen: Listener = ignore) -> AbstractContextManager[StillWanted]:
         """Inside, the fault is there; afterwards nothing of it is left, as far as it can be taken back.
+
+        Whoever is inside asks what it gives, often.
 
         Raises:
             UndoUnconfirmed: something is left of it that can be, whatever else came to an end.
@@ -175,12 +180,14 @@ class Native:
         return Truth(fault.issue, frozenset({self.workload}), fault.pod_level, fault.by_a_person)
 
     @contextmanager
-    def injected(self, listen: Listener = ignore) -> Iterator[None]:
+    def injected(self, listen: Listener = ignore) -> Iterator[StillWanted]:
         """Inside, the fault is there; afterwards it is taken back, if a recovery has not done so.
 
         Raises:
             CannotStart: there is nothing to inject: so it is already.
             Refused: a guard forbids chaos here.
+            Unjudged: chaos was halted meanwhile.
+            Interrupted: somebody asked for its end (``chaoskit abort``).
             UndoUnconfirmed: it could not be taken back, and stays owed, for a rescue.
         """
         body = {"kind": self.ref.kind.name, **self.cluster.get(self.ref)}
@@ -191,26 +198,40 @@ class Native:
         ledger = Ledger.open(
             self.cluster, self.clock, id=self.trace_id, act="chaos", namespace=self.ref.namespace,
             targets=(self.ref,), trace_id=self.trace_id, name=f"drill {self.name}", what=self.name,
+            keep_for=self.governor.remembers("chaos"),
         )  # fmt: skip
-        with Heart(self.cluster, self.clock) as heart, heart.attending(ledger):
+        disturbed = False
+        with Heart(self.cluster, self.clock) as heart, heart.attending(ledger) as pulse:
             try:
+                self.governor.confirm(ledger)
                 ledger.write(*change.entries, action=self.name)
-                if not ledger.carry_out(change):
+                pulse.ask(begun=False)
+                disturbed = True  # as far as is known, until it is answered
+                disturbed = ledger.carry_out(change)
+                if not disturbed:
                     raise CannotStart(f"{change.words}: so it is already, nothing was injected")
-                yield
+                yield partial(_refuse_when_unwanted, pulse)
             finally:
-                self._end(ledger, listen)
+                self._end(ledger, listen, keep=ledger.account.memorable if disturbed else 0)
 
-    def _end(self, ledger: Ledger, listen: Listener) -> None:
+    def _end(self, ledger: Ledger, listen: Listener, *, keep: float) -> None:
         try:
             left = ledger.undo(listen).left
         except ChaoskitError as error:
             left = (error.message,)
         with suppress(ChaoskitError):
-            ledger.close(Outcome.UNDO_UNCONFIRMED if left else Outcome.DONE)
+            ledger.close(Outcome.UNDO_UNCONFIRMED if left else Outcome.DONE, keep=keep)
         if left:
             message = f"the undo is not confirmed: {'; '.join(left)}"
             raise UndoUnconfirmed(message, targets=(self.workload,), hint="chaoskit rescue")
+
+
+def _refuse_when_unwanted(pulse: Pulse) -> None:
+    """The drill may go on; a halt does not refuse what was injected, it cuts it short."""
+    try:
+        pulse.check()
+    except Refused as error:
+        raise Unjudged(error.message, hint=error.hint) from error
 
 
 # ---------------------------------------------------------------- on a simulated one
@@ -303,7 +324,7 @@ class Played:
         return self.story.truth(self.app)
 
     @contextmanager
-    def injected(self, listen: Listener = ignore) -> Iterator[None]:  # noqa: ARG002 - who plays takes back nothing
+    def injected(self, listen: Listener = ignore) -> Iterator[StillWanted]:  # noqa: ARG002 - who plays takes back nothing
         """Inside, the story goes on.
 
         Raises:
@@ -316,7 +337,7 @@ class Played:
             self.cluster.patch(STORIES, data)
         except NotFound as error:
             raise CannotStart(f"{self.name} can be played on a simulated cluster only") from error
-        yield
+        yield lambda: None
 
 
 NOTHING = Truth("", frozenset())
@@ -331,6 +352,6 @@ class Nothing:
     truth: Truth = NOTHING
 
     @contextmanager
-    def injected(self, listen: Listener = ignore) -> Iterator[None]:  # noqa: ARG002 - who plays takes back nothing
+    def injected(self, listen: Listener = ignore) -> Iterator[StillWanted]:  # noqa: ARG002 - who plays takes back nothing
         """Inside, all is as before."""
-        yield
+        yield lambda: None

@@ -10,17 +10,15 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from chaoskit import kube
 from chaoskit.acts import breaker
 from chaoskit.acts.halt import HOME
-from chaoskit.acts.leader import Leadership
+from chaoskit.acts.leader import Unrivalled
 from chaoskit.errors import ChaoskitError
 from chaoskit.events import Listener
 from chaoskit.flows.controller import Controller
 from chaoskit.flows.world import World
-from chaoskit.ports.cluster import ObjectRef
 from chaoskit.ports.notifier import Notice
-from chaoskit.records import RecoveryRecord, new_id
+from chaoskit.records import RecoveryRecord
 from chaoskit.recovery import told
 
 
@@ -37,12 +35,11 @@ class Night:
         self._places = tuple(dict.fromkeys((namespace, HOME)))
         self._stop = threading.Event()
         self._bug: Exception | None = None
-        self._lease = ObjectRef(kube.LEASE, namespace, f"chaoskit-drill-{new_id(world.clock.now())}")
         self._known = {each.matter.ref for each in told.known(self._cluster, self._places)}
         self._rested = self._resting()
         self._controller = Controller(
             replace(world, notifier=self),
-            Leadership(world.cluster, world.clock, self._lease),
+            Unrivalled(world.clock),
             namespace=namespace,
             duties=("recover",),
             listen=listen,
@@ -73,7 +70,6 @@ class Night:
             while opened := self._resting() - self._rested:  # one of the cluster hides those of namespaces
                 for place in opened:
                     breaker.close(self._cluster, place)
-            self._cluster.delete(self._lease)
 
     def check(self) -> None:
         """The controller keeps watch; raises what ended it."""
