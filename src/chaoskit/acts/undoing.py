@@ -218,7 +218,13 @@ class Undoing:
         except ChaoskitError as error:
             return f"nobody could tell whether a later change is undone first: {error}"
         other = turns.first_to_go((entry,), self._later)
-        return "" if other is None else f"its later change by {other.act} {other.id} is undone first"
+        if other is None:
+            return ""
+        if other.obscure:
+            return (
+                f"nobody can tell whether {other.act} {other.id} changed it later: {other.ref} cannot be read"
+            )
+        return f"its later change by {other.act} {other.id} is undone first"
 
     def _is_late(self) -> bool:
         """Whether nothing that is in doubt can come any more."""
