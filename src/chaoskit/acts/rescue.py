@@ -106,11 +106,8 @@ def finish(
 
 
 def is_behind(cluster: Cluster, account: Account) -> bool:
-    """Whether an act that began later, and has not been told how it ended, owes something about the same.
-
-    Of what cannot be read nobody waits for the end, which may never come.
-    """
-    under_way = (each for each in turns.later(cluster, account) if not (each.outcome or each.obscure))
+    """Whether an act that began later, and has not been told how it ended, owes something about the same."""
+    under_way = (each for each in turns.later(cluster, account) if not each.outcome)
     return turns.first_to_go(account.entries, under_way) is not None
 
 

@@ -44,14 +44,9 @@ def _seen(cluster: Cluster, namespace: str) -> tuple[Account, ...]:
 
 
 def first_to_go(entries: Iterable[Entry], others: Iterable[Account]) -> Account | None:
-    """The first of the others that owes something about the same as one of the entries does, or may.
-
-    It may where nobody can tell what it owes.
-    """
+    """The first of the others that owes something about the same as one of the entries does."""
     mine = tuple(entries)
-    return next(
-        (each for each in others if each.obscure or any(same(a, b) for a in mine for b in each.entries)), None
-    )
+    return next((each for each in others if any(same(a, b) for a in mine for b in each.entries)), None)
 
 
 def same(one: Entry, other: Entry) -> bool:
