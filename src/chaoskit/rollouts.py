@@ -117,10 +117,23 @@ def _is_new(running: Revision, restarted: Iterable[Revision]) -> bool:
 
 def fingerprint(template: Object, *, restarts: bool = True) -> str:
     """A digest that two equal pod templates share; `restarts` False ignores when it was restarted."""
-    meta = template.get("metadata") or {}
-    notes = {k: v for k, v in (meta.get("annotations") or {}).items() if restarts or k != RESTARTED_AT}
+    meta = (template if restarts else restarted(template, None)).get("metadata") or {}
+    notes = meta.get("annotations") or {}
     plain = {"labels": meta.get("labels") or {}, "annotations": notes, "spec": template.get("spec")}
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def restarted_at(template: Object) -> str | None:
+    """When the pod template was restarted last, as it says itself; None when it says nothing."""
+    return ((template.get("metadata") or {}).get("annotations") or {}).get(RESTARTED_AT)
+
+
+def restarted(template: Object, at: str | None) -> Object:
+    """The pod template as if it had been restarted then (None: never), and else as it is."""
+    meta = template.get("metadata") or {}
+    notes = {k: v for k, v in (meta.get("annotations") or {}).items() if k != RESTARTED_AT}
+    stamp = {} if at is None else {RESTARTED_AT: at}
+    return {**template, "metadata": {**meta, "annotations": {**notes, **stamp}}}
 
 
 def number_of(body: Object) -> int:

@@ -474,6 +474,24 @@ def test_what_a_rescuer_has_put_back_is_not_put_back_again() -> None:
     assert cluster.get(CART)["spec"]["replicas"] == 5
 
 
+def test_what_a_later_act_has_done_since_a_rescue_is_not_taken_back_by_whoever_slept() -> None:
+    """The rescue has removed the Lease, and another run has the same fault."""
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    slept = opened(cluster, clock)
+    slept.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    rescuer = Ledger.take_over(cluster, clock, account_of(cluster.get(LEASE)))
+    rescuer.undo()
+    rescuer.close(Outcome.ERRORED)
+    other = opened(cluster, clock, "run2")
+    other.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    cluster.patch(CART, {"spec": {"replicas": 5}})
+    assert slept.undo().left == ("deployment/cart: its later change by chaos run2 is undone first",)
+    assert cluster.get(CART)["spec"]["replicas"] == 5
+    assert other.undo().state == "confirmed"
+    assert slept.undo().state == "confirmed"
+    assert cluster.get(CART)["spec"]["replicas"] == 3
+
+
 def test_an_undo_outlasts_a_server_that_does_not_answer_for_a_while() -> None:
     cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
     ledger = opened(cluster, clock)

@@ -233,6 +233,22 @@ def test_what_a_later_act_still_owes_an_older_one_waits_for() -> None:
     assert accounts(cluster) == ()
 
 
+def test_an_older_act_waits_for_a_later_one_that_cannot_be_read() -> None:
+    """What the later one changed is not taken for a change of others; whoever can read it finishes both."""
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    killed(cluster, clock, "1", Entry("field", CART, REPLICAS, 3, 0))
+    later = killed(cluster, clock, "2", Entry("field", CART, REPLICAS, 0, 5)).account.ref
+    owed = cluster.get(later)["metadata"]["annotations"][LEDGER]
+    cluster.patch(later, {"metadata": {"annotations": {LEDGER: "of another version"}}})
+    left = undone(cluster, clock)
+    assert "cannot be read" in left["1"][0]
+    assert "cannot be read" in left["2"][0]
+    assert not any(is_behind(cluster, each) for each in accounts(cluster))  # what still stands may go
+    cluster.patch(later, {"metadata": {"annotations": {LEDGER: owed}}})
+    assert undone(cluster, clock) == {"1": (), "2": ()}
+    assert cluster.get(CART)["spec"]["replicas"] == 3
+
+
 def test_a_later_act_that_lives_is_waited_for() -> None:
     cluster, clock = FakeCluster(deployment(replicas=2)), ManualClock()
     killed(cluster, clock, "1-drill", Entry("field", CART, REPLICAS, 3, 0))

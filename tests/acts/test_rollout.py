@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from tests.acts.fake import CART, FakeCluster, deployment
 from tests.acts.lossy import Lossy, connected
 from tests.wire import Answer, Asked
 
+from chaoskit import rollouts
 from chaoskit.acts import fields, rollout
+from chaoskit.acts.entries import Entry
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Conflict, Unavailable
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
@@ -63,6 +66,67 @@ def test_what_never_stands_still_is_a_conflict_in_the_end() -> None:
     cluster = _busy(1000, _status)
     with pytest.raises(Conflict, match="changes faster than it can be written"):
         rollout.change(cluster, cluster.get(CART), _image("a:2"))
+
+
+# ---------------------------------------------------------------- undone after a restart by others
+
+
+def _revised(*, made: bool = True) -> tuple[FakeCluster, Entry]:
+    """The deployment has the template a:2, which is ours; its controller `made` a replica set of it."""
+    body = deployment()
+    body["spec"]["template"] = ORDINARY
+    body["metadata"]["uid"] = "uid-of-cart"
+    cluster = FakeCluster(body, _replica_set(1, ORDINARY))
+    ours = rollouts.fingerprint(_image("a:2"))
+    entry = Entry(rollout.KIND, CART, ("spec", "template"), before="cart-1", after=ours)
+    cluster.patch(CART, {"spec": {"template": _image("a:2")}})
+    if made:
+        cluster.create(_replica_set(2, _image("a:2")))
+    return cluster, entry
+
+
+def _replica_set(number: int, template: Object) -> Object:
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "cart", "uid": "u", "controller": True}
+    meta = {"name": f"cart-{number}", "namespace": "shop", "ownerReferences": [owner]}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {**meta, "annotations": {rollouts.REVISION: str(number)}},
+        "spec": {"template": template},
+    }
+
+
+def _restart(cluster: FakeCluster) -> None:
+    """As `kubectl rollout restart` does it."""
+    notes = {rollouts.RESTARTED_AT: "now"}
+    cluster.patch(CART, {"spec": {"template": {"metadata": {"annotations": notes}}}})
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_what_others_restarted_is_ours_still_and_their_restart_stays(*, made: bool) -> None:
+    cluster, entry = _revised(made=made)
+    _restart(cluster)
+    assert rollout.undo(cluster, entry).fate == "restored"
+    assert cluster.get(CART)["spec"]["template"] == rollouts.restarted(ORDINARY, "now")
+    assert rollout.undo(cluster, entry).fate == "as before"
+
+
+def test_what_others_changed_beside_a_restart_is_theirs() -> None:
+    cluster, entry = _revised()
+    cluster.patch(CART, {"spec": {"template": _image("theirs:1")}})
+    _restart(cluster)
+    assert rollout.undo(cluster, entry).fate == "not ours"
+    assert cluster.get(CART)["spec"]["template"] == rollouts.restarted(_image("theirs:1"), "now")
+
+
+def test_a_restart_of_ours_after_which_others_restarted_leaves_theirs() -> None:
+    cluster, entry = _revised()
+    ours = rollouts.restarted(ORDINARY, "then")
+    cluster.patch(CART, {"spec": {"template": ours}})
+    cluster.create(_replica_set(3, ours))
+    _restart(cluster)
+    assert rollout.undo(cluster, replace(entry, after=rollouts.fingerprint(ours))).fate == "as before"
+    assert cluster.get(CART)["spec"]["template"] == rollouts.restarted(_image("a:1"), "now")
 
 
 # ---------------------------------------------------------------- the answer to a patch is lost

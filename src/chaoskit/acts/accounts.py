@@ -96,6 +96,11 @@ class Account:
     aimed: tuple[ObjectRef, ...] = ()
 
     @property
+    def obscure(self) -> bool:
+        """Whether nobody can tell what it owes."""
+        return bool(self.unreadable) and not self.entries
+
+    @property
     def memorable(self) -> float:
         """Seconds for which its Lease is kept after its end; 0 when it did nothing."""
         return self.keep_for if self.actions else 0

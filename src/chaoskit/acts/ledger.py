@@ -305,20 +305,21 @@ class Ledger:
         """
         return self._sealed.whole(entry)
 
-    def refuse_when_taken(self) -> None:
-        """Nobody else holds the account, as far as the server answers: what others did is not undone here.
+    def is_gone(self) -> bool:
+        """Whether its Lease is gone, as far as the server answers: then nobody else owes its entries.
 
         Raises:
-            TakenOver: somebody does.
+            TakenOver: another process holds the account: what others did is not undone here.
         """
         try:
             self._lease.read()
         except Gone:
-            return  # nobody else owes its entries, so they are still ours
+            return True
         except TakenOver:
             raise
         except ChaoskitError:
-            return  # the undo itself will find out
+            pass  # the undo itself will find out
+        return False
 
     def keep_alive(self) -> None:
         """The Lease is renewed; what keeps it from that keeps no undo from its end, but another holder.

@@ -6,7 +6,7 @@ variable leaves the objects in which it stands.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chaoskit import kube, rollouts
@@ -69,7 +69,7 @@ def change(cluster: Cluster, deployment: Object, template: Object, stored: str =
 
 
 def undo(cluster: Cluster, entry: Entry) -> Undone:
-    """The old template is back if ours still stands.
+    """The old template is back if ours still stands; a restart by others since leaves it ours, and is kept.
 
     Raises:
         NotFound: the deployment is gone.
@@ -77,17 +77,29 @@ def undo(cluster: Cluster, entry: Entry) -> Undone:
     """
     deployment = cluster.get(entry.target)
     known = _revisions(cluster, deployment)
+    present = deployment["spec"]["template"]
+    old = next((each.template for each in known if each.name == entry.before), None)
+    as_left = rollouts.fingerprint(present) == entry.after
+    if old is not None and not as_left:
+        old = rollouts.restarted(old, rollouts.restarted_at(present))
     again = f"{entry.target} has the pod template of {entry.before} again"
-    if rollouts.fingerprint(deployment["spec"]["template"]) != entry.after:
-        running = rollouts.current(deployment, known)
-        if running is not None and running.name == entry.before:
-            return Undone("as before", again)
+    if old is not None and rollouts.fingerprint(present) == rollouts.fingerprint(old):
+        return Undone("as before", again)
+    if not as_left and not _is_restarted(present, str(entry.after), known):
         return Undone("not ours", f"{entry.target} got another pod template from others since: it stays")
-    old = next((each for each in known if each.name == entry.before), None)
     if old is None:
         return Undone("left", f"{entry.target}: replica set {entry.before} with its old template is gone")
-    change(cluster, deployment, old.template)
+    change(cluster, deployment, old)
     return Undone("restored", again)
+
+
+def _is_restarted(template: Object, digest: str, known: Iterable[Revision]) -> bool:
+    """Whether it differs from the template of that digest by a restart alone.
+
+    That one had the restart of one of the known revisions, its own if there was time to make it one, or none.
+    """
+    stamps = {None, *(rollouts.restarted_at(each.template) for each in known)}
+    return any(rollouts.fingerprint(rollouts.restarted(template, at)) == digest for at in stamps)
 
 
 def _revisions(cluster: Cluster, deployment: Object) -> tuple[Revision, ...]:

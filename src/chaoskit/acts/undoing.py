@@ -41,8 +41,8 @@ class Book(Protocol):
     def settle(self, entry: Entry) -> None:
         """The entry is owed no more."""
 
-    def refuse_when_taken(self) -> None:
-        """Nobody else holds it, as far as the server answers."""
+    def is_gone(self) -> bool:
+        """Whether it is no more, as far as the server answers; raises TakenOver where others hold it."""
 
 
 @dataclass(slots=True)
@@ -180,9 +180,12 @@ class Undoing:
         return owed.found
 
     def _taken_back(self, entry: Entry) -> Course[Undone]:
-        """What became of the entry; a Secret that is gone keeps no other entry from its undo."""
-        self.book.refuse_when_taken()
-        if ahead := self._ahead(entry):
+        """What became of the entry; a Secret that is gone keeps no other entry from its undo.
+
+        Where the ledger is gone a rescue may have undone it: what stands may be that of an act since.
+        """
+        gone = self.book.is_gone()
+        if ahead := self._ahead(entry) or (self._ahead_elsewhere(entry) if gone else ""):
             return Undone("left", f"{entry.target}: {ahead}")
         try:
             whole = self.book.whole(entry)
@@ -191,7 +194,7 @@ class Undoing:
         except (ChaoskitError, *SPOILT) as error:
             return Undone("left", f"{entry.target}: its original value cannot be read: {error}")
         found = yield from undo.undo(self.hands, whole)
-        if found.fate in _OF_OTHERS and (ahead := self._ahead_elsewhere(entry)):
+        if found.fate in _OF_OTHERS and (ahead := self._ahead_elsewhere(entry) or self._obscured()):
             return Undone("left", f"{entry.target}: {ahead}")
         return found
 
@@ -219,6 +222,11 @@ class Undoing:
             return f"nobody could tell whether a later change is undone first: {error}"
         other = turns.first_to_go((entry,), self._later)
         return "" if other is None else f"its later change by {other.act} {other.id} is undone first"
+
+    def _obscured(self) -> str:
+        """Which act that began later may have changed it and cannot be read, in words; "" when all can."""
+        other = next((each for each in self._later or () if each.obscure), None)
+        return "" if other is None else f"{other.ref} cannot be read: it may have changed it later"
 
     def _is_late(self) -> bool:
         """Whether nothing that is in doubt can come any more."""
