@@ -74,6 +74,31 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         read([tmp_path], mapping(tmp_path, SIGNALS))
 
 
+@pytest.mark.parametrize(
+    ("header", "more"),
+    [
+        ("at,pod,mem,cpu,mem", "signals: {memory_usage: {column: mem}}\n"),
+        (
+            "at,pod,web.mem,cpu,web.mem",
+            "signals: {memory_usage: {column: mem}}\nwide: {columns: '(?P<pod>web)[.](?P<signal>.+)'}\n",
+        ),
+    ],
+    ids=["long", "wide"],
+)
+def test_a_column_that_is_there_twice_is_told_with_both_places(
+    tmp_path: Path, header: str, more: str
+) -> None:
+    (tmp_path / "m.csv").write_text(f"{header}\n2026-01-01T00:00:00Z,web,0.2,0.3,0.9\n")
+    with pytest.raises(errors.InvalidInput, match="more than once") as caught:
+        read([tmp_path], mapping(tmp_path, more))
+    assert "in columns 3 and 5" in str(caught.value.problems[0])
+
+
+def test_a_column_that_is_there_twice_and_not_asked_for_is_no_matter(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("at,pod,cpu,mem,mem\n2026-01-01T00:00:00Z,web,0.2,0.3,0.9\n")
+    assert read([tmp_path], mapping(tmp_path, SIGNALS)).samples == 1
+
+
 def test_twice_the_same_lines_are_the_lines_once(tmp_path: Path) -> None:
     lines = "".join(f"2026-01-01T00:{m:02}:00Z,web-1,{m / 60}\n" for m in range(60))
     (tmp_path / "m.csv").write_text("at,pod,cpu\n" + lines)

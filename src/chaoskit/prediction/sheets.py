@@ -28,26 +28,26 @@ SUFFIXES: dict[Form, str] = {"csv": "csv.gz", "parquet": "parquet"}
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """An open file: its columns' places by name, and its rows with their numbers (the header is 1)."""
+    """An open file: header, places of the columns by name, rows with their numbers (the header is 1)."""
 
     path: Path
+    header: Sequence[str]
     place: dict[str, int]
     rows: Iterator[tuple[int, Cells]]
-    width: int
-    """How many cells the header has, of equal names too."""
 
     def uneven(self, line: int, cells: Cells) -> errors.Problem | None:
         """What is wrong with a line of fewer or more cells than the header: nobody knows whose they are."""
-        if len(cells) == self.width:
+        if len(cells) == len(self.header):
             return None
-        expected = f"{self.width} as in the header"
+        expected = f"{len(self.header)} as in the header"
         return errors.Problem(str(self.path), "the number of cells", str(len(cells)), expected, line)
 
     def require(self, wanted: Iterable[str]) -> None:
-        """Every wanted column is there; `InvalidInput` names those that are not."""
-        absent = [name for name in wanted if name not in self.place]
+        """Every wanted column is there, and once; `InvalidInput` names those that are not."""
+        names = list(dict.fromkeys(wanted))
+        absent = [name for name in names if name not in self.place]
         only = next(iter(self.place), "")
-        if absent and self.width == 1 and (mark := next((m for m in ";\t|" if m in only), "")):
+        if absent and len(self.header) == 1 and (mark := next((m for m in ";\t|" if m in only), "")):
             raise errors.InvalidInput(
                 f"{self.path} has one column, called {only!r}",
                 hint=f"cells are separated by commas; is the separator here {mark!r}?",
@@ -57,6 +57,14 @@ class Sheet:
             problems = [errors.Problem(path, name, "missing", "a column of this name", 1) for name in absent]
             message = f"{path} lacks {len(absent)} columns of the mapping"
             raise errors.InvalidInput(message, problems=problems)
+        if doubled := [self._doubled(name) for name in names if self.header.count(name) > 1]:
+            message = f"{self.path} has {len(doubled)} columns of the mapping more than once"
+            raise errors.InvalidInput(message, problems=doubled)
+
+    def _doubled(self, name: str) -> errors.Problem:
+        places = [number for number, other in enumerate(self.header, 1) if other == name]
+        found = f"in columns {', '.join(map(str, places[:-1]))} and {places[-1]}"
+        return errors.Problem(str(self.path), name, found, "one column of this name", 1, places[-1])
 
 
 @contextmanager
@@ -75,7 +83,11 @@ def opened(path: Path) -> Iterator[Sheet]:
         if header is None:
             raise errors.InvalidInput(f"{path} is empty")
         rows = ((reader.line_num, cells) for cells in reader if cells)
-        yield Sheet(path, {name: index for index, name in enumerate(header)}, rows, len(header))
+        yield _sheet(path, header, rows)
+
+
+def _sheet(path: Path, header: Sequence[str], rows: Iterator[tuple[int, Cells]]) -> Sheet:
+    return Sheet(path, header, {name: index for index, name in enumerate(header)}, rows)
 
 
 @contextmanager
@@ -151,8 +163,7 @@ def _parquet(path: Path) -> Sheet:
     except (OSError, ValueError, LookupError, OverflowError, pa.ArrowException) as error:
         raise errors.InvalidInput(f"{path} cannot be read as Parquet: {errors.cause(error)}") from error
     rows = ((number, cells) for number, cells in enumerate(zip(*columns, strict=True), 2))
-    names = {name: index for index, name in enumerate(table.column_names)}
-    return Sheet(path, names, rows, len(columns))
+    return _sheet(path, table.column_names, rows)
 
 
 def _listed(pa: Any, column: Any) -> list[Any]:

@@ -246,18 +246,21 @@ def _columns_of_pods(
     """Per (namespace, workload, pod) how each signal is read; `InvalidInput` when no column fits."""
     assert mapping.wide is not None
     pattern = re.compile(mapping.wide.columns)
+    known = {name for column in mapping.signals.values() for name in column.columns}
     place: dict[tuple[str, str, str], dict[str, int]] = {}
+    measured: list[str] = []
     for name, index in sheet.place.items():
         if found := pattern.fullmatch(name):
             part = found.groupdict()
             key = (part.get("namespace") or "", part.get("workload") or "", part["pod"])
             place.setdefault(key, {})[part["signal"]] = index
-    known = {name for column in mapping.signals.values() for name in column.columns}
-    if not any(known & set(each) for each in place.values()):
+            measured += [name] if part["signal"] in known else []
+    if not measured:
         raise errors.InvalidInput(
             f"no column of {sheet.path} fits {mapping.wide.columns!r} with a signal of the mapping",
             hint=f"its columns begin with {', '.join(list(sheet.place)[:4])}",
         )
+    sheet.require(measured)
     return {
         key: [_value(column, columns) for column in mapping.signals.values()]
         for key, columns in place.items()
