@@ -97,7 +97,8 @@ def _numbered(block: Block) -> _Rows:
 def _named(block: Block, rows: _Rows) -> Block:
     """The same time with these rows, of which nothing was measured."""
     names = tuple(Row(namespace, workload, "") for namespace, workload in rows)
-    return replace(block, rows=names, values=np.empty((len(rows), 0, block.length), dtype=np.float32))
+    nothing = np.empty((len(rows), 0, block.length), dtype=np.float32)
+    return Block(block.run, names, block.start, block.step, nothing)
 
 
 def _greatest(of_pods: NDArray[np.signedinteger], block: Block, rows: _Rows) -> NDArray[np.signedinteger]:
