@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
-from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.labels import Labelled, label
+from chaoskit.prediction import folds
+from chaoskit.prediction.alarms import Judge
+from chaoskit.prediction.dataset import Block, Dataset, Row
+from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.scoring import Bin, by_model, score, target_of
 from chaoskit.records import LabelRecord, PredictionRecord
+from chaoskit.signals import BY_NAME
 
 
 def said(
@@ -45,7 +50,7 @@ def test_an_alarm_before_a_failure_is_right_and_one_elsewhere_is_false(leaks: La
     assert found.reference == 0.25
     assert found.bins == (Bin(4, 0.9, 0.5),)
     assert found.ece == pytest.approx(0.4)
-    assert found.hours == pytest.approx(10 / 60, abs=0.01)
+    assert found.hours == pytest.approx(11 / 60, abs=0.01)
 
 
 def test_a_failure_that_was_not_alarmed_was_missed(leaks: Labelled) -> None:
@@ -133,3 +138,100 @@ def test_each_model_is_judged_by_what_it_said(leaks: Labelled) -> None:
     assert (target_of(found["shop-1"]).mode, target_of(found["now-1"]).mode) == ("forecast", "detect")
     seen = label(leaks.dataset, target_of(found["now-1"]))
     assert score(found["now-1"], seen).judged == 1
+
+
+START = datetime(2026, 3, 2, tzinfo=UTC)
+PODS = (
+    Row("shop", "deployment/cart", "cart-1"),
+    Row("shop", "deployment/web", "web-1"),
+    Row("shop", "deployment/web", "web-2"),
+)
+FAILS, ENDS = 300, 305
+"""In these minutes the cart fails for want of memory."""
+
+
+def shop(target: Target) -> Labelled:
+    """Ten hours without an event but the cart's failure."""
+    failed = LabelRecord(
+        id="1", at=START, trace_id="1", target="cart-1", namespace="shop", meaning="failure",
+        issue="memory-leak", start=START + timedelta(minutes=FAILS), end=START + timedelta(minutes=ENDS),
+    )  # fmt: skip
+    values = np.full((len(PODS), 1, 600), 0.2, dtype=np.float32)
+    return label(
+        Dataset((BY_NAME["memory_usage"],), 60, (Block("", PODS, START, 60, values),), (failed,)), target
+    )
+
+
+def looks(
+    minutes: Iterable[int], alarmed: Collection[int] = (), of: str = "deployment/web", horizon: float = 30
+) -> list[PredictionRecord]:
+    """Looks at a workload in these minutes, with an alarm in some."""
+    return [
+        PredictionRecord(
+            id=str(minute), at=START + timedelta(minutes=minute), trace_id="1", target=of, namespace="shop",
+            cluster="kind", model="shop-1", horizon_minutes=horizon, probability=0.5, low=None, high=None,
+            score=1.0, alarmed=minute in alarmed, issue="memory-leak",
+        )
+        for minute in minutes
+    ]  # fmt: skip
+
+
+LEADING = Target("forecast", timedelta(minutes=30))
+
+
+@pytest.mark.parametrize(
+    ("alarmed", "caught"),
+    [((302, 303), 0), ((299,), 0), ((280,), 1), ((280, 302), 1), ((), 0)],
+    ids=["while it fails", "too late to act", "in time", "in time and later", "never"],
+)
+def test_a_failure_is_caught_in_time_or_not_at_all(alarmed: tuple[int, ...], caught: int) -> None:
+    found = score(looks(range(200, 400), alarmed, "deployment/cart"), shop(LEADING))
+    assert (found.events, found.caught, found.false_alarms) == (1, caught, 0)
+
+
+def test_a_failure_that_nobody_looked_for_in_time_is_none_that_could_be_caught() -> None:
+    found = score(looks(range(FAILS, 400), (FAILS + 2,), "deployment/cart"), shop(LEADING))
+    assert (found.events, found.caught) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "alarmed",
+    [(130, 140, 150), (130, 133, 136), range(130, 200), (130, 165), (275, 290, 303, 309, 320)],
+    ids=["apart", "bridged", "without end", "far apart", "about a failure of another"],
+)
+@pytest.mark.parametrize("of", ["deployment/cart", "deployment/web"])
+def test_alarms_are_counted_as_in_an_evaluation(alarmed: Collection[int], of: str) -> None:
+    labelled = shop(LEADING)
+    scores = np.zeros((len(PODS), 600), dtype=np.float32)
+    pod = next(number for number, row in enumerate(PODS) if row.workload == of)
+    scores[pod, list(alarmed)] = 1
+    judged = Judge(labelled, folds.everything(labelled)).judge([scores], 1.0)
+    minutes = range(600)
+    watched = [each for row in PODS if row.workload != of for each in looks(minutes, of=row.workload)]
+    found = score([*looks(minutes, alarmed, of), *watched], labelled)
+    assert (found.caught, found.false_alarms) == (judged.caught, judged.false)
+    assert found.hours == pytest.approx(judged.hours, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("every", "alarmed", "false", "minutes"),
+    [(20, (40, 60, 80), 2, 201), (20, (40, 80), 2, 201), (60, (60, 120), 2, 91), (61, (61,), 1, 91)],
+    ids=["goes on", "ended between", "each hour", "once"],
+)
+def test_what_a_rare_look_says_stands_until_the_next_one_for_half_an_hour_at_most(
+    every: int, alarmed: Collection[int], false: int, minutes: int
+) -> None:
+    found = score(looks(range(0, 201, every), alarmed), shop(LEADING))
+    assert found.false_alarms == false
+    assert found.hours == pytest.approx(minutes / 60, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("first", "alarmed", "caught", "false"), [(2, 302, 1, 0), (4, 279, 0, 1)], ids=["right", "wrong"]
+)
+def test_what_stands_is_as_right_or_wrong_as_its_look(
+    first: int, alarmed: int, caught: int, false: int
+) -> None:
+    rare = looks(range(first, 600, 25), (alarmed,), "deployment/cart", horizon=0)
+    found = score(rare, shop(Target("detect", timedelta())))
+    assert (found.events, found.caught, found.false_alarms) == (1, caught, false)

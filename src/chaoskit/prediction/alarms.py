@@ -121,6 +121,7 @@ def confirmed(scores: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
 class Judge:
     """Judges thresholds over scores of one labelled dataset at chosen moments; `due` are its events there.
 
+    `chosen` may also be [row, moment]: each row then has moments of its own.
     `quiet` [row, moment] per block is where an alarm is false: healthy, and not in the minutes of grace.
     """
 

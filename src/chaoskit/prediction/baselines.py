@@ -89,10 +89,14 @@ def out_of_fold(
 def _at(table: Table, moments: Moments) -> Table:
     """The values of these moments alone, for what asks for no others."""
     dataset = table.labelled.dataset
-    cut = [replace(b, values=b.values[:, :, m]) for b, m in zip(dataset.blocks, moments, strict=True)]
+    cut = [_cut(block, m) for block, m in zip(dataset.blocks, moments, strict=True)]
     labelled = replace(table.labelled, dataset=replace(dataset, blocks=tuple(cut)))
     unusual = tuple(block.at(m) for block, m in zip(table.unusual, moments, strict=True))
     return replace(table, labelled=labelled, unusual=unusual)
+
+
+def _cut(block: Block, moments: NDArray[np.bool_]) -> Block:
+    return block.changed(lambda each: each[..., moments])
 
 
 def _values(table: Table, index: int) -> Block:

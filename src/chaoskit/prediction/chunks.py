@@ -226,12 +226,12 @@ def _any(data: Dataset, column: int) -> bool:
 def _lines(data: Dataset) -> Iterator[Sequence[Any]]:
     """One line for each pod and moment with any value, in order of time."""
     for block in data.blocks:
-        there = present(block.values)
+        there, measured = present(block.values), block.exact
         for index in range(block.length):
             at = int(block.at(index).timestamp())
             for row in np.flatnonzero(there[:, index]).tolist():
                 who = block.rows[row]
-                values = block.values[row, :, index].tolist()
+                values = measured[row, :, index].tolist()
                 yield at, who.namespace, who.workload, who.pod, *values
 
 

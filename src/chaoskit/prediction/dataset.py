@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -32,13 +32,27 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """One unbroken stretch: `values[row, signal, i]` was true at `start + i * step`; NaN is missing."""
+    """One unbroken stretch: `values[row, signal, i]` was true at `start + i * step`; NaN is missing.
+
+    `fine` is what single precision lost of counters, [row, i] by the signal's index; only where it lost any.
+    """
 
     run: str
     rows: tuple[Row, ...]
     start: datetime
     step: int
     values: Values
+    fine: Mapping[int, Values] = field(default_factory=dict)
+
+    @property
+    def exact(self) -> NDArray[np.floating[Any]]:
+        """The values as they were measured: in double precision where counters need it."""
+        if not self.fine:
+            return self.values
+        found = self.values.astype(np.float64)
+        for column, lost in self.fine.items():
+            found[:, column] += lost
+        return found
 
     @property
     def length(self) -> int:
@@ -61,7 +75,17 @@ class Block:
 
     def cut(self, first: int, last: int) -> Block:
         """Its moments `first` to `last`, the last one excluded."""
-        return replace(self, start=self.at(first), values=self.values[:, :, first:last])
+        return replace(self.changed(lambda each: each[..., first:last]), start=self.at(first))
+
+    def of(self, rows: Sequence[int]) -> Block:
+        """The same of these rows alone."""
+        chosen = list(rows)
+        return replace(self.changed(lambda each: each[chosen]), rows=tuple(self.rows[row] for row in chosen))
+
+    def changed(self, change: Callable[[Values], Values]) -> Block:
+        """The same with other values: `change` is made of [row, ..., i], whatever lies between."""
+        fine = {column: change(lost) for column, lost in self.fine.items()}
+        return replace(self, values=change(self.values), fine=fine)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +138,7 @@ class Dataset:
         return replace(
             self,
             signals=tuple(wanted),
-            blocks=tuple(replace(b, values=self._columns(b, wanted)) for b in self.blocks),
+            blocks=tuple(self._with_columns(b, wanted) for b in self.blocks),
         )
 
     def sampled(self) -> Dataset:
@@ -139,12 +163,15 @@ class Dataset:
             raise errors.InvalidInput(f"there is no data before {at:%Y-%m-%d %H:%M} UTC")
         return replace(self, blocks=tuple(sorted(kept, key=lambda block: (block.end, block.start))))
 
-    def _columns(self, block: Block, wanted: Sequence[Signal]) -> Values:
+    def _with_columns(self, block: Block, wanted: Sequence[Signal]) -> Block:
         values = np.full((len(block.rows), len(wanted), block.length), np.nan, dtype=np.float32)
+        fine = {}
         for index, signal in enumerate(wanted):
             if (column := self.column(signal.name)) is not None:
                 values[:, index] = block.values[:, column]
-        return values
+                if column in block.fine:
+                    fine[index] = block.fine[column]
+        return replace(block, values=values, fine=fine)
 
     def thin(self, step: int) -> Dataset:
         """The same on a grid of `step` seconds: each moment keeps the newest sample of the time before it.
@@ -194,6 +221,18 @@ def single(values: NDArray[np.float64]) -> Values:
     return _measured(found)
 
 
+def put(counter: NDArray[np.float64], values: Values, fine: dict[int, Values], column: int) -> None:
+    """A counter [row, moment] is this column's, and what single precision loses of it is in `fine`.
+
+    What it grew by is a small difference of numbers that may be large: in single precision it would be lost.
+    Both together have 48 bits.
+    """
+    values[:, column] = single(counter)
+    lost = single(counter - values[:, column])
+    if np.nan_to_num(lost).any():
+        fine[column] = lost
+
+
 def _measured(values: Values) -> Values:
     values[np.isinf(values)] = np.nan
     return values
@@ -235,17 +274,19 @@ def _complete(dataset: Dataset, block: Block, rows: Sequence[int]) -> bool:
 
 def _thin(block: Block, factor: int) -> Block:
     usable = block.length // factor * factor
-    shape = (*block.values.shape[:2], usable // factor, factor)
-    parts = block.values[:, :, :usable].reshape(shape)
-    newest = parts[..., -1].copy()
-    for back in range(2, factor + 1):
-        np.copyto(newest, parts[..., -back], where=missing(newest))
-    return replace(block, start=block.at(factor - 1), step=block.step * factor, values=newest)
+
+    def newest(values: Values) -> Values:
+        parts = values[..., :usable].reshape((*values.shape[:-1], usable // factor, factor))
+        found = parts[..., -1].copy()
+        for back in range(2, factor + 1):
+            np.copyto(found, parts[..., -back], where=missing(found))
+        return found
+
+    return replace(block.changed(newest), start=block.at(factor - 1), step=block.step * factor)
 
 
 def _rows_of(block: Block, workloads: set[str]) -> Block:
-    keep = [index for index, row in enumerate(block.rows) if row.workload in workloads]
-    return replace(block, rows=tuple(block.rows[i] for i in keep), values=block.values[keep])
+    return block.of([index for index, row in enumerate(block.rows) if row.workload in workloads])
 
 
 @room.told()
@@ -275,7 +316,8 @@ def collect(
     found: list[tuple[Series, ...]] = []
     for number, signal in enumerate(usable):
         try:
-            found.append(_single(metrics.range(signal, start, end, step=step, where=where)))
+            series = metrics.range(signal, start, end, step=step, where=where)
+            found.append(tuple(series) if signal.kind == "counter" else _single(series))
         except QueryRefused as refused:
             listen(events.Warned(end, f"signal {signal.name} is missing: {refused.message}"))
             found.append(())
@@ -292,12 +334,20 @@ def collect(
         )
     length = int((end - start).total_seconds() // step) + 1
     values = nothing(len(pods), len(usable), length)
+    fine: dict[int, Values] = {}
     for column, series in enumerate(found):
-        _fill(values[:, column], pods, series, start, step)
+        if usable[column].kind == "counter":
+            exact = np.full((len(pods), length), np.nan)
+            _fill(exact, pods, series, start, step)
+            put(exact, values, fine, column)
+        else:
+            _fill(values[:, column], pods, series, start, step)
     _clear_absent(_measured(values), usable)
+    for column, lost in fine.items():
+        lost[missing(values[:, column])] = np.nan
+    block = Block(namespace, pods, start.astimezone(UTC), step, values, fine)
     first = int(np.argmax(present(values).any(axis=0)))
-    begin = start.astimezone(UTC) + timedelta(seconds=first * step)
-    return Dataset(usable, step, (Block(namespace, pods, begin, step, values[..., first:]),)).sampled()
+    return Dataset(usable, step, (block.cut(first, length),)).sampled()
 
 
 def unmeasured(
@@ -345,7 +395,13 @@ def named(rows: Iterable[Row]) -> dict[tuple[str, str], Row]:
     return found
 
 
-def _fill(values: Values, pods: Sequence[Row], series: Iterable[Series], start: datetime, step: int) -> None:
+def _fill(
+    values: NDArray[np.floating[Any]],
+    pods: Sequence[Row],
+    series: Iterable[Series],
+    start: datetime,
+    step: int,
+) -> None:
     """Put each series at its pods, the greater value where two meet (several callers of one pod)."""
     of_pod = {(row.namespace, row.pod): [index] for index, row in enumerate(pods)}
     of_workload: dict[tuple[str, str], list[int]] = {}
@@ -354,7 +410,7 @@ def _fill(values: Values, pods: Sequence[Row], series: Iterable[Series], start: 
     for each in series:
         targets = _targets(each.labels, of_pod, of_workload)
         offset = round((each.start - start).total_seconds() / step)
-        data = np.asarray(each.values, dtype=np.float32)[max(0, -offset) :]
+        data = np.asarray(each.values, dtype=values.dtype)[max(0, -offset) :]
         first = max(0, offset)
         data = data[: values.shape[1] - first]
         for index in targets:

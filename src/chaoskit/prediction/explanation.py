@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -125,7 +124,7 @@ def _trends(model: Model, seen: Seen, risks: Sequence[Risk]) -> list[tuple[float
     moments = moments[moments >= 0]
     rows = [risk.row for risk in risks]
     # Peers outside these rows are left out of what is past: a line of eight points need not know them.
-    few = replace(block, rows=tuple(block.rows[row] for row in rows), values=block.values[rows])
+    few = block.of(rows)
     scores = tree_shares(model, batch.compute(few, model.spec, moments)).mean(axis=2).astype(np.float32)
     found = model.probabilities(scores.ravel()).reshape(scores.shape)
     return [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -105,7 +104,7 @@ def _extrapolated(dataset: Dataset, block: Block) -> dict[str, Floats]:
 
 def loudest(dataset: Dataset, block: Block, row: int, rule: str) -> str:
     """The signal that makes this rule (`STATIC`, `LINEAR`) speak of a row now; "" when none does."""
-    one = replace(block, rows=(block.rows[row],), values=block.values[row : row + 1])
+    one = block.of([row])
     told = _extrapolated(dataset, one) if rule == LINEAR else _watched(dataset, one)
     now = {name: float(values[0, -1]) for name, values in told.items()}
     known = {name: value for name, value in now.items() if not np.isnan(value)}

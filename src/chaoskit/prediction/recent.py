@@ -22,6 +22,7 @@ class Recent:
     def __init__(self, length: int) -> None:
         self._length = length
         self._all: Values = np.zeros((0, 0, 0), dtype=np.float32)
+        self._counters: tuple[int, ...] = ()
         self._first = 0
         self._dataset: Dataset | None = None
 
@@ -36,7 +37,8 @@ class Recent:
             return self._begin(new)
         known, fresh = self._dataset.blocks[0], new.blocks[0]
         place = {row: index for index, row in enumerate(known.rows)}
-        if fresh.start < known.start or not place.keys() >= set(fresh.rows):
+        finer = not known.fine.keys() >= fresh.fine.keys()
+        if finer or fresh.start < known.start or not place.keys() >= set(fresh.rows):
             return self._begin(latest(self._dataset, new, self._length))
         found = self._written(self._dataset, fresh, [place[row] for row in fresh.rows])
         kept = _seen(found.blocks[0].values)
@@ -45,8 +47,10 @@ class Recent:
     def _begin(self, dataset: Dataset) -> Dataset:
         """It is laid into an array with room for more."""
         block = dataset.blocks[0]
-        self._all = np.empty((*block.values.shape[:2], max(block.length, self._length) + ROOM), np.float32)
-        self._all[:, :, : block.length] = block.values
+        self._counters = tuple(block.fine)
+        columns = block.values.shape[1] + len(self._counters)
+        self._all = np.empty((len(block.rows), columns, max(block.length, self._length) + ROOM), np.float32)
+        self._all[:, :, : block.length] = _laid(block, self._counters)
         return self._shown(dataset, 0, 0, block.length)
 
     def _written(self, known: Dataset, fresh: Block, mine: list[int]) -> Dataset:
@@ -60,8 +64,8 @@ class Recent:
             self._move(old.length)
         self._all[:, :, self._first + old.length : self._first + total] = np.nan
         span = slice(self._first + offset, self._first + offset + fresh.length)
-        before = self._all[mine, :, span]
-        self._all[mine, :, span] = np.where(missing(fresh.values), before, fresh.values)
+        before, word = self._all[mine, :, span], _laid(fresh, self._counters)
+        self._all[mine, :, span] = np.where(missing(word), before, word)
         return self._shown(known, max(0, total - self._length), self._first, total)
 
     def _move(self, length: int) -> None:
@@ -72,8 +76,8 @@ class Recent:
 
     def _shown(self, dataset: Dataset, skipped: int, first: int, total: int) -> Dataset:
         block, self._first = dataset.blocks[0], first + skipped
-        values = self._all[:, :, self._first : first + total]
-        shown = replace(block, start=block.at(skipped), values=values)
+        laid = self._all[:, :, self._first : first + total]
+        shown = _taken(replace(block, start=block.at(skipped)), laid, self._counters)
         self._dataset = replace(dataset, blocks=(shown,))
         return self._dataset
 
@@ -89,22 +93,37 @@ def latest(known: Dataset, new: Dataset, length: int) -> Dataset:
     both = named((*old.rows, *fresh.rows))
     rows, place = tuple(both.values()), {who: index for index, who in enumerate(both)}
     first = max(0, total - length)
-    values = np.full((len(rows), len(known.signals), total - first), np.nan, dtype=np.float32)
-    values[: len(old.rows), :, : max(0, old.length - first)] = old.values[:, :, first:]
+    counters = tuple({**old.fine, **fresh.fine})
+    columns = len(known.signals) + len(counters)
+    laid = np.full((len(rows), columns, total - first), np.nan, dtype=np.float32)
+    laid[: len(old.rows), :, : max(0, old.length - first)] = _laid(old, counters)[:, :, first:]
     mine, late = [place[row.namespace, row.pod] for row in fresh.rows], max(0, first - offset)
     span = slice(offset + late - first, offset + fresh.length - first)
-    word = fresh.values[:, :, late:]
-    values[mine, :, span] = np.where(missing(word), values[mine, :, span], word)
-    found = replace(known, blocks=(replace(old, rows=rows, start=old.at(first), values=values),))
-    kept = _seen(values)
+    word = _laid(fresh, counters)[:, :, late:]
+    laid[mine, :, span] = np.where(missing(word), laid[mine, :, span], word)
+    block = _taken(replace(old, rows=rows, start=old.at(first)), laid, counters)
+    found, kept = replace(known, blocks=(block,)), _seen(block.values)
     return found if kept.all() else _with(found, kept)
+
+
+def _laid(block: Block, counters: tuple[int, ...]) -> Values:
+    """Its values, and after them what is fine of these counters: nothing where it lost nothing of one."""
+    if not counters:
+        return block.values
+    fine = [block.fine.get(column, 0 * block.values[:, column]) for column in counters]
+    return np.concatenate([block.values, np.stack(fine, axis=1)], axis=1)
+
+
+def _taken(block: Block, laid: Values, counters: tuple[int, ...]) -> Block:
+    """The block with what `_laid` put together."""
+    signals = laid.shape[1] - len(counters)
+    fine = {column: laid[:, signals + place] for place, column in enumerate(counters)}
+    return replace(block, values=laid[:, :signals], fine=fine)
 
 
 def _with(dataset: Dataset, kept: NDArray[np.bool_]) -> Dataset:
     """The same with these rows alone."""
-    block = dataset.blocks[0]
-    rows = tuple(row for row, there in zip(block.rows, kept, strict=True) if there)
-    return replace(dataset, blocks=(replace(block, rows=rows, values=block.values[kept]),))
+    return replace(dataset, blocks=(dataset.blocks[0].of(np.flatnonzero(kept).tolist()),))
 
 
 def _seen(values: Values) -> NDArray[np.bool_]:

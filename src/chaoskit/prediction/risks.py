@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from math import ceil
@@ -96,7 +96,7 @@ class Seen:
         """What tells the class of these rows now."""
         spec = Spec("window", self.model.spec.step, self.model.spec.signals)
         recent = self.block.cut(max(0, self.block.length - spec.shape.reach), self.block.length)
-        few = replace(recent, rows=tuple(recent.rows[row] for row in rows), values=recent.values[list(rows)])
+        few = recent.of(rows)
         newest = np.array([few.length - 1])
         apart = features.unusual(few, spec, newest)[:, :, 0]
         return features.told_by(spec, self.signs[rows, -1], apart, few.values[:, :, -1])

@@ -2,6 +2,7 @@
 
 The truth is made as for training: from the history of the signals, and from what runs and recoveries tell.
 What cannot be known (a horizon that is not over, time after a mitigation, chaos) is neither right nor wrong.
+What is caught, and which alarms are false, `Judge` says, as in an evaluation; of workloads, not of pods.
 """
 
 from __future__ import annotations
@@ -9,19 +10,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit.prediction.labels import Event, Labelled, Target
+from chaoskit.prediction.looks import Look, of_workloads, worth
 from chaoskit.records import PredictionRecord
 
 BINS = 10
-
-APART = timedelta(minutes=30)
-"""A false alarm that goes on counts again after so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,8 @@ class Score:
 
     `brier` (lower is better; `reference` is what the share of failures itself would have), `ece` and `bins`
     are None and empty where there were no probabilities, or those of ramps. `events` failures happened to
-    what was watched, `caught` of them were alarmed in time; `false_alarms` in `hours` of watching.
+    what was looked at while they could be caught, `caught` of them were alarmed in time; `false_alarms` in
+    `hours` of watching what was healthy.
     """
 
     model: str
@@ -89,16 +89,20 @@ def target_of(records: Sequence[PredictionRecord]) -> Target:
 
 def score(records: Sequence[PredictionRecord], labelled: Labelled) -> Score:
     """How these predictions, all of one model, did by this truth."""
-    truths = [_truth(each, labelled) for each in records]
-    known = [(each, y, event) for each, (y, event) in zip(records, truths, strict=True) if y >= 0]
-    came = np.array([y for _, y, _ in known], dtype=float)
-    said = np.array([_chance(each) for each, _, _ in known])
-    alarmed = [(each, y, event) for each, y, event in known if each.alarmed]
-    happened = {event for _, y, event in known if y == 1}
+    truth = of_workloads(labelled)
+    looks = list(_looks(records, truth))
+    known = [
+        (each, y)
+        for each, look in zip(records, looks, strict=True)
+        if look and (y := truth.truths[look.block].y[look.row, look.moment]) >= 0
+    ]
+    came = np.array([y for _, y in known], dtype=float)
+    said = np.array([_chance(each) for each, _ in known])
     with_chance = ~np.isnan(said)
     bins = tuple(_bins(said[with_chance], came[with_chance]))
     share = float(came.mean()) if len(came) else 0.0
     total = sum(each.count for each in bins)
+    found = worth(filter(None, looks), truth)
     return Score(
         model=records[0].model,
         judged=len(known),
@@ -108,11 +112,11 @@ def score(records: Sequence[PredictionRecord], labelled: Labelled) -> Score:
         reference=share * (1 - share) if total else None,
         ece=sum(each.count * abs(each.said - each.came) for each in bins) / total if total else None,
         bins=bins,
-        events=len(happened),
-        caught=len(happened & {event for _, y, event in alarmed if y == 1}),
-        alarms=len(alarmed),
-        false_alarms=_episodes(each for each, y, _ in alarmed if y == 0),
-        hours=_hours(records),
+        events=found.events,
+        caught=found.caught,
+        alarms=sum(each.alarmed for each, _ in known),
+        false_alarms=found.false,
+        hours=round(found.hours, 2),
     )
 
 
@@ -121,18 +125,21 @@ def _chance(record: PredictionRecord) -> float:
     return np.nan if record.probability is None or record.of_ramps else record.probability
 
 
-def _truth(record: PredictionRecord, labelled: Labelled) -> tuple[int, int]:
-    """Whether its workload failed as it may have said (-1: not known), and the number of that event."""
-    for block, truth in zip(labelled.dataset.blocks, labelled.truths, strict=True):
-        moment = round((record.at - block.start).total_seconds() / block.step)
-        rows = [index for index, row in enumerate(block.rows) if row[:2] == (record.namespace, record.target)]
-        if rows and 0 <= moment < block.length:
-            y = truth.y[rows, moment]
-            failing = np.flatnonzero(y == 1)
-            if len(failing):
-                return 1, int(truth.event[rows[failing[0]], moment])
-            return int(y.max()), -1
-    return -1, -1
+def _looks(records: Iterable[PredictionRecord], truth: Labelled) -> Iterator[Look | None]:
+    """Where and when each looked; None where nothing was measured of its workload then."""
+    blocks = truth.dataset.blocks
+    rows = [{row[:2]: number for number, row in enumerate(block.rows)} for block in blocks]
+    for each in records:
+        who = each.namespace, each.target
+        moments = [round((each.at - block.start).total_seconds() / block.step) for block in blocks]
+        yield next(
+            (
+                Look(index, rows[index][who], moment, each.alarmed)
+                for index, moment in enumerate(moments)
+                if who in rows[index] and 0 <= moment < blocks[index].length
+            ),
+            None,
+        )
 
 
 def _bins(said: NDArray[np.float64], came: NDArray[np.float64]) -> Iterator[Bin]:
@@ -141,25 +148,6 @@ def _bins(said: NDArray[np.float64], came: NDArray[np.float64]) -> Iterator[Bin]
         here = place == number
         if here.any():
             yield Bin(int(here.sum()), float(said[here].mean()), float(came[here].mean()))
-
-
-def _episodes(alarmed: Iterable[PredictionRecord]) -> int:
-    """How often a false alarm began, or went on for another half-hour."""
-    began: dict[tuple[str, str], datetime] = {}
-    count = 0
-    for each in sorted(alarmed, key=lambda record: record.at):
-        who = each.namespace, each.target
-        if who not in began or each.at - began[who] >= APART:
-            began[who] = each.at
-            count += 1
-    return count
-
-
-def _hours(records: Sequence[PredictionRecord]) -> float:
-    """How long was watched: looks that are an hour apart at most are one stretch."""
-    times = np.array(sorted({each.at.timestamp() for each in records}))
-    gaps = np.diff(times)
-    return round(float(gaps[gaps <= 3600].sum()) / 3600, 2)
 
 
 def by_model(records: Iterable[PredictionRecord]) -> dict[str, list[PredictionRecord]]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
+import numpy as np
+
 from chaoskit import errors
 
 Cells = Sequence[Any]
@@ -130,10 +132,12 @@ def write(path: Path, form: Form, header: Sequence[str], rows: Iterable[Cells]) 
 
 
 def _text_of(cell: Any) -> str:
-    """Nine digits tell every number of 32 bits from every other."""
+    """Nine digits tell every number of 32 bits from every other; one that has more is told in full."""
     if not isinstance(cell, float):
         return str(cell)
-    return "" if math.isnan(cell) else f"{cell:.9g}"
+    if math.isnan(cell):
+        return ""
+    return f"{cell:.9g}" if float(np.float32(cell)) == cell else repr(cell)
 
 
 def _write_parquet(path: Path, header: Sequence[str], rows: Iterable[Cells]) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 from chaoskit import errors
 from chaoskit.prediction import grid, room, sheets
 from chaoskit.prediction import mapping as mappings
-from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, nothing, single
+from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, Values, nothing, put, single
 from chaoskit.prediction.labelfiles import mixed_up, read_labels
 from chaoskit.prediction.labels import Target
 from chaoskit.prediction.plausible import check_events, dated, extremes, once, paced, unmeasured, zones
@@ -380,13 +380,19 @@ def _block(run: _Run, mapping: mappings.Mapping) -> tuple[Block, int]:
     steps, moments = grid.nearest(run.times, run.times[0], step)
     values = nothing(len(run.rows), told.shape[1], int(moments[-1]) + 1)
     lost = np.zeros(len(moments), dtype=np.bool_)
-    for index, column in enumerate(mapping.signals.values()):
+    fine: dict[int, Values] = {}
+    for index, (column, signal) in enumerate(zip(mapping.signals.values(), mapping.catalogue(), strict=True)):
         known = np.flatnonzero(~np.isnan(told[:, index]))
         row, found = run.row[known], told[known, index]
         at, shadowed = grid.apart(row, steps[known], moments[known])
         lost[known] |= shadowed
         if column.rate:
             row, at, found = grid.per_second(row, at, found, step)
-        values[row, index, at] = single(found)
+        if signal.kind == "counter":
+            exact = np.full((len(run.rows), values.shape[2]), np.nan)
+            exact[row, at] = found
+            put(exact, values, fine, index)
+        else:
+            values[row, index, at] = single(found)
     start = datetime.fromtimestamp(float(run.times[0]), UTC)
-    return Block(run.name, run.rows, start, step, values), int(lost.sum())
+    return Block(run.name, run.rows, start, step, values, fine), int(lost.sum())

@@ -259,7 +259,8 @@ def digest(dataset: Dataset) -> str:
     found = hashlib.sha256()
     for block in dataset.blocks:
         found.update(repr((block.run, block.rows, block.start, block.step)).encode())
-        found.update(np.ascontiguousarray(block.values).tobytes())
+        for values in (block.values, *block.fine.values()):
+            found.update(np.ascontiguousarray(values).tobytes())
     for label in dataset.labels:
         found.update(repr((label.target, label.meaning, label.issue, label.start, label.end)).encode())
     return found.hexdigest()

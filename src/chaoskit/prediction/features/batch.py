@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,9 +75,7 @@ def _parts(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Iterator[Pa
 def _there(piece: Block) -> tuple[NDArray[np.intp], Block]:
     """The rows with any sample: the others count for nobody."""
     rows = np.flatnonzero(present(piece.values).any(axis=1))
-    if len(rows) == len(piece.rows):
-        return rows, piece
-    return rows, replace(piece, rows=tuple(piece.rows[row] for row in rows), values=piece.values[rows])
+    return rows, piece if len(rows) == len(piece.rows) else piece.of(rows.tolist())
 
 
 def unusual(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
@@ -108,8 +105,7 @@ def _unusual_parts(block: Block, wanted: Spec, there: NDArray[np.bool_]) -> Iter
         first, gone = int(there[row].argmax()), block.length - int(there[row, ::-1].argmax())
         together.setdefault((first, gone), []).append(row)
     for (first, gone), rows in together.items():
-        piece = replace(block.cut(first, gone), rows=tuple(block.rows[row] for row in rows))
-        piece = replace(piece, values=piece.values[rows])
+        piece = block.cut(first, gone).of(rows)
         for some, found in _unusual(piece, wanted, np.arange(piece.length)):
             yield np.array(rows)[some], np.arange(first, gone), np.moveaxis(found, 1, -1)
 
@@ -121,14 +117,15 @@ def _unusual(
     gauges, counters, flags = (wanted.of_kind(*k) for k in (("gauge", "ratio"), ("counter",), ("flag",)))
     many = max(1, CELLS // 4 // max(1, len(wanted.signals) * block.length))
     for first in range(0, len(block.rows), many):
-        values = block.values[first : first + many].astype(np.float64)
+        rows = range(first, min(first + many, len(block.rows)))
+        values = block.of(rows).exact.astype(np.float64)
         out = np.full((*values.shape[:2], len(moments)), np.nan, dtype=np.float32)
         out[:, gauges] = _deviations(values[:, gauges], block, wanted, moments)
         grown = st.rolled(st.increase(values[:, counters], wanted.shape.quarter)[0], wanted.shape.brief)
         out[:, counters] = np.where(missing(values[:, counters]), np.nan, grown)[..., moments]
         changed = st.change(values[:, flags], wanted.shape.quarter)
         out[:, flags] = np.where(missing(values[:, flags]), np.nan, changed)[..., moments]
-        yield np.arange(first, first + len(values)), out
+        yield np.array(rows), out
 
 
 def told_by(wanted: Spec, signs: Floats, apart: Floats, values: Floats) -> Floats:
@@ -171,7 +168,7 @@ def from_trailing(trailing: Trailing, wanted: Spec, groups: Groups) -> Floats:
 def trail(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Trailing:
     """The statistics of a block at these moments of it, in this order."""
     shape = wanted.shape
-    values = block.values.astype(np.float64)
+    values = block.exact.astype(np.float64)
     gauges, counters = values[:, wanted.of_kind("gauge", "ratio")], values[:, wanted.of_kind("counter")]
     flags = values[:, wanted.of_kind("flag")]
     sums, lit = Totals.of(gauges), Totals.of(flags)

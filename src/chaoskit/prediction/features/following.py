@@ -31,7 +31,7 @@ class Following:
         if settled <= 0 or self._open > SPARE or not set(asked.tolist()) <= set(newest):
             return moments.compute(block, wanted, asked)
         ahead = self._settled(block, wanted, settled).ahead()
-        values = np.moveaxis(block.values[:, :, settled:], -1, 0).copy()
+        values = np.moveaxis(block.cut(settled, block.length).exact, -1, 0).copy()
         made = {}
         for index, now in zip(newest, values, strict=True):
             ahead.take(now, block.at(index).timestamp())
@@ -51,8 +51,9 @@ class Following:
         else:
             self._forget(live.wanted)
             live.follow(block.rows)
-            for index in range(first, settled):
-                live.take(block.values[:, :, index], block.at(index).timestamp())
+            new = block.cut(first, settled)
+            for index, now in enumerate(np.moveaxis(new.exact, -1, 0)):
+                live.take(now, new.at(index).timestamp())
         self._live.append((live, sample + settled - 1))
         return live
 

@@ -1,8 +1,8 @@
 """The same statistics by running sums: one push per moment, at a cost that does not grow with the windows.
 
-Samples are kept as they were measured, in single precision; sums of them are double. Running sums drift, so
-they are made anew from the kept samples every `REBUILD` pushes. Pods may come and go: a row is kept while any
-of its samples is within the lookback.
+Samples are kept as they were measured, in single precision; counters, and sums of all, are double. Running
+sums drift, so they are made anew from the kept samples every `REBUILD` pushes. Pods may come and go: a row is
+kept while any of its samples is within the lookback.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from chaoskit.prediction.features.layout import Shape, Spec
 from chaoskit.prediction.features.statistics import Base, Trailing
 from chaoskit.prediction.features.sums import LINE, MEAN, Array, Sums, anchors, channels, zeroed
 from chaoskit.prediction.features.window import floors
+
+Measured = NDArray[np.floating[Any]]
 
 REBUILD = 240
 
@@ -69,7 +71,7 @@ class Live:
         """One that has seen the first `length` moments of this block (all), whose signals are the spec's."""
         made = cls(wanted, block.rows)
         length = block.length if length is None else length
-        seen = block.values[:, :, max(0, length - made._reach) : length]
+        seen = block.cut(max(0, length - made._reach), length).exact
         made._load(seen, int(block.at(length - 1).timestamp() // wanted.step))
         return made
 
@@ -128,7 +130,7 @@ class Live:
                 raise ValueError(f"a moment at {at:.0f} is not after the one before")
             for missed in range(self._sample + 1, min(sample, self._sample + self._reach)):
                 self._take(np.full(values.shape, np.nan, dtype=np.float32), missed)
-        self._take(np.asarray(values, dtype=np.float32), sample)
+        self._take(np.asarray(values), sample)
 
     def features(self, asked: Spec | None = None) -> Floats:
         """The features [row, feature] of the newest moment: its own, or others that those cover."""
@@ -144,8 +146,12 @@ class Live:
         self._reach = shape.reach + SPARE
         self._size = shape.hour + shape.quarter + 1 + SPARE  # of what is older, summaries are kept
         self._gauges, self._counters, self._flags = (
-            np.full((self._size, len(rows), len(kind)), np.nan, dtype=np.float32)
-            for kind in (self._gauge, self._counter, self._flag)
+            np.full((self._size, len(rows), len(kind)), np.nan, dtype=precision)
+            for kind, precision in (
+                (self._gauge, np.float32),
+                (self._counter, np.float64),
+                (self._flag, np.float32),
+            )
         )
         self._there = np.zeros((self._reach, len(rows)), dtype=bool)
         kept = (len(rows), len(self._gauge), _kept(shape))
@@ -153,7 +159,7 @@ class Live:
         self._rebuild()
         self._bases = {}
 
-    def _load(self, seen: Floats, sample: int) -> None:
+    def _load(self, seen: Measured, sample: int) -> None:
         """These samples [row, signal, moment] were the last ones; the newest is number `sample`."""
         self._head, self._sample = -1, sample
         for rows in self._pieces():
@@ -161,7 +167,7 @@ class Live:
         self._rebuild()
         self._bases = {}
 
-    def _load_rows(self, rows: slice, by_time: Floats, sample: int) -> None:
+    def _load_rows(self, rows: slice, by_time: Measured, sample: int) -> None:
         """The same of some rows [moment, row, signal]: their samples, and the summaries of whole blocks."""
         shape, length = self._shape, len(by_time)
         for ring, kind in zip(self._rings, (self._gauge, self._counter, self._flag), strict=False):
@@ -182,15 +188,15 @@ class Live:
         """The rows, so many at once that what is worked on stays small."""
         return (slice(first, first + ROWS) for first in range(0, len(self._rows), ROWS))
 
-    def _take(self, values: Floats, sample: int) -> None:
+    def _take(self, values: Measured, sample: int) -> None:
         """One moment more: running sums go on, a block that is complete joins the baseline."""
         if self._sample is not None and sample % self._shape.block == 0:
             self._close()
         self._head += 1
         self._pushed += 1
         self._sample = sample
-        gauges, place = values[:, self._gauge], self._head % self._size
-        self._gauges[place] = gauges
+        place = self._head % self._size
+        self._gauges[place] = values[:, self._gauge]
         self._counters[place] = values[:, self._counter]
         self._flags[place] = values[:, self._flag]
         self._there[self._head % self._reach] = ~np.isnan(values).all(axis=1)
@@ -198,6 +204,7 @@ class Live:
             self._rebuild()
             return
         self._time += 1
+        gauges = self._gauges[place]
         there = ~np.isnan(gauges)
         self._anchor = np.where(self._seen, self._anchor, np.where(there, gauges, 0.0))
         self._seen |= there
