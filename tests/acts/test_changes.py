@@ -89,3 +89,20 @@ def test_what_was_done_to_the_same_before_is_owed_as_it_was() -> None:
 
     assert [scale(2, meanwhile=3), scale(1, meanwhile=1)] == [True, False]
     assert ledger.account.entries == (Entry("field", CART, REPLICAS, 3, 2),)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("requirepass a\nport 1\n", "port 1", "2 lines to (hidden)"),
+        ("a", None, "(hidden) to nothing"),
+        ("a\nb\nc", "a\nb", "3 lines to 2 lines"),
+    ],
+)
+def test_of_what_is_secret_it_is_told_how_many_lines_there_are(
+    before: str, after: str | None, words: str
+) -> None:
+    cluster, clock = FakeCluster(deployment()), ManualClock()
+    body = {**cluster.get(CART), "data": {"a": before}}
+    change = changes.field(cluster, clock, body, CART, ("data", "a"), after, secret=True)
+    assert change.words == f"{CART} data.a {words}"

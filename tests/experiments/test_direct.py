@@ -550,6 +550,7 @@ PRIVATE_KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\nCANARY==\n----
         ("direct-jwt", "session", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.CANARY-0ld", {"value": "wrong"}),
         ("direct-smtp", "smtp.pass", "CANARY-0ld", {"value": "CANARY-n3w"}),
         ("direct-one-line", "auth.yaml", "password: CANARY-0ld", {"remove": True}),
+        ("direct-lines", "a.conf", "port 6379\nas CANARY-0ld wants", {"value": "slow"}),
         *(
             (f"direct-called-{number}", key, "CANARY-0ld", {"value": "CANARY-n3w"})
             for number, key in enumerate(

@@ -13,6 +13,7 @@ from chaoskit.acts.fields import Path
 from chaoskit.clock import Clock
 from chaoskit.errors import Conflict
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
+from chaoskit.secretforms import HIDDEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ def field(
             raise Conflict(f"{name} of {ref} has another value than a moment ago")
         return after
 
-    words = f"{ref} {name}" if secret else f"{ref} {name} {_shown(before)} to {_shown(after)}"
+    shown = _sized if secret else _shown
+    words = f"{ref} {name} {shown(before)} to {shown(after)}"
     entry = Entry("field", ref, path, before, after, secret=secret)
     return Change(
         ref,
@@ -96,3 +98,9 @@ def _shown(value: Any) -> str:
     if isinstance(value, Mapping):
         return ",".join(f"{key}={each}" for key, each in value.items())
     return "nothing" if value is None else str(value)
+
+
+def _sized(value: Any) -> str:
+    """How long a secret file is; of a word its length would tell something."""
+    lines = len(str(value).strip().splitlines())
+    return "nothing" if value is None else f"{lines} lines" if lines > 1 else HIDDEN

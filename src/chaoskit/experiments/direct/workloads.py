@@ -81,7 +81,7 @@ def _mutate(scene: Scene) -> Iterator[Change]:
     holder = _holder(scene)
     body = scene.cluster.get(holder)
     key, value = scene.parameters["key"], None if scene.true("remove") else scene.parameters["value"]
-    secret = _speaks_of_secrets(scene) or _holds_secrets(fields.value_at(body, ("data", key)), value)
+    secret = _speaks_of_secrets(scene) or _may_hold_secrets(fields.value_at(body, ("data", key)), value)
     if value is not None and holder.kind == kube.SECRET:
         value = base64.b64encode(value.encode()).decode()
     mutation = field(scene, body, holder, ("data", key), value, secret=secret)
@@ -97,9 +97,12 @@ def _speaks_of_secrets(scene: Scene) -> bool:
     return bool(scene.parameters["secret"]) or looks_secret(scene.parameters["key"])
 
 
-def _holds_secrets(*values: str | None) -> bool:
-    """Whether something in one of them is hidden wherever it is shown: an address's password, say."""
-    return any(scrubbed(value) != value for value in values if value)
+def _may_hold_secrets(*values: str | None) -> bool:
+    """Whether one of them is a file, or something in it is hidden wherever it is shown (a password).
+
+    What a secret looks like in any program's file nobody knows.
+    """
+    return any("\n" in value.strip() or scrubbed(value) != value for value in values if value)
 
 
 def _with_restart(scene: Scene, mutation: Change, workload: Workload) -> Change:
@@ -187,7 +190,7 @@ def _misled(scene: Scene, workload: Workload) -> int:
 
 def _may_mutate(scene: Scene) -> Iterator[Access]:
     yield from (replace(each, name=_holder(scene).name) for each in on(_holder(scene), "get patch"))
-    if _speaks_of_secrets(scene):
+    if _speaks_of_secrets(scene) or _may_hold_secrets(scene.parameters["value"]):
         yield from sealing(scene.namespace)
     if scene.true("restart"):
         yield from _may_patch(scene)
