@@ -19,6 +19,7 @@ from chaoskit.secretnames import looks_secret
 CANARY = "k7Q2bmXkthaYW"
 
 WRITTEN = (
+    "authorization:\n    type: Bearer\n    credentials: @\n",
     "--api-key=@",
     '--api-key="@"',
     "x --password @ -v",

@@ -73,7 +73,7 @@ _LOGS_IN = (
         rf"[\"']?\s{{0,8}}[:=]\s{{0,8}}+[\"']?+)(?!Bearer {_PLACEHOLDER})[^\"'\n]+"
     ),
     (
-        rf"(\bbearer\s{{1,8}})(?!{_PLACEHOLDER}|(?:auth|tokens?|authentication|certificate)(?![\w.=/+~-])"
+        rf"(\bbearer[ \t]{{1,8}})(?!{_PLACEHOLDER}|(?:auth|tokens?|authentication|certificate)(?![\w.=/+~-])"
         r"|(?:charset|error|realm|scope|service)=[\"'])[^\s\"',;]{4,}"
     ),
 )

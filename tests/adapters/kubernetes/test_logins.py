@@ -295,6 +295,17 @@ def test_a_token_in_a_file_is_the_one_that_stands_there_now(tmp_path: Path) -> N
     assert transport.authorization() == "Bearer second"
 
 
+def test_a_token_in_a_file_is_read_anew_after_a_no(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("first")
+    login = config.log_in(kubeconfig(tmp_path, tokenFile="token"))
+    shown = Transport(login.configuration, ManualClock()).shown
+    refused = shown.now()
+    assert not shown.another(refused)
+    (tmp_path / "token").write_text("second")
+    assert shown.another(refused)
+    assert shown.now() != refused
+
+
 def test_where_openssl_knows_a_folder_alone_the_systems_file_is_found(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

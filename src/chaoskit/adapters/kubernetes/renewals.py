@@ -54,6 +54,7 @@ class Shown:
         """Whether there is one by now that is not `refused`, which the server takes no more."""
         renewal: Any = self._configuration.refresh_api_key_hook
         with self._asking:
+            self._look_at = -inf  # what was looked at before the answer came tells nothing of it
             if self._now() == refused and isinstance(renewal, Renewal):
                 renewal.over()
                 self._look_at = -inf
