@@ -186,7 +186,7 @@ def test_inside_a_pod_its_own_account_logs_in(tmp_path: Path) -> None:
     login = log_in(environ=IN_POD, account=place)
     assert (login.name, login.namespace) == ("in-cluster", "chaos")
     assert login.configuration.host == "https://10.96.0.1:443"
-    assert login.configuration.auth_settings()["BearerToken"]["value"] == "bearer s3cret"
+    assert login.configuration.auth_settings()["BearerToken"]["value"] == "Bearer s3cret"
 
 
 def test_a_context_is_never_taken_for_the_pods_own_cluster(tmp_path: Path) -> None:

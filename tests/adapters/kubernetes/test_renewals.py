@@ -6,6 +6,7 @@ import json
 import logging
 import ssl
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tests.wire import Answer, Asked, kubeconfig_of, scripted
 from chaoskit.adapters.kubernetes import KubernetesCluster, config, connect
 from chaoskit.adapters.kubernetes.execution import execute, query
 from chaoskit.adapters.kubernetes.loaders import heard
-from chaoskit.adapters.kubernetes.renewals import Renewal, token
+from chaoskit.adapters.kubernetes.renewals import Renewal, Shown, token
 from chaoskit.adapters.kubernetes.transport import Request, Transport
 from chaoskit.clock import ManualClock
 from chaoskit.errors import CannotStart, Forbidden, Unavailable
@@ -35,7 +36,7 @@ class Slow:
         self.asked = 0
         self.goes_on = threading.Event()
 
-    def __call__(self, configuration: Configuration) -> None:
+    def renew(self, configuration: Configuration, *, anyhow: bool) -> None:
         self.asked += 1
         assert self.goes_on.wait(20)
         self.expiry = datetime.now(UTC) + timedelta(hours=1)
@@ -49,7 +50,7 @@ def test_a_login_that_is_not_given_is_not_waited_for_twice_and_taken_when_it_com
     configuration.api_key["BearerToken"] = "Bearer first"
     known: Any = slow
     hook: Any = configuration
-    hook.refresh_api_key_hook = renewal = Renewal(known, slow, patience=0.01)
+    hook.refresh_api_key_hook = renewal = Renewal(known, patience=0.01)
     for _ in range(3):
         assert token(configuration) == ("Bearer first", "no answer yet")
     assert slow.asked == 1
@@ -57,6 +58,64 @@ def test_a_login_that_is_not_given_is_not_waited_for_twice_and_taken_when_it_com
     until(lambda: token(configuration) == ("Bearer second", ""), 5, "the new login is not taken")
     assert slow.asked == 1
     assert configuration.refresh_api_key_hook is renewal
+
+
+def test_a_login_that_came_since_the_request_was_sent_is_taken_and_nobody_asked_again() -> None:
+    slow, configuration = Slow(), Configuration()
+    configuration.api_key["BearerToken"] = "Bearer first"
+    known: Any = slow
+    hook: Any = configuration
+    hook.refresh_api_key_hook = renewal = Renewal(known, patience=0.01)
+    shown = Shown(configuration, ManualClock())
+    sent = shown.now()
+    slow.goes_on.set()
+    until(lambda: renewal.asked == 1, 5, "the new login does not come")
+    assert shown.another(sent)
+    assert (slow.asked, shown.now().header) == (1, "Bearer second")
+
+
+class Failing:
+    """Whoever gives no login any more, though the one of before does not end."""
+
+    def __init__(self) -> None:
+        self.asked: list[bool] = []
+
+    def renew(self, configuration: Configuration, *, anyhow: bool) -> None:
+        self.asked.append(anyhow)
+        raise OSError
+
+
+def test_who_gave_no_login_rests_a_longer_while_each_time() -> None:
+    failing, clock = Failing(), ManualClock()
+    known: Any = failing
+    known.expiry = clock.now()
+    renewal = Renewal(known, clock=clock)
+    asked_at = []
+    for second in range(1200):
+        before = len(failing.asked)
+        with pytest.raises(CannotStart):
+            renewal(Configuration())
+        asked_at += [second] if len(failing.asked) > before else []
+        clock.turn(1)
+    assert asked_at == [0, 10, 30, 70, 150, 310, 610, 910]
+
+
+def test_who_gave_none_for_a_login_that_does_not_end_is_asked_for_each_no_and_rests_as_well() -> None:
+    failing, clock = Failing(), ManualClock()
+    known: Any = failing
+    configuration: Any = Configuration()
+    configuration.refresh_api_key_hook = Renewal(known, clock=clock)
+    shown = Shown(configuration, clock)
+    sent = shown.now()
+    assert failing.asked == []
+    for _ in range(2):
+        assert not shown.another(sent)
+    for _ in range(60):
+        clock.turn(60)
+        sent = shown.now()
+    assert failing.asked == [True]
+    assert not shown.another(sent)
+    assert failing.asked == [True, True]
 
 
 def test_what_others_do_wrong_at_the_same_time_is_not_heard() -> None:
@@ -232,6 +291,15 @@ def test_who_gives_the_same_login_again_is_asked_once_for_each_no(tmp_path: Path
         assert (len(wire.asked), runs(tmp_path)) == (1, 2)
 
 
+def test_requests_that_are_refused_at_once_ask_once(tmp_path: Path) -> None:
+    path = kubeconfig_of(tmp_path / "kubeconfig", "http://set.later", in_turn(tmp_path, FIRST))
+    shown = Shown(config.log_in(path).configuration, ManualClock())
+    sent = [shown.now() for _ in range(20)]
+    with ThreadPoolExecutor(20) as pool:
+        assert not any(pool.map(shown.another, sent))
+    assert runs(tmp_path) == 2
+
+
 def test_who_gives_another_login_that_is_not_taken_either_is_asked_once(tmp_path: Path) -> None:
     with (
         scripted(nobody) as wire,
@@ -240,6 +308,29 @@ def test_who_gives_another_login_that_is_not_taken_either_is_asked_once(tmp_path
         with pytest.raises(CannotStart, match=r"does not accept these credentials$"):
             cluster.server_version()
         assert (len(wire.asked), runs(tmp_path)) == (2, 2)
+
+
+def in_a_file(folder: Path) -> Configuration:
+    return config.log_in(
+        kubeconfig_of(folder / "c", "http://set.later", {"tokenFile": "token"})
+    ).configuration
+
+
+def of_the_account(folder: Path) -> Configuration:
+    (folder / "ca.crt").write_text("PEM")
+    pod = {"KUBERNETES_SERVICE_HOST": "set.later", "KUBERNETES_SERVICE_PORT": "443", "KUBECONFIG": "/absent"}
+    return config.log_in(environ=pod, account=folder).configuration
+
+
+@pytest.mark.parametrize("log_in", [in_a_file, of_the_account])
+def test_a_token_that_came_since_the_file_was_read_is_taken_at_a_no(tmp_path: Path, log_in: Any) -> None:
+    (tmp_path / "token").write_text("s3cret-first\n")
+    shown = Shown(log_in(tmp_path), ManualClock())
+    sent = shown.now()
+    assert not shown.another(sent)
+    (tmp_path / "token").write_text("s3cret-second\n")
+    assert shown.another(sent)
+    assert shown.now().header == "Bearer s3cret-second"
 
 
 def certificate(of: trustme.CA, **more: str) -> dict[str, Any]:

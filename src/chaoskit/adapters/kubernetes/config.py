@@ -6,6 +6,7 @@ import base64
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from kubernetes.client.configuration import Configuration
 
 from chaoskit.adapters.kubernetes import logins
 from chaoskit.adapters.kubernetes.impersonation import NOBODY_ELSE, Impersonation, impersonation
+from chaoskit.adapters.kubernetes.renewals import read_again
 from chaoskit.errors import CannotStart
 
 IN_CLUSTER = "in-cluster"
@@ -155,7 +157,7 @@ def _entries(documents: Iterable[Mapping[str, Any]], kind: str, field: str) -> d
 
 
 def _from_account(account: Path, environ: Mapping[str, str]) -> Login:
-    configuration = _configuration()
+    configuration: Any = _configuration()  # whose types say that there is no hook
     loader = official.incluster_config.InClusterConfigLoader(
         token_filename=str(account / "token"),
         cert_filename=str(account / "ca.crt"),
@@ -165,6 +167,8 @@ def _from_account(account: Path, environ: Mapping[str, str]) -> Login:
         loader.load_and_set(configuration)
     except official.ConfigException as error:
         raise CannotStart(f"the pod's service account cannot be used: {error}") from error
+    # each second, and after a no: the official one knows a new token after a minute
+    configuration.refresh_api_key_hook = partial(read_again, account / "token")
     named = account / "namespace"
     return Login(IN_CLUSTER, named.read_text().strip() if named.is_file() else "default", configuration)
 

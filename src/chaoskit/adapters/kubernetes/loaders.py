@@ -30,9 +30,9 @@ class Loader(kube_config.KubeConfigLoader):
 
     expiry: datetime
 
-    def renew(self, configuration: Configuration) -> None:
-        """The login in `configuration` is a new one where this one is nearly over."""
-        if datetime.now(UTC) >= self.expiry - kube_config.EXPIRY_SKEW_PREVENTION_DELAY:
+    def renew(self, configuration: Configuration, *, anyhow: bool = False) -> None:
+        """The login in `configuration` is a new one where this one is nearly over, or `anyhow`."""
+        if anyhow or datetime.now(UTC) >= self.expiry - kube_config.EXPIRY_SKEW_PREVENTION_DELAY:
             self._load_authentication()  # type: ignore[no-untyped-call]
         self._set_config(configuration)  # type: ignore[no-untyped-call]
 

@@ -46,7 +46,7 @@ def load(files: Sequence[Path], context: str, user: Mapping[str, Any], configura
         renewed.refresh_api_key_hook = partial(read_again, Path(user["tokenFile"]))
     else:
         ends = user.get("exec") or hasattr(found, "expiry")
-        renewed.refresh_api_key_hook = Renewal(found, found.renew) if ends else None
+        renewed.refresh_api_key_hook = Renewal(found) if ends else None
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -162,8 +162,7 @@ class Transport:
         Raises:
             CannotStart: the token cannot stand in a header.
         """
-        header, _ = self.shown.now()
-        return header
+        return self.shown.now().header
 
     def url(self, request: Request) -> str:
         """Where the request goes."""
