@@ -166,6 +166,14 @@ def test_a_source_of_recorded_names_alone_is_asked_for_nothing_else(
     assert script.queries == ["vector(1)", MEMORY.record, ERRORS.record]
 
 
+def test_a_signal_that_is_known_from_files_alone_is_asked_of_nobody(
+    metrics: PrometheusMetrics, script: Metrics
+) -> None:
+    signal = replace(MEMORY, record="", promql="")
+    assert metrics.instant(signal) == ()
+    assert script.queries == []
+
+
 def test_no_series_is_an_empty_answer_never_zero(metrics: PrometheusMetrics) -> None:
     assert metrics.instant(MEMORY) == ()
     assert metrics.range(MEMORY, T0, T0 + timedelta(minutes=1)) == ()

@@ -36,6 +36,15 @@ def test_chaos_is_a_failure_of_its_class_where_that_was_asked_for(
     assert {name: count for name, count in told.items() if name == "network"} == judged
 
 
+def test_which_model_answers_no_more_is_told(tmp_path: Path) -> None:
+    first, second = (
+        learning.fit(leaking(), models=tmp_path, base=base, options=small(), thorough=False)
+        for base in ("shop", "elsewhere")
+    )
+    assert (first.promoted, first.instead_of) == (True, "")
+    assert (second.promoted, second.instead_of) == (True, "shop-1")
+
+
 NO_NAMES = ["../../../esc", "a/b", ".hidden", "-x", "", "two\nlines", "x" * 201]
 
 

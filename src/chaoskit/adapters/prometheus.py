@@ -163,6 +163,8 @@ class PrometheusMetrics:
     def _computed(
         self, signal: Signal, where: Mapping[str, str], ask: Callable[[str], list[Row]]
     ) -> list[Row]:
+        if not signal.promql:
+            return []  # known from files alone
         return [row for row in ask(expression(signal)) if _matches(row["metric"], where)]
 
     def _is_raw(self, signal: Signal, at: datetime | None) -> bool:

@@ -227,6 +227,7 @@ def _plain(fitted: Fitted) -> dict[str, object]:
         "folder": str(fitted.folder),
         "promoted": fitted.promoted,
         "heldBack": fitted.held_back,
+        "insteadOf": fitted.instead_of,
         "report": document(fitted.report),
     }
 
@@ -239,7 +240,8 @@ def _table(out: Console, fitted: Fitted, place: str, told_before: Sequence[str])
     )
     measured.show(out, report, f"in its card (chaoskit models show {fitted.name})", told_before)
     if fitted.promoted:
-        out.print(f"promoted  it answers from now on; card: {fitted.folder / 'card.md'}")
+        before = f" in place of {fitted.instead_of} (chaoskit models rollback)" if fitted.instead_of else ""
+        out.print(f"promoted  it answers from now on{before}; card: {fitted.folder / 'card.md'}")
     else:
         out.print(f"held back  {fitted.held_back}", style="yellow")
     next_step(out, asking(fitted.name, promoted=fitted.promoted, place=place))

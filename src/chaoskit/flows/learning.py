@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Fitted:
     """A trained model where it lies, the report on it, and whether it answers from now on.
 
-    `held_back` says why it does not, "" when it does.
+    `held_back` says why it does not, "" when it does; `instead_of` who answered before, "" where rules did.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Fitted:
     report: Report
     promoted: bool
     held_back: str = ""
+    instead_of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,10 @@ def fit(
         labelled, options or prediction.Options(), thorough=thorough, refit=True, now=now, listen=listen
     )
     folder = kept(trained, models, base, key=key)
+    before = prediction.promoted(models)
     held_back = _promoted(models, folder.name) if promote else "promotion was not asked for"
-    return Fitted(folder.name, folder, trained.report, not held_back, held_back)
+    instead_of = "" if held_back else before
+    return Fitted(folder.name, folder, trained.report, not held_back, held_back, instead_of)
 
 
 def kept(trained: Trained, models: Path, base: str, *, key: bytes = b"") -> Path:
