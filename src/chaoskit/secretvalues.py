@@ -70,15 +70,19 @@ def _cleared(text: str, spans: Iterable[_Span]) -> str:
 
 
 def _found(text: str, values: frozenset[str]) -> Sequence[_Span]:
-    """Where in the text one of these secrets stands, whole or cut; in order."""
-    forms, dots = _by_beginning(values), -1
-    spans = []
-    for at, begin in _begins(text, forms):
-        if dots < at + SHORTEST:
-            dots = _dots(text, at + SHORTEST)
-        if end := _end(text, at, dots, forms[begin]):
-            spans.append((at, end))
-    return spans
+    """Where in the text one of these secrets stands, whole or cut; in order.
+
+    Each beginning is looked up, which takes as long for one secret as for thousands.
+    """
+    forms, spans = _by_beginning(values), []
+    for length in {*map(len, forms)}:
+        dots = -1
+        for at in [at for at in range(len(text)) if text[at : at + length] in forms]:
+            if dots < at + SHORTEST:
+                dots = _dots(text, at + SHORTEST)
+            if end := _end(text, at, dots, forms[text[at : at + length]]):
+                spans.append((at, end))
+    return sorted(spans)
 
 
 def _end(text: str, at: int, dots: int, forms: Sequence[str]) -> int:
@@ -109,25 +113,10 @@ _CUT = re.compile(r"\.\.\.|…")
 @lru_cache(maxsize=256)
 def _by_beginning(values: frozenset[str]) -> dict[str, tuple[str, ...]]:
     """What stands in a text that tells one of these secrets, by how it begins: the longest first."""
-    forms = sorted({form for value in values for form in _forms(value)} - {""}, key=len, reverse=True)
-    found: dict[str, list[str]] = {form[:SHORTEST]: [] for form in forms}
-    for form in forms:
-        begins = (form[:SHORTEST],) if len(form) >= SHORTEST else (b for b in found if b.startswith(form))
-        for begin in begins:
-            found[begin].append(form)
+    found: dict[str, list[str]] = {}
+    for form in sorted({form for value in values for form in _forms(value)} - {""}, key=len, reverse=True):
+        found.setdefault(form[:SHORTEST], []).append(form)
     return {begin: tuple(each) for begin, each in found.items()}
-
-
-def _begins(text: str, beginnings: Collection[str]) -> Sequence[tuple[int, str]]:
-    """Where in the text which of these stands, the longest there; their number costs no time."""
-    lengths = sorted({len(each) for each in beginnings})
-    found = {
-        at: text[at : at + length]
-        for length in lengths
-        for at in range(len(text) - length + 1)
-        if text[at : at + length] in beginnings
-    }
-    return sorted(found.items())
 
 
 def _forms(value: str) -> Iterator[str]:

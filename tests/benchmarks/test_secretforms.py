@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import random
+import string
 import time
+from collections.abc import Callable
 
 import pytest
 
 from chaoskit.secretforms import hide
+from chaoskit.secretvalues import without
 
 UNITS = (
     "%41", "\\u0434", "12;34;", "[[1]]", "\\", "|a|b", "-u====", "://a:", "password", "api-key-", "--token ",
@@ -27,19 +31,46 @@ HEADS = (
 )  # fmt: skip
 FOUR_TIMES = 8
 """How many times as long four times the text may take: sixteen would be its square."""
+MANY = 4
+"""How many times as long a thousand secrets may take: a hundred times was what each by itself took."""
 AT_ONCE = 0.5
 """Seconds, a hundred times what the longest of these takes: in the worst of ways a few letters take days."""
 
 
+def grows(work: Callable[[str], str], unit: str) -> bool:
+    """Whether four times the text of these units takes no more than about four times as long."""
+    short, long = (least(work, (unit * length)[:length]) for length in (16_000, 64_000))
+    return long < FOUR_TIMES * max(short, 0.005)
+
+
+def least(work: Callable[[str], str], text: str) -> float:
+    """The fewest seconds of three times."""
+    return min(_seconds(work, text) for _ in range(3))
+
+
+def _seconds(work: Callable[[str], str], text: str) -> float:
+    began = time.process_time()
+    work(text)
+    return time.process_time() - began
+
+
 @pytest.mark.parametrize("unit", UNITS)
 def test_four_times_the_text_takes_about_four_times_as_long(unit: str) -> None:
-    def seconds(length: int) -> float:
-        text, began = (unit * length)[:length], time.process_time()
-        hide(text)
-        return time.process_time() - began
+    assert grows(hide, unit)
 
-    short = max(min(seconds(16_000) for _ in range(3)), 0.005)
-    assert min(seconds(64_000) for _ in range(3)) < FOUR_TIMES * short
+
+@pytest.mark.parametrize("unit", ["a", "abcdefgh...", "%", "\\", "'"])
+@pytest.mark.parametrize("secret", ["a" * 4000 + "b", "abcdefghijkl"], ids=["long", "short"])
+def test_so_does_the_search_for_a_known_secret(unit: str, secret: str) -> None:
+    assert grows(lambda text: without(text, [secret]), unit)
+
+
+def test_a_thousand_known_secrets_take_about_as_long_as_one() -> None:
+    draw, text = random.Random(7), "the cart is ready again, 3 of 3; " * 3_000
+    secrets = ["".join(draw.choices(string.ascii_letters + string.digits, k=24)) for _ in range(1_000)]
+    one = least(lambda text: without(text, secrets[:1]), text)
+    thousand = least(lambda text: without(text, secrets), text)
+    assert thousand < MANY * one
 
 
 @pytest.mark.parametrize("head", HEADS)
