@@ -32,7 +32,7 @@ HEADS = (
 FOUR_TIMES = 8
 """How many times as long four times the text may take: sixteen would be its square."""
 MANY = 4
-"""How many times as long a thousand secrets may take: a hundred times was what each by itself took."""
+"""How many times as long a thousand secrets may take: each looked for by itself would take far longer."""
 AT_ONCE = 0.5
 """Seconds, a hundred times what the longest of these takes: in the worst of ways a few letters take days."""
 
