@@ -11,8 +11,8 @@ from chaoskit.prediction.alarms import Judge, Scores
 from chaoskit.prediction.baselines import Baseline
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.joined import ALARM, EVIDENCE, FOREST, Join
-from chaoskit.prediction.labels import Labelled, Target, label
-from chaoskit.prediction.plain import ABSENCE, STATIC, SYMPTOM
+from chaoskit.prediction.labels import Labelled, Mode, Target, label
+from chaoskit.prediction.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.table import Table
 from chaoskit.records import LabelRecord
 
@@ -20,7 +20,7 @@ World = Callable[..., Dataset]
 START = datetime(2026, 3, 2, 7, 13, tzinfo=UTC)
 
 
-def failing(world: World) -> Labelled:
+def failing(world: World, mode: Mode = "detect") -> Labelled:
     """Four failures of one pod, five minutes each."""
     records = [
         LabelRecord(
@@ -30,7 +30,7 @@ def failing(world: World) -> Labelled:
         for at in (50, 100, 150, 200)
     ]  # fmt: skip
     data = world({"memory_usage": np.full((2, 300), 0.4)})
-    return label(data, Target("detect", timedelta(0)), extra=records)
+    return label(data, Target(mode, timedelta(0)), extra=records)
 
 
 def scores(*spikes: tuple[int, int, float]) -> list[np.ndarray]:
@@ -55,6 +55,16 @@ def test_a_rule_that_catches_nothing_does_not_join(world: World) -> None:
     labelled, every = failing(world), folds.everything(failing(world))
     members = {FOREST: scores((0, 51, 0.9)), STATIC: scores((1, 20, 0.99), (1, 270, 0.99))}
     assert set(joined.fit(labelled, every, members, budget=1).thresholds) == {FOREST}
+
+
+@pytest.mark.parametrize(("mode", "joins"), [("detect", False), ("forecast", True)])
+def test_a_plain_forecast_joins_where_there_is_something_to_forecast(
+    world: World, mode: Mode, joins: bool
+) -> None:
+    labelled, every = failing(world, mode), folds.everything(failing(world))
+    spikes = [(0, at, 1.4) for at in (151, 201)]
+    members = {FOREST: scores((0, 51, 0.9), (0, 101, 0.9), (1, 20, 0.3)), LINEAR: scores(*spikes)}
+    assert (LINEAR in joined.fit(labelled, every, members, budget=1).thresholds) is joins
 
 
 def test_members_together_stay_within_the_budget_of_one(world: World) -> None:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from chaoskit.prediction import evidence, folds, plain
 from chaoskit.prediction.alarms import MARGIN, Judge, Scores
 from chaoskit.prediction.folds import Moments
-from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.labels import Labelled, Target
 from chaoskit.prediction.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.table import Table
 
@@ -137,6 +137,11 @@ def always(recipe: str) -> tuple[str, ...]:
     return (*ranks(recipe), STATIC, ABSENCE) if recipe == "evidence" else ranks(recipe)
 
 
+def _may_join(member: str, target: Target) -> bool:
+    """Whether it says what this target asks for: where nothing leads up to a failure, no forecast does."""
+    return member != LINEAR or target.mode == "forecast"
+
+
 def members(table: Table, forest: Scores, signs: Scores) -> dict[str, Scores]:
     """The scores of all that may be joined: the forest's, the evidence's, the plain rules'.
 
@@ -161,11 +166,15 @@ def fit(
     their thresholds keeps them within the budget. Another plain rule that catches something joins with the
     threshold that it has, the best first, and the forest's own is set anew beside it, when all of them keep
     the budget and the alarms together are no worse (it may know what has not failed yet); evidence or a plain
-    forecast when they catch at least two more. The scores are to be out of fold: a forest's on what it has
-    learned would promise too much.
+    forecast when they catch at least two more, the latter where the target is one to forecast. The scores are
+    to be out of fold: a forest's on what it has learned would promise too much.
     """
     judge = Judge(labelled, chosen)
-    alone = {name: judge.best(scores, budget) for name, scores in members.items()}
+    alone = {
+        name: judge.best(scores, budget)
+        for name, scores in members.items()
+        if name in always or _may_join(name, labelled.target)
+    }
     for name in {STATIC, ABSENCE} & set(always) & set(members):
         alone[name] = judge.judge(members[name], above_healthy(labelled, chosen, name, members[name]))
     ranked = sorted((name for name in alone if name not in always), key=lambda name: -alone[name].f1)
