@@ -20,7 +20,7 @@ from chaoskit.acts.rescue import Rescued
 from chaoskit.acts.undo import LATE
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Conflict, Forbidden, NotFound, Unavailable
-from chaoskit.events import Event, Warned, ignore
+from chaoskit.events import Event, Step, Warned, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 
@@ -78,8 +78,12 @@ def test_a_server_that_is_away_for_a_while_takes_no_act_for_dead() -> None:
     ledgers, wanted = two(cluster, clock), accounts(cluster, "shop")
     for ledger in ledgers:
         clock.call_at(70, partial(ledger.close, Outcome.INTERRUPTED))
-    ended = abort(cluster, clock, wanted, "incident 7")
+    heard = list[Event]()
+    ended = abort(cluster, clock, wanted, "incident 7", listen=heard.append)
     assert clock.monotonic() >= 70
+    assert [each.detail for each in heard if isinstance(each, Step)] == [
+        f"chaos {id_} was told to end; it is waited for" for id_ in ("run1", "run2")
+    ]
     assert [each.undo.state for each in ended] == ["confirmed", "confirmed"]
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
+from math import inf
 
 from chaoskit.acts.accounts import ABORT, Account, unended
 from chaoskit.acts.handover import call_off
 from chaoskit.acts.rescue import Keep, Rescued, finish, nowhere
 from chaoskit.acts.stillness import Vigil
+from chaoskit.acts.undoing import SOON
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, NotFound, Unavailable
-from chaoskit.events import Listener, ignore
+from chaoskit.events import Listener, Step, ignore
 from chaoskit.ports.cluster import Cluster
 from chaoskit.records import Undo
 
@@ -65,7 +67,7 @@ def _awaited(
     keep: Keep,
 ) -> Iterator[Rescued]:
     """How each ended, as soon as it has, until `stop` is set; who is dead is undone here."""
-    vigil, answered = Vigil[str](clock), clock.monotonic()
+    vigil, answered, soon = Vigil[str](clock), clock.monotonic(), clock.monotonic() + SOON
     while watched:
         try:
             now = _unended(cluster, watched.values())
@@ -83,6 +85,11 @@ def _awaited(
             for done in filter(None, (*ended.values(), *finish(cluster, clock, dead, listen, keep))):
                 del watched[done.account.id]
                 yield done
+        if clock.monotonic() >= soon:
+            soon = inf
+            for each in watched.values():
+                words = f"{each.act} {each.id} was told to end; it is waited for"
+                listen(Step(clock.now(), "abort", "note", words, run=each.id))
         if watched and clock.sleep(1.0, stop):
             break
 

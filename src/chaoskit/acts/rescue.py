@@ -103,10 +103,10 @@ def finish(
     return tuple(each for _, each in sorted(zip(newest, ended, strict=True), key=itemgetter(0)))
 
 
-def is_behind(cluster: Cluster, account: Account) -> bool:
-    """Whether an act that began later, and has not been told how it ended, owes something about the same."""
+def ahead(cluster: Cluster, account: Account) -> Account | None:
+    """The act that began later, has not been told how it ended, and owes something about the same, if any."""
     under_way = (each for each in turns.later(cluster, account) if not each.outcome)
-    return turns.first_to_go(account.entries, under_way) is not None
+    return turns.first_to_go(account.entries, under_way)
 
 
 def undo(
@@ -188,10 +188,9 @@ class _Beside:
         words = f"{account.act} {account.id} is not undone here: it was renewed, or is in other hands by now"
         self._listen(Warned(self._clock.now(), words, run=account.id))
 
-    def _behind(self, ledger: Ledger, entry: Entry) -> bool:
-        """Whether one of them that began later owes something about the same: a recovery in a drill."""
-        later = (each.account for each in self._held[: self._held.index(ledger)])
-        return turns.first_to_go((entry,), later) is not None
+    def _behind(self, ledger: Ledger, entry: Entry) -> str:
+        """Which of them that began later owes something about the same, in words: a recovery in a drill."""
+        return turns.ahead(entry, (each.account for each in self._held[: self._held.index(ledger)]))
 
     def _alive(self) -> None:
         """Those that are held are renewed; what another has taken meanwhile finds that out in its turn."""
