@@ -20,7 +20,7 @@ from chaoskit.acts.rescue import Rescued
 from chaoskit.acts.undo import LATE
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Conflict, Forbidden, NotFound, Unavailable
-from chaoskit.events import Event, Warned, ignore
+from chaoskit.events import Event, Step, Warned, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 
@@ -78,9 +78,39 @@ def test_a_server_that_is_away_for_a_while_takes_no_act_for_dead() -> None:
     ledgers, wanted = two(cluster, clock), accounts(cluster, "shop")
     for ledger in ledgers:
         clock.call_at(70, partial(ledger.close, Outcome.INTERRUPTED))
-    ended = abort(cluster, clock, wanted, "incident 7")
+    heard = list[Event]()
+    ended = abort(cluster, clock, wanted, "incident 7", listen=heard.append)
     assert clock.monotonic() >= 70
+    assert [each.detail for each in heard if isinstance(each, Step)] == [
+        f"chaos {id_} was told to end; it is waited for" for id_ in ("run1", "run2")
+    ]
     assert [each.undo.state for each in ended] == ["confirmed", "confirmed"]
+
+
+def test_a_look_that_comes_late_takes_no_act_for_dead() -> None:
+    """The list was tried again until the server was back; the run's own process could not renew either."""
+
+    class Slow(FakeCluster):
+        def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
+            if 10 < clock.monotonic() < 38:
+                clock.turn(38 - clock.monotonic())
+            return super().list(kind, namespace, labels=labels, fields=fields)
+
+    cluster, clock = Slow(deployment(replicas=5)), ManualClock()
+    ledger, _ = two(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    (wanted,) = (each for each in accounts(cluster) if each.id == "run1")
+    for at in (9, 39, 50):
+        clock.call_at(at, ledger.renew)
+
+    def end() -> None:
+        assert ledger.undo().state == "confirmed"
+        ledger.close(Outcome.INTERRUPTED)
+
+    clock.call_at(55, end)
+    (ended,) = abort(cluster, clock, [wanted], "incident 7")
+    assert (ended.undo.state, ended.steps) == ("confirmed", ())
+    assert clock.monotonic() >= 55
 
 
 def test_a_server_that_stays_away_is_not_waited_for_for_ever() -> None:

@@ -15,8 +15,8 @@ from chaoskit.acts.changes import Change
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.fields import REPLICAS, TAINTS
 from chaoskit.clock import ManualClock
-from chaoskit.errors import Unavailable
-from chaoskit.ports.cluster import ObjectRef
+from chaoskit.errors import Conflict, Unavailable
+from chaoskit.ports.cluster import Object, ObjectRef
 
 NODE = ObjectRef(kube.NODE, "", "node-1")
 TAINT = {"key": "maintenance", "effect": "NoSchedule"}
@@ -37,8 +37,14 @@ def tainted(cluster: FakeCluster, clock: ManualClock) -> Change:
 
 def theirs(cluster: FakeCluster) -> None:
     """Somebody else does the same."""
-    cluster.patch(CART, {"spec": {"replicas": 0}})
+    cluster.patch(CART, {"spec": {"replicas": 0}, **set_by("kubectl")})
     cluster.patch(NODE, {"spec": {"taints": [{**TAINT, "value": "by-an-admin"}]}})
+
+
+def set_by(manager: str) -> Object:
+    """As the server records who set the replicas."""
+    fields: Object = {"f:spec": {"f:replicas": {}}}
+    return {"metadata": {"managedFields": [{"manager": manager, "fieldsV1": fields}]}}
 
 
 @pytest.mark.parametrize("early", [True, False], ids=["since the plan", "at the write"])
@@ -73,6 +79,23 @@ def test_what_is_so_by_our_own_hand_whose_answer_was_lost_is_owed(way: Way) -> N
     with pytest.raises(Unavailable):
         ledger.carry_out(change)
     assert ledger.carry_out(change) is False
+    assert ledger.undo().state == "confirmed"
+    assert [cluster.get(CART)["spec"], cluster.get(NODE)["spec"]] == before
+
+
+@pytest.mark.parametrize("told", [{}, set_by("chaoskit")], ids=["nobody", "us"])
+@pytest.mark.parametrize("way", [scaled, sealed, tainted])
+def test_a_write_that_meets_itself_at_once_is_owed(way: Way, told: Object) -> None:
+    """A proxy sent it twice: it is stored, and answered with a conflict."""
+    cluster, clock = FakeCluster(deployment(), node()), ManualClock()
+    cluster.patch(CART, told)
+    before = [cluster.get(CART)["spec"], cluster.get(NODE)["spec"]]
+    ledger = opened(cluster, clock)
+    change = way(cluster, clock)
+    ledger.write(*change.entries)
+    lose_the_answer(cluster, Conflict("changed"))
+    assert ledger.carry_out(change)
+    assert [each.target for each in ledger.account.entries] == [change.target]
     assert ledger.undo().state == "confirmed"
     assert [cluster.get(CART)["spec"], cluster.get(NODE)["spec"]] == before
 

@@ -10,11 +10,12 @@ from tests.acts.fake import FakeCluster
 from chaoskit import kube
 from chaoskit.acts import engine
 from chaoskit.acts.accounts import entry_from, plain_entry
+from chaoskit.acts.courses import alone
 from chaoskit.acts.leftovers import Leftover, leftovers
-from chaoskit.acts.replacing import EVICTION
+from chaoskit.acts.replacing import EVICTION, Hands
 from chaoskit.acts.trail import Struck, Trail
 from chaoskit.clock import ManualClock
-from chaoskit.errors import Forbidden, Refused
+from chaoskit.errors import Forbidden, Refused, Unavailable
 from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 
 ENGINE = ObjectRef(kube.CHAOS_ENGINE, "shop", "web-chaos", "uid-engine")
@@ -389,6 +390,31 @@ def test_a_successor_of_the_same_name_carries_no_fault() -> None:
 
     cluster.evicting = evict
     assert replaced(cluster, ManualClock()) == ["pod/cart-0 still carried the fault: evicted"]
+
+
+@pytest.mark.parametrize("cut", ["pod/cart-0", str(ENGINE)])
+def test_a_successor_is_not_replaced_when_the_undo_is_begun_again(cut: str) -> None:
+    """The answer is lost when the pod is told to go, or when the engine is to be removed."""
+    marks = {"pod__cart-0": "injected"}
+    cluster = FakeCluster(chaos_engine("completed"), result(**marks), serving("cart-0"), replica_set(1))
+    clock, once = ManualClock(), iter((cut,))
+
+    def lose(ref: ObjectRef) -> None:
+        if str(ref) == cut and next(once, ""):
+            raise Unavailable("the connection was cut", service="kubernetes")
+
+    def evict(ref: ObjectRef) -> None:
+        cluster.delete(ref)
+        cluster.create(serving("cart-0"))
+        lose(ref)
+
+    cluster.evicting = evict
+    cluster.before_delete = lambda ref, _options: lose(ref) if ref.kind == kube.CHAOS_ENGINE else None
+    hands = Hands(cluster, clock)
+    with pytest.raises(Unavailable):
+        alone(engine.ending(hands, TRAIL), clock)
+    assert alone(engine.ending(hands, TRAIL), clock) == ()
+    assert cluster.wrote.count("evict pod/cart-0") == 1
 
 
 def by_command(verdict: str, message: str) -> FakeCluster:

@@ -248,14 +248,17 @@ def test_a_lost_secret_keeps_no_other_entry_from_its_undo() -> None:
     assert cluster.get(CART)["spec"]["replicas"] == 2
 
 
-def lose_the_answer(cluster: FakeCluster) -> None:
-    """The next patch is stored, and whoever sent it never hears of it."""
+CUT = Unavailable("the connection was cut", service="kubernetes")
+
+
+def lose_the_answer(cluster: FakeCluster, instead: ChaoskitError = CUT) -> None:
+    """The next patch is stored, and whoever sent it hears something else, or never of it."""
     store = cluster.store
 
     def lost(verb: str, ref: ObjectRef, body: Object) -> Object:
         store(verb, ref, body)
         cluster.store = store  # type: ignore[method-assign]
-        raise Unavailable("the connection was cut", service="kubernetes")
+        raise instead
 
     cluster.store = lost  # type: ignore[method-assign]
 

@@ -11,12 +11,12 @@ from chaoskit.acts.accounts import LEDGER, account_of, accounts
 from chaoskit.acts.engine import PATIENCE
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
-from chaoskit.acts.rescue import Rescued, finish, is_behind, rescue, undo
+from chaoskit.acts.rescue import Rescued, ahead, finish, rescue, undo
 from chaoskit.acts.undo import LATE
 from chaoskit.acts.undoing import OUTAGE
 from chaoskit.clock import ManualClock
 from chaoskit.errors import ChaoskitError, Forbidden, Unavailable
-from chaoskit.events import Event, Warned, ignore
+from chaoskit.events import Event, Step, Warned, ignore
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Kind, Listing, Object, ObjectRef
 
@@ -192,7 +192,10 @@ def test_of_two_acts_on_one_object_the_later_one_is_undone_first(there: int, lat
     killed(cluster, clock, "1-drill", Entry("field", CART, REPLICAS, 3, 0))
     killed(cluster, clock, "2-recovery", Entry("field", CART, REPLICAS, 0, 3))
     clock.turn(later)
-    done = rescue(cluster, clock)
+    heard = list[Event]()
+    done = rescue(cluster, clock, listen=heard.append)
+    told = [each.detail for each in heard if isinstance(each, Step)].count(WAITS[0])
+    assert told == (later < 600 and there == 0)  # what the recovery asked for may come yet
     assert [(each.account.id, each.undo.state) for each in done] == [
         ("1-drill", "confirmed"),
         ("2-recovery", "confirmed"),
@@ -243,7 +246,7 @@ def test_an_older_act_waits_for_a_later_one_that_cannot_be_read() -> None:
     left = undone(cluster, clock)
     assert "cannot be read" in left["1"][0]
     assert "cannot be read" in left["2"][0]
-    assert not any(is_behind(cluster, each) for each in accounts(cluster))  # what still stands may go
+    assert not any(ahead(cluster, each) for each in accounts(cluster))  # what still stands may go
     cluster.patch(later, {"metadata": {"annotations": {LEDGER: owed}}})
     assert undone(cluster, clock) == {"1": (), "2": ()}
     assert cluster.get(CART)["spec"]["replicas"] == 3
@@ -275,10 +278,11 @@ def test_who_finishes_one_at_a_time_waits_for_a_later_one_as_well() -> None:
         return done.undo.left
 
     drill = accounts(cluster)[0]
-    assert is_behind(cluster, drill)
+    assert (other := ahead(cluster, drill)) is not None
+    assert other.id == "2-recovery"
     refusing(cluster)
     assert "webhook" in finish("2-recovery")[0]
-    assert not is_behind(cluster, drill)  # nothing but its own fields has to wait for people
+    assert not ahead(cluster, drill)  # nothing but its own fields has to wait for people
     cluster.before_write = lambda _verb, _ref: None
     assert [finish(each) for each in ("1-drill", "2-recovery", "1-drill")] == [WAITS, (), ()]
     assert cluster.get(CART)["spec"]["replicas"] == 3

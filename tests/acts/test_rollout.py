@@ -119,14 +119,17 @@ def test_what_others_changed_beside_a_restart_is_theirs() -> None:
     assert cluster.get(CART)["spec"]["template"] == rollouts.restarted(_image("theirs:1"), "now")
 
 
-def test_a_restart_of_ours_after_which_others_restarted_leaves_theirs() -> None:
+def test_pods_of_a_restart_by_others_after_one_of_ours_are_made_anew_as_well() -> None:
+    """They began with the setting that ours was done for, and that was put back since."""
     cluster, entry = _revised()
     ours = rollouts.restarted(ORDINARY, "then")
+    entry = replace(entry, after=rollouts.fingerprint(ours))
     cluster.patch(CART, {"spec": {"template": ours}})
     cluster.create(_replica_set(3, ours))
     _restart(cluster)
-    assert rollout.undo(cluster, replace(entry, after=rollouts.fingerprint(ours))).fate == "as before"
-    assert cluster.get(CART)["spec"]["template"] == rollouts.restarted(_image("a:1"), "now")
+    assert rollout.undo(cluster, entry).fate == "restored"
+    assert cluster.get(CART)["spec"]["template"]["metadata"].get("annotations", {}) == {}
+    assert rollout.undo(cluster, entry).fate == "as before"
 
 
 # ---------------------------------------------------------------- the answer to a patch is lost

@@ -16,7 +16,7 @@ from chaoskit.acts.engine import PATIENCE
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.halt import HOME
 from chaoskit.acts.ledger import Ledger
-from chaoskit.acts.undoing import LONGEST, OUTAGE
+from chaoskit.acts.undoing import LONGEST, OUTAGE, SOON
 from chaoskit.clock import ManualClock
 from chaoskit.errors import ChaoskitError, Conflict, Forbidden, InvalidInput, NotFound, Unavailable
 from chaoskit.events import Step
@@ -43,6 +43,46 @@ def stops(cluster: FakeCluster) -> None:
     engine = cluster.objects[(kube.CHAOS_ENGINE, "shop", TRAIL.engine.name)]
     engine["status"] = {"engineStatus": "stopped"}
     engine["metadata"]["finalizers"] = []
+
+
+def steps_of(ledger: Ledger) -> list[str]:
+    """What its undo tells."""
+    steps = list[str]()
+    ledger.undo(lambda event: steps.extend([event.detail] if isinstance(event, Step) else []))
+    return steps
+
+
+AWAY = {**node(), "status": {"conditions": [{"type": "Ready", "status": "False"}]}}
+
+
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        (TRAIL.entry(), f"{TRAIL.engine}: its end is waited for"),
+        (Entry("ready", kube.ref_of(AWAY, kube.NODE), before="", after="k"), "node/node-1: waited for until"),
+        (Entry("field", CART, ("spec", "replicas"), 3, 5), "no answer: asked again for 60 s"),
+        (Entry("field", CART, ("spec", "replicas"), 3, 9, doubted=True), f"{CART}: the server may do yet"),
+    ],
+)
+def test_why_an_undo_waits_is_told_once_and_soon(entry: Entry, why: str) -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5), AWAY, chaos_engine("initialized")), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(entry)
+    if why.startswith("no answer"):
+        silent(cluster, clock, 0, 55)
+    clock.call_at(100, partial(stops, cluster))
+    first, *others = steps_of(ledger)
+    assert first.startswith(why)
+    assert len(others) == 1
+    assert clock.monotonic() > SOON
+
+
+def test_what_does_not_wait_longer_than_a_moment_tells_nothing_of_that() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=5)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+    silent(cluster, clock, 0, SOON - 1)
+    assert steps_of(ledger) == ["deployment/cart spec.replicas is as before"]
 
 
 @pytest.mark.parametrize("since", [40.0, 70.0, 150.0])
@@ -246,9 +286,7 @@ def test_pods_are_made_anew_when_their_setting_is_back() -> None:
             raise Unavailable("no answer", service="kubernetes")
 
     cluster.before_write = fail
-    steps = list[str]()
-    ledger.undo(lambda event: steps.extend([event.detail] if isinstance(event, Step) else []))
-    assert [each.split()[0] for each in steps] == ["configmap/settings", "deployment/cart"]
+    assert [each.split()[0] for each in steps_of(ledger)] == ["no", "configmap/settings", "deployment/cart"]
 
 
 def test_pods_stay_as_they_are_while_their_setting_cannot_be_put_back() -> None:

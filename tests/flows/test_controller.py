@@ -96,6 +96,7 @@ def test_of_two_dead_acts_on_one_object_the_later_one_is_undone_first(kept: Kept
     kept.until = lambda _: len(kept.rescued) == 2
     kept.run(["runs"])
     assert kept.rescued == ["done", "done"]
+    assert kept.told("the undo of chaos 1-drill waits for chaos 2-recovery, which changed the same later")
     assert kept.cluster.get(CART)["spec"]["replicas"] == 8
 
 

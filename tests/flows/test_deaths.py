@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from tests.acts.fake import CART
 
 from chaoskit import kube
@@ -67,6 +68,19 @@ def test_a_watch_that_was_never_broken_counts_on_when_it_is_synced_again() -> No
     deaths.sees()
     clock.turn(1)
     assert len(list(deaths.dead())) == 1
+
+
+@pytest.mark.parametrize(("silent", "well"), [(10, True), (1, False)])
+def test_nobody_died_while_the_loop_stood_or_the_server_was_away(silent: float, *, well: bool) -> None:
+    clock = ManualClock()
+    deaths = Deaths(clock)
+    deaths.saw(account())
+    for _ in range(29):
+        clock.turn(1)
+        deaths.heard(well=True)
+    clock.turn(silent)
+    deaths.heard(well=well)
+    assert list(deaths.dead()) == []
 
 
 def test_what_has_ended_or_waits_for_somebody_cannot_die() -> None:

@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from math import inf
 
 from chaoskit.acts.accounts import ABORT, Account, unended
 from chaoskit.acts.handover import call_off
 from chaoskit.acts.rescue import Keep, Rescued, finish, nowhere
+from chaoskit.acts.stillness import Vigil
+from chaoskit.acts.undoing import SOON
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, NotFound, Unavailable
-from chaoskit.events import Listener, ignore
+from chaoskit.events import Listener, Step, ignore
 from chaoskit.ports.cluster import Cluster
 from chaoskit.records import Undo
 
 PATIENCE = 120.0
 """Seconds for which a server that does not answer is asked again."""
-
-
-@dataclass(slots=True)
-class _Watched:
-    """An act that was asked to end: its version, since when that has stood, and when it was last looked at.
-
-    `silent`: the last look got no answer.
-    """
-
-    account: Account
-    since: float
-    looked: float
-    silent: bool = False
 
 
 def abort(
@@ -50,8 +39,9 @@ def abort(
 
     Raises:
         ChaoskitError: one could not be told; each of the others was all the same.
+        Unavailable: the server has not answered for `PATIENCE`.
     """
-    found, watched = list[Rescued](), dict[str, _Watched]()
+    found, watched = list[Rescued](), dict[str, Account]()
     failed: ChaoskitError | None = None
     for account in sorted(wanted, key=_waits):
         try:
@@ -60,27 +50,48 @@ def abort(
             failed = failed or error
             continue
         if undo is None:
-            watched[account.id] = _Watched(account, clock.monotonic(), clock.monotonic())
+            watched[account.id] = account
         else:
             found.append(Rescued(account, undo))
     if failed is not None:
         raise failed
+    return (*found, *_awaited(cluster, clock, watched, listen, stop, keep))
+
+
+def _awaited(
+    cluster: Cluster,
+    clock: Clock,
+    watched: dict[str, Account],
+    listen: Listener,
+    stop: threading.Event | None,
+    keep: Keep,
+) -> Iterator[Rescued]:
+    """How each ended, as soon as it has, until `stop` is set; who is dead is undone here."""
+    vigil, answered, soon = Vigil[str](clock), clock.monotonic(), clock.monotonic() + SOON
     while watched:
-        now = _now(cluster, clock, watched)
-        heard = [one for one in watched.values() if not one.silent]
-        ended = [_ended(clock, one, now.get(one.account.id)) for one in heard]
-        dead = [
-            one.account
-            for one, done in zip(heard, ended, strict=True)
-            if done is None and _is_dead(clock, one)
-        ]
-        for done in (*ended, *finish(cluster, clock, dead, listen, keep)):
-            if done is not None:
-                found.append(done)
+        try:
+            now = _unended(cluster, watched.values())
+        except Unavailable:
+            if clock.monotonic() - answered >= PATIENCE:
+                raise
+        else:
+            answered = clock.monotonic()
+            vigil.looked()
+            for id_ in watched.keys() & now.keys():
+                watched[id_] = now[id_]
+                vigil.saw(id_, now[id_].version, now[id_].duration)
+            ended = {id_: _ended(account, now.get(id_)) for id_, account in watched.items()}
+            dead = [watched[id_] for id_, done in ended.items() if done is None and vigil.stands_still(id_)]
+            for done in filter(None, (*ended.values(), *finish(cluster, clock, dead, listen, keep))):
                 del watched[done.account.id]
+                yield done
+        if clock.monotonic() >= soon:
+            soon = inf
+            for each in watched.values():
+                words = f"{each.act} {each.id} was told to end; it is waited for"
+                listen(Step(clock.now(), "abort", "note", words, run=each.id))
         if watched and clock.sleep(1.0, stop):
             break
-    return tuple(found)
 
 
 def _waits(account: Account) -> bool:
@@ -99,41 +110,16 @@ def _told(cluster: Cluster, clock: Clock, account: Account, reason: str, listen:
     return None
 
 
-def _now(cluster: Cluster, clock: Clock, watched: dict[str, _Watched]) -> dict[str, Account]:
-    """The acts that have not ended, of the namespaces of those that are watched alone.
-
-    A server that does not answer is asked again for a while: meanwhile nothing is known of their Leases, so
-    the time for which they stand still begins anew.
-
-    Raises:
-        Unavailable: it has not answered for `PATIENCE`.
-    """
-    found: dict[str, Account] = {}
-    for place in sorted({one.account.ref.namespace for one in watched.values()}):
-        here = [one for one in watched.values() if one.account.ref.namespace == place]
-        try:
-            found |= {each.id: each for each in unended(cluster, place)}
-        except Unavailable:
-            if clock.monotonic() - min(one.looked for one in here) >= PATIENCE:
-                raise
-            for one in here:
-                one.since, one.silent = clock.monotonic(), True
-        else:
-            for one in here:
-                one.looked, one.silent = clock.monotonic(), False
-    return found
+def _unended(cluster: Cluster, watched: Iterable[Account]) -> dict[str, Account]:
+    """The acts that have not ended, of the namespaces of those that are watched alone."""
+    places = sorted({each.ref.namespace for each in watched})
+    return {each.id: each for place in places for each in unended(cluster, place)}
 
 
-def _ended(clock: Clock, one: _Watched, now: Account | None) -> Rescued | None:
+def _ended(account: Account, now: Account | None) -> Rescued | None:
     """How the act ended; None while its process is at it, or is dead."""
     if now is None:
-        return Rescued(one.account, Undo("confirmed"))
+        return Rescued(account, Undo("confirmed"))
     if now.outcome and now.entries:  # closed with something still owed
         return Rescued(now, Undo("not confirmed", (f"{now.ref}: its own process could not undo it",)))
-    if now.version != one.account.version:
-        one.account, one.since = now, clock.monotonic()
     return None
-
-
-def _is_dead(clock: Clock, one: _Watched) -> bool:
-    return clock.monotonic() - one.since >= one.account.duration

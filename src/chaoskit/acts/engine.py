@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from chaoskit import kube
 from chaoskit.acts.courses import Course, alone
-from chaoskit.acts.leftovers import Leftover, at_work, disturbed, leftovers, results_of, unsettled
+from chaoskit.acts.leftovers import Leftover, Replaced, at_work, disturbed, leftovers, results_of, unsettled
 from chaoskit.acts.replacing import Hands, replace
 from chaoskit.acts.trail import Trail, find, status, works
 from chaoskit.clock import Clock
@@ -48,9 +48,8 @@ def ending(hands: Hands, trail: Trail) -> Course[tuple[str, ...]]:
         trail = dataclasses.replace(trail, engine=kube.ref_of(engine, kube.CHAOS_ENGINE))
         _stop(hands.cluster, engine, trail.engine)
     left = yield from _unfinished_in_time(hands, trail)
-    replaced = (yield from _replace_disturbed_pods(hands, trail)) if left else frozenset[str]()
-    if replaced:
-        left = yield from _unfinished_in_time(hands, trail, replaced)
+    if left and (yield from _replace_disturbed_pods(hands, trail)):
+        left = yield from _unfinished_in_time(hands, trail)
     if left:
         return tuple(map(str, left))
     stays = (yield from _remove(hands, trail)) if trail.ours else ()
@@ -81,11 +80,9 @@ def _stop(cluster: Cluster, engine: Object, ref: ObjectRef) -> None:
         cluster.patch(ref, {"spec": {"engineState": "stop", "terminationGracePeriodSeconds": graceful}})
 
 
-def _unfinished_in_time(
-    hands: Hands, trail: Trail, replaced: frozenset[str] = frozenset()
-) -> Course[tuple[Leftover, ...]]:
-    now = hands.clock.monotonic
-    end = hands.since((trail.engine.namespace, trail.engine.name, replaced)) + PATIENCE
+def _unfinished_in_time(hands: Hands, trail: Trail) -> Course[tuple[Leftover, ...]]:
+    now, replaced = hands.clock.monotonic, _replaced(hands, trail)
+    end = hands.since((trail.engine.namespace, trail.engine.name, frozenset(replaced))) + PATIENCE
     answers = now() + OPERATOR_ANSWERS
     helped = False
     while left := _unfinished(hands.cluster, trail, replaced):
@@ -98,7 +95,7 @@ def _unfinished_in_time(
     return ()
 
 
-def _unfinished(cluster: Cluster, trail: Trail, replaced: frozenset[str]) -> tuple[Leftover, ...]:
+def _unfinished(cluster: Cluster, trail: Trail, replaced: Replaced) -> tuple[Leftover, ...]:
     engine = find(cluster, trail)
     if engine is not None and (works(engine) or kube.is_deleting(engine)):
         return (Leftover("engine", trail.engine.name), *leftovers(cluster, trail, replaced))
@@ -126,16 +123,21 @@ def _grace(pod: Object) -> int:
     return max(REVERTS, int(pod["spec"].get("terminationGracePeriodSeconds") or 0))
 
 
-def _replace_disturbed_pods(hands: Hands, trail: Trail) -> Course[frozenset[str]]:
-    """Names of the pods that still carried the fault and are gone; their owners make new ones.
+def _replaced(hands: Hands, trail: Trail) -> dict[str, str]:
+    """The pods that had to go because of the engine, however often its undo is begun again."""
+    return hands.replaced.setdefault((trail.engine.namespace, trail.engine.name), {})
+
+
+def _replace_disturbed_pods(hands: Hands, trail: Trail) -> Course[bool]:
+    """Whether some of the pods that still carried the fault are gone; their owners make new ones.
 
     What is in a sandbox goes with it. One at a time: the next goes when as many serve as before.
     """
-    gone = set[str]()
-    for pod in [pod for pod in disturbed(hands.cluster, trail) if kube.owner(pod) is not None]:
-        if (yield from replace(hands, pod)):
-            gone.add(pod["metadata"]["name"])
-    return frozenset(gone)
+    replaced, gone = _replaced(hands, trail), False
+    for pod in [pod for pod in disturbed(hands.cluster, trail, replaced) if kube.owner(pod) is not None]:
+        replaced[pod["metadata"]["name"]] = pod["metadata"]["uid"]  # before: its answer may be lost
+        gone |= yield from replace(hands, pod)
+    return gone
 
 
 def _remove(hands: Hands, trail: Trail) -> Course[tuple[str, ...]]:

@@ -39,8 +39,9 @@ def set_at(
 ) -> bool:
     """The value at `path` is what `wanted` makes of the present one; whether that changed anything.
 
-    None is absent. The object is read again whenever somebody else wrote it in between, and also when the
-    patch may have met itself: it is sent again when its answer was lost.
+    None is absent. The object is read again whenever it was written in between. A patch may have met itself
+    there (it is sent twice when its answer was lost, or by somebody on the way): what is as it was to be is
+    its own doing, unless the server says who else set it.
 
     Raises:
         NotFound: the object is gone.
@@ -59,10 +60,15 @@ def set_at(
             clock.sleep(_PAUSE)
             with after(harmless=error.harmless):
                 body = cluster.get(ref)
-            if error.harmless or value_at(body, path) != value:
+            if value_at(body, path) != value or _is_of_others(body, path):
                 continue
         return True
     raise Conflict(f"{'.'.join(path)} changes faster than it can be written")
+
+
+def _is_of_others(body: Object, path: Path) -> bool:
+    setter = ownership.setter(body, path)
+    return bool(setter) and not ownership.by_chaos(setter)
 
 
 def _setting(body: Object, path: Path, value: Any) -> list[dict[str, Any]]:

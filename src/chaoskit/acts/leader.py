@@ -10,6 +10,7 @@ from math import inf
 
 from chaoskit import kube
 from chaoskit.acts.ledger import identity
+from chaoskit.acts.stillness import Vigil
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
@@ -36,7 +37,7 @@ class Leadership:
         self._lease = lease
         self._asked = -inf
         self._renewed = -inf
-        self._seen = ("", -inf)
+        self._vigil = Vigil[ObjectRef](clock)
 
     @property
     def leads(self) -> bool:
@@ -84,10 +85,10 @@ class Leadership:
             self._hold(lease, {"acquireTime": self._now(), "leaseTransitions": transitions})
 
     def _stands_still(self, lease: Object) -> bool:
-        version, now = lease["metadata"]["resourceVersion"], self._clock.monotonic()
-        if version != self._seen[0]:
-            self._seen = (version, now)
-        return now - self._seen[1] >= int(lease["spec"].get("leaseDurationSeconds") or DURATION)
+        self._vigil.looked()
+        duration = int(lease["spec"].get("leaseDurationSeconds") or DURATION)
+        self._vigil.saw(self._lease, lease["metadata"]["resourceVersion"], duration)
+        return self._vigil.stands_still(self._lease)
 
     def _create(self) -> None:
         began, now = self._clock.monotonic(), self._now()

@@ -282,11 +282,11 @@ class Ledger:
         *,
         doubts: Together | None = None,
         keep: Callable[[], None] = lambda: None,
-        behind: Callable[[Entry], bool] = lambda _: False,
+        behind: Callable[[Entry], str] = lambda _: "",
     ) -> Course[Undo]:
         """As `undo`, beside others: their `doubts` wait together, `keep` is called in every other wait.
 
-        What is `behind` something that another of them owes is taken back after that.
+        What is `behind` something that another of them owes, in words, is taken back after that.
         """
 
         def alive() -> None:

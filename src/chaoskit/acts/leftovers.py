@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from chaoskit import kube
@@ -44,16 +45,18 @@ class Leftover:
         return _LEFT[self.kind].format(self.name)
 
 
-def leftovers(cluster: Cluster, trail: Trail, replaced: frozenset[str] = frozenset()) -> tuple[Leftover, ...]:
-    """What still runs or is still changed because of the engine; finished jobs are none.
+Replaced = Mapping[str, str]
+"""Uids by name of the pods that had to go: a successor of that name (stateful sets) carries nothing."""
 
-    Pods that were `replaced` carry nothing: a stateful set gives their names to their successors.
-    """
-    pods = (name for pod in disturbed(cluster, trail) if (name := pod["metadata"]["name"]) not in replaced)
+NONE: Replaced = MappingProxyType({})
+
+
+def leftovers(cluster: Cluster, trail: Trail, replaced: Replaced = NONE) -> tuple[Leftover, ...]:
+    """What still runs or is still changed because of the engine; finished jobs are none."""
     return (
         *_working(cluster, trail),
         *_policies(cluster, trail),
-        *(Leftover("target", name) for name in pods),
+        *(Leftover("target", pod["metadata"]["name"]) for pod in disturbed(cluster, trail, replaced)),
         *(Leftover("command", name) for name in _unnamed(cluster, trail)),
     )
 
@@ -110,7 +113,7 @@ def results_of(cluster: Cluster, trail: Trail) -> tuple[Object, ...]:
     return cluster.list(kube.CHAOS_RESULT, trail.engine.namespace, labels=trail.selector).items
 
 
-def disturbed(cluster: Cluster, trail: Trail) -> Iterator[Object]:
+def disturbed(cluster: Cluster, trail: Trail, replaced: Replaced) -> Iterator[Object]:
     """Pods that the fault is in, or may be, and that still exist: what is in a pod goes with the pod."""
     results = results_of(cluster, trail)
     noted = [name for result in results for name in injected(result)]
@@ -119,7 +122,7 @@ def disturbed(cluster: Cluster, trail: Trail) -> Iterator[Object]:
     places = [(namespace, name) for name in (*noted, *told) for namespace in trail.namespaces]
     for namespace, name in dict.fromkeys((*places, *struck)):
         pod = kube.found(cluster, ObjectRef(kube.POD, namespace, name))
-        if pod is not None:
+        if pod is not None and pod["metadata"]["uid"] == replaced.get(name, pod["metadata"]["uid"]):
             yield pod
 
 

@@ -15,6 +15,7 @@ from chaoskit.acts.courses import Course, alone, side_by_side
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.replacing import Together
+from chaoskit.acts.stillness import Vigil
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver
 from chaoskit.events import Event, Listener, Step, Warned, ignore
@@ -50,9 +51,6 @@ class Rescued:
         died = f"{self.account.act} {self.account.id} died, and its undo is not confirmed"
         return f"{died} ({'; '.join(self.undo.left)}): chaoskit rescue"
 
-
-_AWAY = 3
-"""So many looks in a row come late because the server was away; with more of them it is slow."""
 
 Keep = Callable[[Rescued], Rescued]
 """Whoever keeps in the history how an act ended; answers it with what is known there of its end."""
@@ -105,10 +103,10 @@ def finish(
     return tuple(each for _, each in sorted(zip(newest, ended, strict=True), key=itemgetter(0)))
 
 
-def is_behind(cluster: Cluster, account: Account) -> bool:
-    """Whether an act that began later, and has not been told how it ended, owes something about the same."""
+def ahead(cluster: Cluster, account: Account) -> Account | None:
+    """The act that began later, has not been told how it ended, and owes something about the same, if any."""
     under_way = (each for each in turns.later(cluster, account) if not each.outcome)
-    return turns.first_to_go(account.entries, under_way) is not None
+    return turns.first_to_go(account.entries, under_way)
 
 
 def undo(
@@ -190,10 +188,9 @@ class _Beside:
         words = f"{account.act} {account.id} is not undone here: it was renewed, or is in other hands by now"
         self._listen(Warned(self._clock.now(), words, run=account.id))
 
-    def _behind(self, ledger: Ledger, entry: Entry) -> bool:
-        """Whether one of them that began later owes something about the same: a recovery in a drill."""
-        later = (each.account for each in self._held[: self._held.index(ledger)])
-        return turns.first_to_go((entry,), later) is not None
+    def _behind(self, ledger: Ledger, entry: Entry) -> str:
+        """Which of them that began later owes something about the same, in words: a recovery in a drill."""
+        return turns.ahead(entry, (each.account for each in self._held[: self._held.index(ledger)]))
 
     def _alive(self) -> None:
         """Those that are held are renewed; what another has taken meanwhile finds that out in its turn."""
@@ -214,25 +211,18 @@ def dead(
     namespace: str = "",
     stop: threading.Event | None = None,
 ) -> tuple[Account, ...]:
-    """Those of `watched` that did not change for their whole lease duration from now on.
-
-    A look that comes late (the server was away, and the list was tried again until it was back) proves
-    nothing of the time before it: then they are watched anew, since their own processes renew each third.
-    Where every look is late the server is slow, and theirs get through as this one does.
-    """
-    began = looked = clock.monotonic()
-    late = 0
+    """Those of `watched` whose Lease stood still for its whole duration from now on."""
     waiting = {account.id: account for account in watched}
+    vigil = Vigil[str](clock)
+    for account in waiting.values():
+        vigil.saw(account.id, account.version, account.duration)
     found: list[Account] = []
     while waiting and not clock.sleep(1.0, stop):
         seen = {each.id: each for each in active(cluster, namespace)}
-        before, looked = looked, clock.monotonic()
-        late = late + 1 if looked - before >= min(each.duration for each in waiting.values()) / 3 else 0
-        if 0 < late <= _AWAY:
-            began = looked
+        vigil.looked()
         for id_, account in list(waiting.items()):
             if id_ not in seen or seen[id_].version != account.version:
                 del waiting[id_]
-            elif looked - began >= account.duration:
+            elif vigil.stands_still(id_):
                 found.append(waiting.pop(id_))
     return tuple(found)

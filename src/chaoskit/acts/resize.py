@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from chaoskit import kube
 from chaoskit.acts.changes import Change
 from chaoskit.acts.entries import Entry, Undone
-from chaoskit.errors import ChaoskitError
+from chaoskit.errors import ChaoskitError, Conflict, after
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 KIND = "resize"
 
+Amounts = Mapping[str, Any]
 Resources = Mapping[str, Mapping[str, Any]]
 """By container: its ``limits`` and ``requests``."""
 
+_TRIES = 10
+
 
 def change(cluster: Cluster, pod: Object, after: Resources) -> Change:
-    """These containers of the running pod get other resources; the rest of it stays as it is."""
+    """These containers of the running pod get other resources, if they still have the present ones then."""
     ref = kube.ref_of(pod, kube.POD)
-    entry = Entry(KIND, ref, before={name: _resources(pod).get(name) for name in after}, after=dict(after))
+    before = {name: _resources(pod).get(name) for name in after}
+
+    def wanted(present: Resources) -> Resources:
+        if _are(present, after):
+            return {}
+        if any(present.get(name) != each for name, each in before.items()):
+            raise Conflict(f"{ref} has other resources than a moment ago")
+        return after
+
     words = f"{ref} " + ", ".join(f"{name} gets {_shown(each)}" for name, each in after.items())
-    return Change(ref, words, partial(_patch, cluster, ref, after), (entry,))
+    entry = Entry(KIND, ref, before=before, after=dict(after))
+    return Change(ref, words, partial(_set, cluster, ref, wanted), (entry,))
 
 
 def refusal(cluster: Cluster, pod: Object, after: Resources) -> str:
@@ -36,25 +48,79 @@ def refusal(cluster: Cluster, pod: Object, after: Resources) -> str:
 
 
 def undo(cluster: Cluster, entry: Entry) -> Undone:
-    """Containers that still have our resources have their old ones.
+    """Of each container's limits those that are ours still are as before, with their requests.
 
     Raises:
         NotFound: the pod is gone.
+        Conflict: it changes faster than it can be written.
     """
-    present = _resources(cluster.get(entry.target))
-    back = {name: entry.before[name] for name, ours in entry.after.items() if same(present.get(name), ours)}
-    if back:
-        _patch(cluster, entry.target, back)
-    others = [name for name in entry.after if name not in back and present.get(name) != entry.before[name]]
+    others: tuple[str, ...] = ()
+
+    def wanted(present: Resources) -> Resources:
+        nonlocal others
+        back, others = _back(entry, present)
+        return back
+
+    changed = _set(cluster, entry.target, wanted)
     if others:
-        names = ", ".join(others)
-        return Undone("not ours", f"{names} of {entry.target} got others since: they stay")
-    return Undone("restored" if back else "as before", f"{entry.target} has its own resources again")
+        return Undone(
+            "not ours", f"{entry.target} got another {', '.join(others)} from others since: it stays"
+        )
+    return Undone("restored" if changed else "as before", f"{entry.target} has its own resources again")
 
 
-def _patch(cluster: Cluster, ref: ObjectRef, resources: Resources, *, dry_run: bool = False) -> None:
+def _back(entry: Entry, present: Resources) -> tuple[Resources, tuple[str, ...]]:
+    """What puts back of each container what is ours still, and what of it others set since, in words."""
+    back, others = dict[str, Mapping[str, Any]](), list[str]()
+    for name, ours in entry.after.items():
+        was, now, mine = entry.before[name] or {}, present.get(name) or {}, list[str]()
+        for each in ours["limits"]:
+            if _limit(now, each) != _limit(was, each):
+                if _limit(now, each) == _limit(ours, each):
+                    mine.append(each)
+                else:
+                    others.append(f"{each} limit of {name}")
+        if mine:
+            back[name] = {part: _of(mine, was.get(part), ours.get(part)) for part in ("limits", "requests")}
+    return back, tuple(others)
+
+
+def _of(names: Iterable[str], was: Amounts | None, ours: Amounts | None) -> Amounts:
+    """As those amounts were; None where there was none."""
+    return {each: (was or {}).get(each) for each in names if each in {**(was or {}), **(ours or {})}}
+
+
+def _set(cluster: Cluster, ref: ObjectRef, wanted: Callable[[Resources], Resources]) -> bool:
+    """The containers have the resources that `wanted` makes of the present ones; whether that changed any.
+
+    The pod is read again whenever it was written in between; what is done by then is taken for done here,
+    since a patch whose answer was lost is sent again, and meets what it wrote.
+
+    Raises:
+        NotFound: the pod is gone.
+        Conflict: it changes faster than it can be written.
+    """
+    pod, tried = cluster.get(ref), False
+    for _ in range(_TRIES):
+        resources = wanted(_resources(pod))
+        if not resources:
+            return tried
+        try:
+            _patch(cluster, ref, resources, version=pod["metadata"]["resourceVersion"])
+        except Conflict as error:
+            with after(harmless=error.harmless):
+                pod, tried = cluster.get(ref), True
+        else:
+            return True
+    raise Conflict(f"{ref} changes faster than it can be written")
+
+
+def _patch(
+    cluster: Cluster, ref: ObjectRef, resources: Resources, *, version: str = "", dry_run: bool = False
+) -> None:
     containers = [{"name": name, "resources": each} for name, each in resources.items()]
-    patch = {"spec": {"containers": containers}}
+    meta = {"metadata": {"resourceVersion": version}} if version else {}
+    patch = {**meta, "spec": {"containers": containers}}
     cluster.patch(ref, patch, type="strategic", subresource="resize", dry_run=dry_run)
 
 
@@ -64,17 +130,21 @@ def _resources(pod: Object) -> dict[str, Mapping[str, Any]]:
 
 def stands(pod: Object, after: Resources) -> bool:
     """Whether all these containers of the pod have such limits."""
-    present = _resources(pod)
+    return _are(_resources(pod), after)
+
+
+def _are(present: Resources, after: Resources) -> bool:
     return all(same(present.get(name), each) for name, each in after.items())
 
 
 def same(present: Mapping[str, Any] | None, ours: Mapping[str, Any]) -> bool:
     """Whether the limits are the same amounts; the server may write them differently."""
-    limits = (present or {}).get("limits") or {}
-    return all(
-        name in limits and kube.quantity(limits[name]) == kube.quantity(value)
-        for name, value in ours["limits"].items()
-    )
+    return all(_limit(present or {}, name) == _limit(ours, name) for name in ours["limits"])
+
+
+def _limit(resources: Mapping[str, Any], name: str) -> float | None:
+    amount = (resources.get("limits") or {}).get(name)
+    return None if amount is None else kube.quantity(amount)
 
 
 def _shown(resources: Mapping[str, Any]) -> str:

@@ -71,6 +71,8 @@ def change(cluster: Cluster, deployment: Object, template: Object, stored: str =
 def undo(cluster: Cluster, entry: Entry) -> Undone:
     """The old template is back if ours still stands; a restart by others since leaves it ours, and is kept.
 
+    Where ours was a restart alone, theirs is not kept: pods of either began with what it was done for.
+
     Raises:
         NotFound: the deployment is gone.
         Conflict: it got another template meanwhile, or changes faster than it can be written.
@@ -80,7 +82,7 @@ def undo(cluster: Cluster, entry: Entry) -> Undone:
     present = deployment["spec"]["template"]
     old = next((each.template for each in known if each.name == entry.before), None)
     as_left = rollouts.fingerprint(present) == entry.after
-    if old is not None and not as_left:
+    if old is not None and not as_left and not _is_restarted(old, str(entry.after), known):
         old = rollouts.restarted(old, rollouts.restarted_at(present))
     again = f"{entry.target} has the pod template of {entry.before} again"
     if old is not None and rollouts.fingerprint(present) == rollouts.fingerprint(old):

@@ -49,6 +49,12 @@ def first_to_go(entries: Iterable[Entry], others: Iterable[Account]) -> Account 
     return next((each for each in others if any(same(a, b) for a in mine for b in each.entries)), None)
 
 
+def ahead(entry: Entry, others: Iterable[Account]) -> str:
+    """Which of the others is to be undone before the entry, in words; "" when none is."""
+    other = first_to_go((entry,), others)
+    return "" if other is None else f"its later change by {other.act} {other.id} is undone first"
+
+
 def same(one: Entry, other: Entry) -> bool:
     """Whether both put back the same part of one object, as it was or as it is now, or all of it."""
     if {one.kind, other.kind} & _WAITED_FOR:

@@ -19,6 +19,9 @@ LATE = 60.0
 
 IN_DOUBT = f"the server may do yet what nobody heard an answer to: looked at for {LATE:.0f} s"
 
+WAITS = {ENGINE: "its end is waited for", readiness.KIND: "waited for until it is Ready"}
+"""What is said of an undo that takes its time, by kind; of all others that it is waited for."""
+
 _MADE = frozenset({"created", ENGINE})
 """Kinds of what is not there before it is done."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Protocol
 
 from chaoskit.acts import rollout, turns, undo
@@ -21,6 +22,9 @@ OUTAGE = 60.0
 
 LONGEST = 600.0
 """Seconds after which the undo of an entry is not begun again, though the server answered in between."""
+
+SOON = 5.0
+"""Seconds for which nobody is told why it waits."""
 
 _AGAIN = 2.0
 
@@ -58,8 +62,6 @@ class _Owed:
     """Since when the server answers nothing about it, as the clock's `monotonic`."""
     again: float = 0.0
     """When the server is asked about it again, after that."""
-    doubted: bool = False
-    """Whether it was told that it may come yet."""
 
 
 @dataclass(slots=True)
@@ -69,12 +71,14 @@ class Undoing:
     book: Book
     hands: Hands
     listen: Listener
-    behind: Callable[[Entry], bool] = lambda _: False
+    behind: Callable[[Entry], str] = lambda _: ""
     _left: list[str] = field(default_factory=list)
     _notes: list[str] = field(default_factory=list)
     _stays: list[Entry] = field(default_factory=list)
     _later: Sequence[Account] | None = None
     """Acts that began later, as they were seen in this round."""
+    _waits: dict[str, float] = field(default_factory=dict)
+    """Why something waits, and since when; infinite once it was told."""
 
     def __post_init__(self) -> None:
         self.hands.tell = self._note
@@ -110,7 +114,7 @@ class Undoing:
         return late
 
     def _has_to_wait(self, owed: _Owed, late: Sequence[_Owed]) -> bool:
-        """Whether something goes before it, or it may come yet, which is told once."""
+        """Whether something goes before it, or it may come yet."""
         entry = owed.entry
         if owed.course is not None:
             return False
@@ -121,11 +125,10 @@ class Undoing:
         if any(each.entry.kind == ENGINE or _is_beneath(entry, each.entry) for each in late):
             return True
         if self._may_come(owed):
-            if not owed.doubted:
-                owed.doubted = True
-                self._tell("note", f"{entry.target}: {undo.IN_DOUBT}")
             return True
-        return self.behind(entry)
+        if ahead := self.behind(entry):
+            self._wait(f"{entry.target}: {ahead}")
+        return bool(ahead)
 
     def _ended(self, owed: _Owed) -> bool:
         """Whether its undo has ended, and it was told what became of it."""
@@ -155,8 +158,9 @@ class Undoing:
         except Unavailable as error:
             owed.course = None
             self.hands.nodes.anew()
-            return None if self._outlasts(owed) else self._given_up(owed, error)
+            return None if self._outlasts(owed, error) else self._given_up(owed, error)
         owed.silent = None
+        self._wait(f"{owed.entry.target}: {undo.WAITS.get(owed.entry.kind, 'waited for')}")
         return None
 
     def _course(self, owed: _Owed) -> Course[Undone]:
@@ -220,8 +224,7 @@ class Undoing:
             raise
         except ChaoskitError as error:
             return f"nobody could tell whether a later change is undone first: {error}"
-        other = turns.first_to_go((entry,), self._later)
-        return "" if other is None else f"its later change by {other.act} {other.id} is undone first"
+        return turns.ahead(entry, self._later)
 
     def _obscured(self) -> str:
         """Which act that began later may have changed it and cannot be read, in words; "" when all can."""
@@ -233,8 +236,9 @@ class Undoing:
         clock = self.hands.clock
         return clock.monotonic() >= self.hands.doubts.since(clock) + undo.LATE
 
-    def _outlasts(self, owed: _Owed) -> bool:
+    def _outlasts(self, owed: _Owed, error: Unavailable) -> bool:
         """Whether a server that did not answer is to be asked again."""
+        self._wait(f"{error.message}: asked again for {OUTAGE:.0f} s", about="server")
         now = self.hands.clock.monotonic()
         if owed.silent is None:
             owed.silent = now
@@ -248,13 +252,21 @@ class Undoing:
             return False
         try:
             comes = undo.may_come(self.hands.cluster, self.book.whole(owed.entry)) and not self._is_late()
-        except Unavailable:
-            return self._outlasts(owed)
+        except Unavailable as error:
+            return self._outlasts(owed, error)
         except (ChaoskitError, *SPOILT):
             return False  # the undo itself will find out
         if comes:
             owed.silent = None
+            self._wait(f"{owed.entry.target}: {undo.IN_DOUBT}")
         return comes
+
+    def _wait(self, why: str, about: str = "") -> None:
+        """It was told why something waits, once, if it does for longer than a moment."""
+        now, about = self.hands.clock.monotonic(), about or why
+        if now - self._waits.setdefault(about, now) >= SOON:
+            self._waits[about] = inf
+            self._tell("note", why)
 
     def _tell(self, mark: Mark, words: str) -> None:
         self.listen(Step(self.hands.clock.now(), "undo", mark, words, run=self.book.account.id))

@@ -40,9 +40,6 @@ DUTIES: tuple[Duty, ...] = ("predict", "recover", "runs")
 BATCH = 1000
 """Changes that are taken in at most before the loop goes round, however fast they come."""
 
-STALLED = 10.0
-"""Seconds without a round of the loop, as while the server is away: what was not seen proves no death."""
-
 SETTLE = 1.0
 """Seconds that a namespace which has changed is given to change further, before it is looked at."""
 
@@ -186,9 +183,8 @@ class Controller:
 
     def _count_anew(self) -> None:
         """Nobody is dead for what was not seen while the server could not be asked, or this loop stood."""
-        silent, self._turned = self._clock.monotonic() - self._turned, self._clock.monotonic()
-        if self._leadership.trouble or silent >= STALLED:
-            self._deaths.recount()
+        self._turned = self._clock.monotonic()
+        self._deaths.heard(well=not self._leadership.trouble)
 
     def _bury(self) -> None:
         """The dead are to be finished; a run that was being prepared is prepared anew, if that is a duty."""

@@ -3,63 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from chaoskit import kube
 from chaoskit.acts.accounts import Account
+from chaoskit.acts.stillness import Vigil
 from chaoskit.clock import Clock
 from chaoskit.ports.cluster import ObjectRef
-
-
-@dataclass(frozen=True, slots=True)
-class _Watched:
-    account: Account
-    since: float
 
 
 class Deaths:
     """What is known of the acts under way, by what a watch on their Leases has brought."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._watched: dict[ObjectRef, _Watched] = {}
+        self._vigil = Vigil[ObjectRef](clock)
+        self._under_way: dict[ObjectRef, Account] = {}
         self._blind = False
 
     def saw(self, account: Account) -> None:
-        """The Lease stands so now; one that is only told again has not been renewed."""
+        """The Lease stands so now."""
         if account.state == "done" or (account.state == "handed" and not account.holder):
             self.gone(account.ref)
             return
-        known = self._watched.get(account.ref)
-        if known is None or known.account.version != account.version:
-            self._watched[account.ref] = _Watched(account, self._clock.monotonic())
+        self._under_way[account.ref] = account
+        self._vigil.saw(account.ref, account.version, account.duration)
 
     def gone(self, ref: ObjectRef) -> None:
         """The act has ended."""
-        self._watched.pop(ref, None)
+        self._under_way.pop(ref, None)
+        self._vigil.forget(ref)
 
     def blind(self) -> None:
         """The watch is broken: until it `sees` again, nobody dies."""
         self._blind = True
 
     def sees(self) -> None:
-        """The watch is whole, and if it was broken all are counted anew: what was not seen proves nothing."""
+        """The watch is whole, and if it was broken all are counted anew."""
         if self._blind:
             self._blind = False
-            self.recount()
+            self._vigil.recount()
 
-    def recount(self) -> None:
-        """Each has its whole duration from now on: its own process could not be heard, or not speak."""
-        now = self._clock.monotonic()
-        self._watched = {ref: _Watched(each.account, now) for ref, each in self._watched.items()}
+    def heard(self, *, well: bool) -> None:
+        """What the watch has brought was taken in; unless the server is `well` all are counted anew."""
+        self._vigil.looked()
+        if not well:
+            self._vigil.recount()
 
     def dead(self) -> Iterable[Account]:
         """Those whose Lease has stood still for its duration; each is told once, in each of its versions."""
         if self._blind:
             return ()
-        now = self._clock.monotonic()
-        found = [e.account for e in self._watched.values() if now - e.since >= e.account.duration]
+        found = [each for ref, each in self._under_way.items() if self._vigil.stands_still(ref)]
         for account in found:
             self.gone(account.ref)
         return found

@@ -28,6 +28,7 @@ class Runs:
         self._world, self._say, self._stop = world, say, stop
         self._under_way: dict[str, frozenset[Claim]] = {}
         self._waits_for: dict[str, str] = {}
+        self._behind: dict[str, str] = {}
         self._lock = threading.Lock()
 
     def work(self, kind: str, account: Account, *, by: str, heart: Heart) -> float | None:
@@ -40,10 +41,23 @@ class Runs:
             case "late":
                 return self.expire(account)
             case "dead":
-                if rescue.is_behind(self._world.cluster, account):
-                    return AGAIN
-                self.finish(account)
+                return self.bury(account)
         return None
+
+    def bury(self, account: Account) -> float | None:
+        """The dead act is finished, or waits for a later one, which is told once."""
+        other = rescue.ahead(self._world.cluster, account)
+        with self._lock:
+            told = self._behind.pop(account.id, "")
+            if other is not None:
+                self._behind[account.id] = other.id
+        if other is None:
+            self.finish(account)
+            return None
+        if told != other.id:
+            dead, its = f"the undo of {account.act} {account.id}", f"{other.act} {other.id}"
+            self._say.warn(f"{dead} waits for {its}, which changed the same later")
+        return AGAIN
 
     def accept(self, account: Account, by: str) -> None:
         """Who handed the run over knows that this controller does it, though perhaps not yet."""

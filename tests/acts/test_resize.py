@@ -1,0 +1,144 @@
+"""A running pod's resources: what others write meanwhile is theirs, each limit by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from tests.acts.fake import FakeCluster
+from tests.acts.test_ledger import CUT, lose_the_answer, opened
+
+from chaoskit import kube
+from chaoskit.acts import resize
+from chaoskit.acts.changes import Change
+from chaoskit.clock import ManualClock
+from chaoskit.errors import ChaoskitError, Conflict, Unavailable
+from chaoskit.ports.cluster import Object, ObjectRef
+
+POD = ObjectRef(kube.POD, "shop", "p")
+OWN = {"limits": {"memory": "200Mi", "cpu": "2"}, "requests": {"memory": "200Mi"}}
+LESS = {"limits": {"memory": "100Mi", "cpu": "200m"}, "requests": {"memory": "100Mi"}}
+
+
+class Resizing(FakeCluster):
+    """A cluster that merges the resources of the containers that a patch names."""
+
+    def __init__(self) -> None:
+        meta = {"name": "p", "namespace": "shop"}
+        containers = [{"name": "c", "resources": OWN}, {"name": "beside", "resources": OWN}]
+        super().__init__(
+            {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": containers}}
+        )
+
+    def patch(self, ref: ObjectRef, patch: Any, *, type: str = "merge", **more: Any) -> Object:  # noqa: A002
+        if type != "strategic":
+            return super().patch(ref, patch, type=type, **more)
+        containers = self.get(ref)["spec"]["containers"]
+        for each in patch["spec"]["containers"]:
+            (mine,) = (one for one in containers if one["name"] == each["name"])
+            mine["resources"] = {part: {**mine["resources"][part], **each["resources"][part]} for part in OWN}
+        return super().patch(ref, {**patch, "spec": {"containers": containers}}, **more)
+
+    def set(self, **limits: str) -> None:
+        """Somebody else sets limits of the container."""
+        self.patch(
+            POD, {"spec": {"containers": [{"name": "c", "resources": {"limits": limits, "requests": {}}}]}},
+            type="strategic",
+        )  # fmt: skip
+
+    @property
+    def has(self) -> Mapping[str, Any]:
+        containers = self.get(POD)["spec"]["containers"]
+        assert containers[1]["resources"] == OWN
+        resources: Mapping[str, Any] = containers[0]["resources"]
+        return resources
+
+
+@pytest.fixture
+def cluster() -> Resizing:
+    return Resizing()
+
+
+@pytest.fixture
+def squeezed(cluster: Resizing) -> Change:
+    """The pod has less."""
+    change = resize.change(cluster, cluster.get(POD), {"c": LESS})
+    assert change.do()
+    assert cluster.has == LESS
+    return change
+
+
+def at_the_write(cluster: Resizing, act: Callable[[], object]) -> None:
+    """Before the next write of the pod it is done."""
+    once = iter((True,))
+
+    def meanwhile(_verb: str, ref: ObjectRef) -> None:
+        if ref.kind == kube.POD and next(once, False):
+            act()
+
+    cluster.before_write = meanwhile
+
+
+def touch(cluster: Resizing) -> None:
+    """The kubelet writes its status."""
+    cluster.patch(POD, {"status": {"phase": "Running"}})
+
+
+def test_each_limit_is_put_back_unless_others_set_it_since(cluster: Resizing, squeezed: Change) -> None:
+    cluster.set(memory="300Mi")
+    undone = resize.undo(cluster, squeezed.entries[0])
+    assert undone.fate == "not ours"
+    assert undone.words == "pod/p got another memory limit of c from others since: it stays"
+    assert cluster.has == {"limits": {"memory": "300Mi", "cpu": "2"}, "requests": {"memory": "100Mi"}}
+
+
+def test_what_others_set_in_the_same_moment_stays(cluster: Resizing, squeezed: Change) -> None:
+    at_the_write(cluster, lambda: cluster.set(memory="800Mi"))
+    assert resize.undo(cluster, squeezed.entries[0]).fate == "not ours"
+    assert cluster.has["limits"] == {"memory": "800Mi", "cpu": "2"}
+
+
+def test_a_pod_that_others_write_meanwhile_is_put_back_all_the_same(
+    cluster: Resizing, squeezed: Change
+) -> None:
+    at_the_write(cluster, lambda: touch(cluster))
+    assert resize.undo(cluster, squeezed.entries[0]).fate == "restored"
+    assert cluster.has == OWN
+    assert resize.undo(cluster, squeezed.entries[0]).fate == "as before"
+
+
+def test_what_others_set_since_it_was_planned_is_not_overwritten(cluster: Resizing) -> None:
+    change = resize.change(cluster, cluster.get(POD), {"c": LESS})
+    at_the_write(cluster, lambda: cluster.set(memory="800Mi"))
+    with pytest.raises(Conflict, match="other resources than a moment ago"):
+        change.do()
+    assert cluster.has["limits"]["memory"] == "800Mi"
+
+
+def test_a_pod_that_never_stands_still_is_a_conflict_in_the_end(cluster: Resizing, squeezed: Change) -> None:
+
+    def again(_verb: str, ref: ObjectRef) -> None:
+        cluster.store("touch", ref, cluster.get(ref))
+
+    cluster.before_write = again
+    with pytest.raises(Conflict, match="changes faster"):
+        resize.undo(cluster, squeezed.entries[0])
+
+
+@pytest.mark.parametrize("error", [CUT, Conflict("changed")])
+def test_a_resize_that_is_stored_though_its_answer_was_another_is_taken_back(
+    cluster: Resizing, error: ChaoskitError
+) -> None:
+    ledger = opened(cluster, ManualClock())
+    change = resize.change(cluster, cluster.get(POD), {"c": LESS})
+    ledger.write(*change.entries)
+    lose_the_answer(cluster, error)
+    if error is CUT:
+        with pytest.raises(Unavailable):
+            ledger.carry_out(change)
+    else:
+        assert ledger.carry_out(change)
+    assert cluster.has == LESS
+    assert ledger.undo().state == "confirmed"
+    assert cluster.has == OWN
