@@ -262,11 +262,11 @@ def _token_in(file: str) -> frozenset[str]:
 def open_store(settings: Settings, *, reading: bool = False) -> KnownStore:
     """The store that the settings name; whoever opens it closes it. It reads what this chaoskit knows.
 
-    Only for `reading`, no file is made: one that is absent is read as an empty one.
+    What speaks against its use is told when it is used, not before. Only for `reading`, no file is made: one
+    that is absent is read as an empty one.
 
     Raises:
         InvalidInput: it is an address of another kind.
-        Unavailable: it does not answer, or its file cannot be used.
     """
     file = _store_file(settings)
     if file is None:

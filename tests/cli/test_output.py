@@ -112,11 +112,17 @@ def test_quiet_says_nothing_but_the_result(chaoskit: CommandLine, write: Write) 
 
 
 def test_progress_as_json_is_one_object_a_line(chaoskit: CommandLine, write: Write) -> None:
-    ended = chaoskit("run", write("x.yaml", too_wide()), "--yes", "--progress", "json")
-    first, *events = ended.err.splitlines()
-    assert first.startswith("cluster  ")
+    """Other lines are words, as the help says."""
+    file = write("x.yaml", too_wide())
+    ended = chaoskit("run", file, "--yes", "--progress", "json", "--junit", "x.xml")
+    lines = ended.err.splitlines()
+    events = [json.loads(line) for line in lines if line.startswith("{")]
     assert events
-    assert all(line.startswith('{"event": ') for line in events)
+    assert all(each["event"] for each in events)
+    assert [line.split()[0] for line in lines if not line.startswith("{")] == ["cluster", "report"]
+    assert "a line that begins without { is words: cluster, report" in " ".join(
+        chaoskit("run", "-h").out.split()
+    )
 
 
 @pytest.mark.parametrize("words", [("faults", "-o", "json"), ("explain",), ("--help",), ("history",)])

@@ -181,6 +181,24 @@ def test_a_report_that_fails_at_the_end_changes_no_graver_end(chaoskit: CommandL
     assert "out/r.xml cannot be written" in err
 
 
+def test_a_report_that_fails_at_the_end_of_what_passed_is_told_once_with_the_code_that_is_the_end(
+    chaoskit: CommandLine, simulated: Watched, write: Write
+) -> None:
+    file = write("x.yaml", experiment("x", steadyState=[READY]))
+    (chaoskit.home / "out").mkdir()
+    with chaoskit.start("run", file, "--yes", "-o", "json", "--junit", "out/r.xml") as process:
+        read_until(process, "injected")
+        (chaoskit.home / "out").rmdir()
+        (chaoskit.home / "out").write_text("")
+        out, err = process.communicate(timeout=120)
+    told = json.loads(out)
+    assert (process.returncode, told["exit"], told["outcome"]) == (2, 2, "invalid-input")
+    assert "out/r.xml cannot be written" in told["message"]
+    assert [each["outcome"] for each in told["runs"]] == ["passed"]
+    assert err.count("out/r.xml cannot be written") == 1
+    assert simulated.left() == []
+
+
 def test_a_device_is_written_to_as_it_is(stranger: CommandLine, write: Write) -> None:
     with stranger.start(
         "run", write("x.yaml", experiment("x")), "--yes", "--junit", "/dev/stdout"

@@ -277,7 +277,8 @@ def test_what_is_older_than_its_kinds_age_goes_and_other_kinds_stay(tmp_path: Pa
 
 @pytest.mark.parametrize("query", [NEXT, NEWEST, OLD])
 def test_clusters_and_their_newest_are_found_without_reading_records(tmp_path: Path, query: str) -> None:
-    SqliteStore(tmp_path / "store.db").close()
+    with closing(SqliteStore(tmp_path / "store.db")) as store:
+        store.put(document("a1"))
     with closing(sqlite3.connect(tmp_path / "store.db")) as db:
         ((*_, how),) = db.execute(
             f"EXPLAIN QUERY PLAN {query}", ("run", "gone", "")[: query.count("?")]
@@ -286,7 +287,8 @@ def test_clusters_and_their_newest_are_found_without_reading_records(tmp_path: P
 
 
 def test_what_begins_with_an_id_is_found_without_reading_records(tmp_path: Path) -> None:
-    SqliteStore(tmp_path / "store.db").close()
+    with closing(SqliteStore(tmp_path / "store.db")) as store:
+        store.put(document("a1"))
     with closing(sqlite3.connect(tmp_path / "store.db")) as db:
         ((*_, how),) = db.execute(f"EXPLAIN QUERY PLAN {BEGINS}", ("run", "a", "b")).fetchall()
     assert "PRIMARY KEY (kind=? AND id>? AND id<?)" in how

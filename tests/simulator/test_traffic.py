@@ -418,6 +418,22 @@ def test_a_policy_that_lets_nobody_in_cuts_the_callers_off(cluster: InstantClust
     assert mean(latest(cluster, "errors:ratio", workload="orders")) < 0.05
 
 
+def test_a_port_that_no_pod_has_refuses_at_once_and_a_policy_about_nobody_changes_nothing(
+    cluster: InstantCluster,
+) -> None:
+    ports = [{"name": "http", "port": 80, "targetPort": "nope"}]
+    cluster.api.patch("Service", SHOP, "payments", {"spec": {"ports": ports}})
+    for policies_ in (0, 1):
+        if policies_:
+            isolate(cluster, "payments", podSelector={"matchLabels": {"no": "such"}})
+        cluster.run(90)
+        assert sum(latest(cluster, "requests:rate", workload="payments")) == 0
+        assert mean(latest(cluster, "errors:ratio", workload="orders")) > 0.3
+        assert mean(latest(cluster, "latency_p95:seconds", workload="orders")) < 1
+        with pytest.raises(ConnectionError, match="connection refused"):
+            cluster.shop.network("http://payments.shop/", 0.0, (SHOP, cluster.pod("cart")))
+
+
 def test_a_policy_about_one_pod_of_several_cuts_that_one_off(cluster: InstantCluster) -> None:
     """Its callers still send to all of them: what goes to that one is lost."""
     before = latest(cluster, "network_receive:bytes_rate", workload="cart")

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from math import inf
 from pathlib import Path
@@ -43,7 +43,7 @@ OLD = f"DELETE FROM documents WHERE kind = ? AND {_OF} = ? AND at < ?"
 
 
 class SqliteStore:
-    """A `Store` in the file at `path`, made with its folder when missing.
+    """A `Store` in the file at `path`, opened when it is first used, and made with its folder when missing.
 
     What is older than its kind's age in `ages` goes, at a write and at most once an hour: by the `wall`, or
     by the newest of its own cluster where that is ahead, as a simulator's may be; no other's time counts.
@@ -64,17 +64,10 @@ class SqliteStore:
         self._path = path
         self._ages = ages
         self._wall = wall or WallClock()
+        self._kept = kept
         self._pruned = -inf
         self._lock = threading.Lock()
-        with self._translated():
-            if kept:
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                path.touch(mode=0o600)  # logs and documents of a cluster are nobody else's business
-            file = path if kept else ":memory:"
-            self._db = sqlite3.connect(file, timeout=30, check_same_thread=False, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            self._db.executescript(_SCHEMA)
+        self._db: sqlite3.Connection | None = None
 
     @property
     def name(self) -> str:
@@ -161,8 +154,18 @@ class SqliteStore:
             db.executemany("DELETE FROM documents WHERE kind = ? AND id = ? AND body = ?", rows)
 
     def close(self) -> None:
-        """The file is closed."""
-        self._db.close()
+        """The file is closed, if it was opened."""
+        if self._db is not None:
+            self._db.close()
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._db is None:
+            if self._kept:
+                self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                self._path.touch(mode=0o600)  # logs and documents of a cluster are nobody else's business
+            file = self._path if self._kept else ":memory:"
+            self._db = _connection(file)
+        return self._db
 
     def _prune(self, db: sqlite3.Connection) -> None:
         if self._wall.monotonic() - self._pruned < _PRUNES:
@@ -176,18 +179,19 @@ class SqliteStore:
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
         with self._lock, self._translated():
-            yield self._db
+            yield self._opened()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock, self._translated():
-            self._db.execute("BEGIN IMMEDIATE")
+            db = self._opened()
+            db.execute("BEGIN IMMEDIATE")
             try:
-                yield self._db
+                yield db
             except BaseException:
-                self._db.execute("ROLLBACK")
+                db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
+            db.execute("COMMIT")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -200,6 +204,19 @@ class SqliteStore:
                 address=self.name,
                 hint="check the path, the rights and the free space, or choose another with --store",
             ) from error
+
+
+def _connection(file: Path | str) -> sqlite3.Connection:
+    """It is open, and has the tables; nothing stays open of one that cannot have them."""
+    with ExitStack() as failing:
+        db = failing.enter_context(
+            closing(sqlite3.connect(file, timeout=30, check_same_thread=False, isolation_level=None))
+        )
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        db.executescript(_SCHEMA)
+        failing.pop_all()
+    return db
 
 
 def _row(document: Document) -> tuple[str, str, str, str]:

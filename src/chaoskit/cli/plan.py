@@ -18,6 +18,7 @@ from chaoskit.cli.session import Format, Session, command, new_app
 from chaoskit.cli.validate import VariableFiles, Variables, checked
 from chaoskit.cli.writing import STDOUT
 from chaoskit.documents import dump
+from chaoskit.errors import InvalidInput
 from chaoskit.outcome import Outcome, gravest
 
 if TYPE_CHECKING:
@@ -80,9 +81,15 @@ def plan(
         else:
             emit(session, "rights", {"manifests": bodies}, lambda _: None)
         raise typer.Exit
-    whole = planfile.write(kept(home, planfile.hash_of(plans)), documents, plans, namespace)
+    whole = planfile.hash_of(plans)
+    written = str(out or whole)
     if out is not None:
         planfile.write(out, documents, plans, namespace)
+    try:
+        planfile.write(kept(home, whole), documents, plans, namespace)
+    except InvalidInput as error:
+        session.say(f"! not kept for run --plan {whole}: {error.message}; --out FILE writes it elsewhere")
+        written = str(out or "")
     ends = list(map(ending, plans, steady or [()] * len(plans)))
     outcome = gravest(each or Outcome.DONE for each in ends)
     document = {
@@ -95,7 +102,7 @@ def plan(
             for each, now, end in zip(plans, steady, ends, strict=True)
         ],
     }
-    following = f"chaoskit run --plan {shlex.quote(str(out or whole))}"
+    following = f"chaoskit run --plan {shlex.quote(written)}" if written else ""
     emit(session, "plans", hidden(document), lambda to: show(to, plans, following, steady))
     raise typer.Exit(outcome.exit_code)
 

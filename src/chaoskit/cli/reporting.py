@@ -46,14 +46,16 @@ class Reports:
     outcome: Outcome | None = None
     score: float | None = None
     stopped: Interrupted | None = None
+    _settled: bool = field(default=False, init=False)
 
     @contextmanager
     def always(self) -> Iterator[None]:
         """Inside, whatever ends the command, with a result, an error or a signal: its reports are written.
 
+        What would have ended well ends as `settle` says where one cannot be; a graver end stays what it is.
+
         Raises:
-            InvalidInput: a file cannot be written: before anything else is done, or at the end of what
-                would have ended well. A graver end stays what it is.
+            InvalidInput: a file cannot be written; nothing else is done.
         """
         for name, path in self.files.items():
             if path == STDOUT:
@@ -61,18 +63,20 @@ class Reports:
             check_writable(path)
         try:
             yield
-        except BaseException as error:
-            if isinstance(error, typer.Exit) and self.outcome is None:
-                self.outcome = next(
-                    (each for each in Outcome if each.exit_code == error.exit_code != 0), None
-                )
-            failed = self._written(_told(error) or _told(self.stopped))
-            if failed is not None and isinstance(error, typer.Exit) and error.exit_code == 0:
-                raise failed from error
+        except typer.Exit as ended:
+            if self._settled:
+                raise
+            if self.outcome is None and ended.exit_code:
+                self.outcome = next((each for each in Outcome if each.exit_code == ended.exit_code), None)
+            failed = self.settle()
+            if failed is not None and ended.exit_code == 0:
+                raise typer.Exit(of_error(failed).exit_code) from failed
             raise
-        failed = self._written(None)
-        if failed is not None:
-            raise failed
+        except BaseException as error:
+            self._written(_told(error))
+            raise
+        if not self._settled and (failed := self.settle()) is not None:
+            raise typer.Exit(of_error(failed).exit_code) from failed
 
     def add(self, record: RunRecord) -> None:
         """The run that ended is reported, too, whatever becomes of those that go on."""
@@ -88,6 +92,11 @@ class Reports:
         self.score = score.of_runs(self.records)
         self.outcome = gravest(ends) if least is None else score.gated(ends, self.score, least)
         return self.outcome
+
+    def settle(self) -> Exception | None:
+        """The reports are written as it is now; the first reason why one cannot be, which was told."""
+        self._settled = True
+        return self._written(_told(self.stopped))
 
     def write(self, lineage: list[Document] | None = None) -> None:
         """The reports of the records are written; formats that tell a lineage tell this one.
@@ -145,10 +154,10 @@ class Reports:
 
 
 def _told(error: BaseException | None) -> Mapping[str, Any] | None:
-    """The error as JSON; None where there is none, or one that only carries the result's exit code."""
+    """The error as JSON; None where there is none."""
     from chaoskit.cli.complaints import document
 
-    if error is None or isinstance(error, typer.Exit):
+    if error is None:
         return None
     if isinstance(error, typer.BadParameter):
         return document(InvalidInput(error.format_message()))

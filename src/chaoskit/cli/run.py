@@ -102,7 +102,7 @@ def run(
         _refuse_with_detach(
             reports, min_score=min_score, parallel=parallel, fail_fast=fail_fast, preflight=preflight
         )
-    from chaoskit.cli import dryrun
+    from chaoskit.cli import complaints, dryrun
     from chaoskit.cli.plan import plans_of
     from chaoskit.experiments.planfile import refuse_elsewhere
 
@@ -137,14 +137,17 @@ def run(
             fail_fast=fail_fast,
         )
     outcome = reports.judge(min_score)
+    failed = reports.settle()
+    unwritten = {} if failed is None or outcome.exit_code else complaints.document(failed)
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,
         "score": reports.score,
         "runs": [each.document() for each in records],
+        **unwritten,
     }
     emit(session, "runs", document, lambda out: _answer(out, reports, records, min_score))
-    raise typer.Exit(outcome.exit_code)
+    raise typer.Exit(document["exit"])
 
 
 @dataclass(frozen=True)

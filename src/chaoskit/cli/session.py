@@ -61,6 +61,10 @@ def _seconds(text: str) -> float:
 
 
 _LONGEST = 365 * 86400
+_PROGRESS = (
+    "Format of the progress on stderr; json: each event is a line with an object, and a line that begins "
+    "without { is words: cluster, report, ! for a warning, error and its hints."
+)
 
 
 _SHARED: dict[str, Any] = {
@@ -81,7 +85,7 @@ _SHARED: dict[str, Any] = {
     ),
     "output": (Annotated[Format, _option("-o", "--output", help_="Format of the result.")], Format.TABLE),
     "progress": (
-        Annotated[ProgressFormat, _option("--progress", help_="Format of the progress on stderr.")],
+        Annotated[ProgressFormat, _option("--progress", help_=_PROGRESS)],
         ProgressFormat.AUTO,
     ),
     "timeout": (

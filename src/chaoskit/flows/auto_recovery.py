@@ -331,7 +331,7 @@ class AutoRecovery:
         """
 
         def ending(record: RecoveryRecord) -> None:
-            self._world.keep(early(self._document(record)), ignore)
+            self._world.keep(ignore, early(self._document(record)))
 
         history = keeper(self._world, listen)
 
@@ -349,7 +349,7 @@ class AutoRecovery:
     def _kept(self, record: RecoveryRecord, listen: Listener) -> RecoveryRecord:
         document = self._document(record)
         self._known = (*self._known, *recovery.attempts([document]))
-        self._world.keep(document, listen)
+        self._world.keep(listen, document)
         return record
 
 

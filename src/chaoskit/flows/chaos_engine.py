@@ -233,11 +233,11 @@ class AIChaosEngine:
             known=known,
             heart=heart,
             ledger=ledger,
-            ending=lambda ended: world.keep(early(placed(ended, trial).document()), ignore),
+            ending=lambda ended: world.keep(ignore, early(placed(ended, trial).document())),
             keep=keeper(world, listen),
         )
         whole = completed(record, trial, world, self._versions)
-        world.keep(whole.document(), listen)
+        world.keep(listen, whole.document())
         return whole
 
     def run_all(

@@ -150,8 +150,8 @@ class Lookout:
         found = self._with_help(
             self._wanted([e for e in found if chosen is None or (e.namespace, e.target) in chosen])
         )
+        world.keep(self.listen, *(each.document() for each in found))
         for each in found:
-            world.keep(each.document(), self.listen)
             self.listen(_foreseen(each, self.namespace))
         silent = self._silent(window, now, chosen)
         unknown = tuple((each.namespace, each.target) for each in silent)

@@ -57,7 +57,7 @@ def keeper(world: World, listen: Listener = ignore) -> Keep:
         """
         known = _as_known(world.store, rescued)
         ended = replace(known, account=replace(known.account, reason=_reason(known)))
-        world.keep(_record(world, ended).document(), listen)
+        world.keep(listen, _record(world, ended).document())
         return ended
 
     return keep

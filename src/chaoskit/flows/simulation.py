@@ -101,7 +101,8 @@ def up(
 
     Raises:
         UnknownName: there is no such story; those that there are stand in the message.
-        CannotStart: it ended or did not get ready; the message ends with what it said last.
+        CannotStart: it ended or did not get ready; the message ends with what it said last. Or nothing can
+            be kept in `folder`.
         Interrupted: `stop` was set meanwhile; the process and its files are gone.
     """
     stop = stop or Stop()
@@ -230,10 +231,11 @@ def _ready(process: subprocess.Popen[bytes], folder: Path, deadline: float, stop
 
 def _open(folder: Path) -> BinaryIO:
     """The file that is locked, made when missing."""
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileNotFoundError):  # `down` may remove the folder just now
-            return (folder / _LOCK).open("ab")
+    with _usable(folder):
+        while True:
+            folder.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # `down` may remove the folder just now
+                return (folder / _LOCK).open("ab")
 
 
 def _taken(lock: BinaryIO, folder: Path) -> bool:
@@ -247,14 +249,26 @@ def _taken(lock: BinaryIO, folder: Path) -> bool:
 
 def _held(folder: Path) -> bool:
     """Whether a simulator holds the folder's lock, or somebody who is starting one."""
-    try:
-        with (folder / _LOCK).open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
+    with _usable(folder):
+        try:
+            with (folder / _LOCK).open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
         return False
-    except BlockingIOError:
-        return True
-    return False
+
+
+@contextlib.contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    """Inside, what the system says against the folder is `CannotStart`."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotStart(
+            f"{folder} cannot be used: {error.strerror}", hint="CHAOSKIT_HOME names another folder for it"
+        ) from error
 
 
 def _end(pid: int, folder: Path) -> None:

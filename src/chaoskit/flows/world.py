@@ -72,12 +72,16 @@ class World:
             )
         return self.metrics
 
-    def keep(self, document: Document, listen: Listener) -> None:
-        """The document is in the history; when that fails, the listener is told, and the work goes on."""
-        try:
-            self.store.put(document)
-        except ChaoskitError as error:
-            listen(Warned(self.clock.now(), f"not in the history: {error.message}"))
+    def keep(self, listen: Listener, *documents: Document) -> None:
+        """They are in the history; when that fails, the listener is told once, and the work goes on."""
+        why = ""
+        for each in documents:
+            try:
+                self.store.put(each)
+            except ChaoskitError as error:
+                why = error.message
+        if why:
+            listen(Warned(self.clock.now(), f"not in the history: {why}"))
 
     @property
     def governor(self) -> Governor:

@@ -30,7 +30,7 @@ def read(path: Path, *, sound: Sound = _any) -> dict[str, Any]:
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise errors.InvalidInput(f"{path} cannot be read: {errors.cause(error)}") from error

@@ -56,7 +56,8 @@ class Network:
         if service is not None and service.target(port) is None:
             raise ConnectionError(f"dial tcp {host}:{port}: i/o timeout")
         if service is not None:
-            pods = [pod for pod in self._view.backends(service) if service.asks(pod)]
+            backends = self._view.backends(service)
+            pods = [pod for pod in backends if service.asks(pod) and service.reaches(pod, port)]
         else:
             pods = [pod for pod in self._view.pods.values() if pod.ip and pod.ip == host]
             if not pods:

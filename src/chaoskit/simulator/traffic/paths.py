@@ -52,10 +52,10 @@ class Paths:
         return lost, delay
 
     def let_in(self, state: PodState, call: Call) -> list[bool]:
-        """Which of those that serve policies let a pod reach; empty where there are no policies."""
-        if not self._view.policies:
-            return []
-        return [self._view.lets(state.pod, one.pod, call.arrives(one.pod)) for one in call.callee.serving]
+        """Which of those that serve have the port and policies let a pod reach; empty where it is all."""
+        found = [(one.pod, call.arrives(one.pod)) for one in call.callee.serving]
+        let = [port is not None and self._view.lets(state.pod, pod, port) for pod, port in found]
+        return [] if all(let) else let
 
 
 def outwards(state: PodState) -> tuple[float, float]:
@@ -85,8 +85,7 @@ def in_between(state: PodState, service: Service | None) -> tuple[Effect, ...]:
     proxies = state.wrong.proxy
     if not proxies or service is None:
         return proxies
-    reached = [service.reaches(state.pod, port) for port in service.ports]
-    ports = {port.number for port in reached if port}
+    ports = {port.number for port in service.reached_at(state.pod)}
     return tuple(effect for effect in proxies if not effect.port or effect.port in ports)
 
 

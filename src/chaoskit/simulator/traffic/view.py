@@ -149,10 +149,17 @@ class Service:
         return None if number is None else pod.port(number)
 
     def asks(self, pod: Pod) -> bool:
-        """True when a pod behind it gets its requests, as its EndpointSlice has it."""
+        """True when a pod behind it gets its requests, as its EndpointSlice has it: at a port that it has."""
+        if self.ports and not self.reached_at(pod):
+            return False
         if self.takes_all:
             return bool(pod.ip) and pod.phase not in {"Succeeded", "Failed"}
         return pod.serving
+
+    def reached_at(self, pod: Pod) -> list[policies.Port]:
+        """The ports of a pod behind it that get requests to any of its own."""
+        found = (self.reaches(pod, port) for port in self.ports)
+        return [port for port in found if port is not None]
 
 
 def service_key(host: str, namespace: str) -> tuple[str, str]:
@@ -325,11 +332,11 @@ class ClusterView:
             if wanted and pod.namespace == service.namespace and wanted <= pod.labels.items()
         ]
 
-    def lets(self, source: Pod, target: Pod, port: policies.Port | None) -> bool:
-        """True when network policies let `source` reach the port of `target`; none lets it reach no port."""
-        if not self.policies or port is None:
-            return not self.policies
-        return policies.allowed(self.policies.values(), self._end(source), self._end(target), port)
+    def lets(self, source: Pod, target: Pod, port: policies.Port) -> bool:
+        """True when network policies let `source` reach the port of `target`."""
+        return not self.policies or policies.allowed(
+            self.policies.values(), self._end(source), self._end(target), port
+        )
 
     def _end(self, pod: Pod) -> policies.End:
         return policies.End(pod.namespace, self._namespaces.get(pod.namespace, {}), pod.labels, pod.ip)
