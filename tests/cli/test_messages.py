@@ -6,9 +6,9 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
-import pytest
 from typer.testing import CliRunner
 
 import chaoskit
@@ -34,27 +34,40 @@ def _texts(path: Path) -> Iterator[str]:
             yield node.value
 
 
-NAMED = sorted(
-    {
-        words
-        for path in PACKAGE.rglob("*.py")
-        for text in _texts(path)
-        for words in re.findall(r"(?:^|(?<=[\s`($:;]))chaoskit [a-z]+(?: [^\s`);,]+)*", text)
-        if words.split()[1] not in PROSE
-    }
-)
+@cache
+def _named() -> list[str]:
+    """Each ``chaoskit COMMAND ...`` that a message names."""
+    return sorted(
+        {
+            words
+            for path in PACKAGE.rglob("*.py")
+            for text in _texts(path)
+            for words in re.findall(r"(?:^|(?<=[\s`($:;]))chaoskit [a-z]+(?: [^\s`);,]+)*", text)
+            if words.split()[1] not in PROSE
+        }
+    )
+
+
+@cache
+def _help(*path: str) -> str:
+    done = runner.invoke(app, [*path, "--help"])
+    return done.output if done.exit_code == 0 else ""
+
+
+def _wrong(words: str) -> Iterator[str]:
+    """What does not exist of what these words name."""
+    name, *rest = shlex.split(words.partition(" ")[2])
+    text = _help(name, *(rest[:1] if name in GROUPS else [])) if name in NAMES else ""
+    if not text:
+        yield f"{words}: there is no such command"
+    for option in (each for each in rest if text and each.startswith("-")):
+        if not re.search(rf"(^|[\s,]){re.escape(option)}\b", text):
+            yield f"{words}: no {option}"
 
 
 def test_messages_name_commands() -> None:
-    assert len(NAMED) > 30
+    assert len(_named()) > 30
 
 
-@pytest.mark.parametrize("words", NAMED)
-def test_a_command_that_is_named_exists_with_its_options(words: str) -> None:
-    name, *rest = shlex.split(words.partition(" ")[2])
-    assert name in NAMES, f"there is no command {name}"
-    path = [name, *(rest[:1] if name in GROUPS else [])]
-    done = runner.invoke(app, [*path, "--help"])
-    assert done.exit_code == 0, done.output
-    for option in (each for each in rest if each.startswith("-")):
-        assert re.search(rf"(^|[\s,]){re.escape(option)}\b", done.output), f"{words}: no {option}"
+def test_a_command_that_is_named_exists_with_its_options() -> None:
+    assert [wrong for words in _named() for wrong in _wrong(words)] == []

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from tests.prediction.conftest import leaking, small
+from tests.prediction.conftest import leaking, small, tiny
 
 from chaoskit import errors
 from chaoskit.flows import learning
@@ -29,7 +29,7 @@ def test_chaos_is_a_failure_of_its_class_where_that_was_asked_for(
         for number, at in enumerate(windows)
     ]  # fmt: skip
     fitted = learning.fit(
-        data, models=tmp_path, base="shop", options=small(), extra=runs, chaos=chaos,
+        data, models=tmp_path, base="shop", options=tiny(), extra=runs, chaos=chaos,
         objectives=Objectives(error_ratio=0.1), thorough=False, promote=False,
     )  # fmt: skip
     assert (fitted.promoted, fitted.instead_of) == (False, "")

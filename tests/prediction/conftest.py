@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pickle
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -109,9 +112,26 @@ def leaks() -> Labelled:
     return label(leaking(), Target())
 
 
+def once(folders: pytest.TempPathFactory, name: str, make: Callable[[], Trained]) -> Trained:
+    """What the first worker of a run that asked for this name has made, whoever asks."""
+    own = folders.getbasetemp()
+    folder = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    kept = folder / f"{name}.pickle"
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(make()))
+    found = pickle.loads(kept.read_bytes())
+    assert isinstance(found, Trained)
+    return found
+
+
 @pytest.fixture(scope="session")
-def trained(leaks: Labelled) -> Trained:
-    return build(leaks, small(false_alarms_per_day=6), holdout=0.45, now=START + timedelta(days=1))
+def trained(leaks: Labelled, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    def make() -> Trained:
+        return build(leaks, small(false_alarms_per_day=6), holdout=0.45, now=START + timedelta(days=1))
+
+    return once(tmp_path_factory, "trained", make)
 
 
 @pytest.fixture(scope="session")
@@ -120,8 +140,9 @@ def slice_() -> Dataset:
 
 
 @pytest.fixture(scope="session")
-def detected(slice_: Dataset) -> Trained:
-    target = Target("detect", timedelta(0))
-    return build(
-        label(slice_, target), small(fold_trees=40, trees=40, most_rows=8000, false_alarms_per_day=4)
-    )
+def detected(slice_: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    def make() -> Trained:
+        options = small(fold_trees=40, trees=40, most_rows=8000, false_alarms_per_day=4)
+        return build(label(slice_, Target("detect", timedelta(0))), options)
+
+    return once(tmp_path_factory, "detected", make)

@@ -33,9 +33,17 @@ class Bomb:
         return Path.touch, (self.mark,)
 
 
+@pytest.fixture(scope="module")
+def kept_once(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("kept")
+    artifact.save(trained, folder / "models" / "shop-1", state=folder / "state", key=KEY)
+    return folder
+
+
 @pytest.fixture
-def kept(trained: Trained, tmp_path: Path) -> Path:
-    return artifact.save(trained, tmp_path / "models" / "shop-1", state=tmp_path / "state", key=KEY)
+def kept(kept_once: Path, tmp_path: Path) -> Path:
+    shutil.copytree(kept_once, tmp_path, dirs_exist_ok=True)
+    return tmp_path / "models" / "shop-1"
 
 
 def test_a_model_comes_back_as_it_was(kept: Path, trained: Trained, tmp_path: Path) -> None:
@@ -296,20 +304,26 @@ def test_a_broken_registry_is_an_error(kept: Path, tmp_path: Path, text: str) ->
     assert caught.value.hint == "put a copy of before in its place, or move it away"
 
 
-@pytest.fixture
-def exchanged(trained: Trained, tmp_path: Path) -> Path:
-    """shop-1 answered, then shop-2; a file made here that does not beat the baselines lies in both now."""
+@pytest.fixture(scope="module")
+def exchanged_once(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("exchanged")
     good = replace(trained, report=replace(trained.report, beaten_by=()))
     poor = replace(trained, report=replace(trained.report, beaten_by=("static rule",)))
     for seed, (name, one) in enumerate((("shop-1", good), ("shop-2", good), ("poor-1", poor))):
-        artifact.save(replace(one, model=replace(one.model, seed=seed)), tmp_path / name, state=tmp_path)
+        artifact.save(replace(one, model=replace(one.model, seed=seed)), root / name, state=root)
     for name in ("shop-1", "shop-2"):
-        assert registry.promote(tmp_path, name)
-    assert learning.chosen(tmp_path) is not None
-    assert (registry.fallback(tmp_path), registry.against(tmp_path)) == ("shop-1", "")
+        assert registry.promote(root, name)
+    assert learning.chosen(root) is not None
+    assert (registry.fallback(root), registry.against(root)) == ("shop-1", "")
     for name in ("shop-1", "shop-2"):
-        shutil.copyfile(tmp_path / "poor-1" / registry.DATA, tmp_path / name / registry.DATA)
-    return tmp_path
+        shutil.copyfile(root / "poor-1" / registry.DATA, root / name / registry.DATA)
+    return root
+
+
+@pytest.fixture
+def exchanged(exchanged_once: Path, tmp_path: Path) -> Path:
+    """shop-1 answered, then shop-2; a file made here that does not beat the baselines lies in both now."""
+    return Path(shutil.copytree(exchanged_once, tmp_path, dirs_exist_ok=True))
 
 
 def examined(root: Path) -> list[Check]:
@@ -417,14 +431,18 @@ def test_of_a_model_of_before_nobody_knows_which_card_was_written(root_of_two: P
     assert [each.altered for each in registry.names(root_of_two)] == [False, False]
 
 
-@pytest.fixture
-def root_of_two(trained: Trained, tmp_path: Path) -> Path:
-    """Where shop-1 and shop-2 lie, two models that were made here."""
+@pytest.fixture(scope="module")
+def two_once(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("two")
     for seed, name in enumerate(("shop-1", "shop-2")):
-        artifact.save(
-            replace(trained, model=replace(trained.model, seed=seed)), tmp_path / name, state=tmp_path
-        )
-    return tmp_path
+        artifact.save(replace(trained, model=replace(trained.model, seed=seed)), root / name, state=root)
+    return root
+
+
+@pytest.fixture
+def root_of_two(two_once: Path, tmp_path: Path) -> Path:
+    """Where shop-1 and shop-2 lie, two models that were made here."""
+    return Path(shutil.copytree(two_once, tmp_path, dirs_exist_ok=True))
 
 
 @pytest.mark.parametrize("signature", ["schlüssel".encode(), b"\xff\xfe", b""])
@@ -462,10 +480,9 @@ def test_a_card_that_names_no_libraries_is_an_error(kept: Path, tmp_path: Path, 
     ids=str,
 )
 def test_a_damaged_registry_is_an_error_for_whoever_reads_or_changes_it(
-    trained: Trained, tmp_path: Path, file: str, damage: dict[str, object]
+    trained: Trained, root_of_two: Path, file: str, damage: dict[str, object]
 ) -> None:
-    artifact.save(trained, tmp_path / "shop-1", state=tmp_path)
-    objects.write(tmp_path / file, damage)
+    objects.write(root_of_two / file, damage)
     reads: list[Callable[[Path], object]] = [
         registry.names,
         registry.rollback,
@@ -478,5 +495,5 @@ def test_a_damaged_registry_is_an_error_for_whoever_reads_or_changes_it(
         reads += [registry.promoted, registry.fallback, registry.retire]
     for each in reads:
         with pytest.raises(errors.InvalidInput, match=f"{file} is damaged: it holds"):
-            each(tmp_path)
-    assert objects.read(tmp_path / file) == damage
+            each(root_of_two)
+    assert objects.read(root_of_two / file) == damage

@@ -62,12 +62,18 @@ def refitted(leaks: Labelled) -> Trained:
     return build(leaks, small(false_alarms_per_day=6), holdout=0.45, thorough=False, refit=True)
 
 
+@pytest.fixture(scope="module")
+def saved(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("saved")
+    artifact.save(trained, folder / "shop-1", state=folder)
+    return folder
+
+
 @pytest.fixture
-def root(trained: Trained, tmp_path: Path) -> Path:
+def root(trained: Trained, saved: Path, tmp_path: Path) -> Path:
     """Where one model lies that beat every baseline."""
     assert trained.report.beats_baselines
-    artifact.save(trained, tmp_path / "shop-1", state=tmp_path)
-    return tmp_path
+    return Path(shutil.copytree(saved, tmp_path, dirs_exist_ok=True))
 
 
 # -- thresholds that nobody judged -------------------------------------------------------------------------
