@@ -102,15 +102,16 @@ def test_a_file_in_the_working_folder_is_found(tmp_path: Path, monkeypatch: pyte
     assert settings.load({}, environment={}).settings.model == "shop"
 
 
+@pytest.mark.parametrize("environment", [{}, {"CHAOSKIT_CONFIG": ""}], ids=["unset", "empty"])
 @pytest.mark.parametrize("name", settings.VOUCHING)
 def test_a_file_that_nobody_named_runs_nobodys_code(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, environment: dict[str, str]
 ) -> None:
     value = "x" * settings.SHORTEST_KEY
     (tmp_path / "chaoskit.yaml").write_text(f"model: shop\n{name}: {value}\n", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidInput) as caught:
-        settings.load({}, environment={})
+        settings.load({}, environment=environment)
     (problem,) = caught.value.problems
     variable = f"CHAOSKIT_{name.upper()}"
     assert str(problem).startswith(f"chaoskit.yaml:2:1  {name} is set by a file that nobody named")

@@ -249,7 +249,7 @@ def file_name(file: Path | None, environment: Mapping[str, str]) -> str:
 def _from_file(file: Path | None, env: Mapping[str, str]) -> Document | None:
     """What the file says; one that was named must be there, ``chaoskit.yaml`` may be, and says less."""
     path = Path(file_name(file, env))
-    named = file is not None or "CHAOSKIT_CONFIG" in env
+    named = bool(file or env.get("CHAOSKIT_CONFIG"))
     if not named and not path.exists():
         return None
     try:

@@ -313,7 +313,7 @@ def test_calibration_error_is_the_distance_between_said_and_seen() -> None:
 
 def test_the_card_is_json_without_holes_and_markdown_with_every_method(trained: Trained) -> None:
     text = json.dumps(card.document(trained.report), allow_nan=False)
-    assert json.loads(text)["schema"] == "chaoskit.io/model-card/v6"
+    assert json.loads(text)["schema"] == "chaoskit.io/model-card/v7"
     text_ = page.markdown(trained.report, "A model", about=["From a test."])
     for row in card.rows(trained.report):
         assert len(row) == len(card.HEADINGS)

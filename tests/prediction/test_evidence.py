@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -216,8 +216,6 @@ def test_a_calibration_replaces_an_earlier_one_whole(world: World, moved: Traine
         assert found.calibration == straight.calibration != before.model.calibration
         assert found.tuned == straight.tuned
     assert recalibrated(before, few).model.calibration == moved.model.calibration
-    old = replace(before, model=replace(before.model, shift=2.0))
-    assert recalibrated(old, few).model.shift == 1
 
 
 def test_parts_that_are_calibrated_in_turn_know_nothing_of_an_earlier_calibration(
@@ -294,7 +292,7 @@ def test_a_home_whose_scores_were_too_low_to_be_told_apart_is_called_so(world: W
     home = moved.model.home
     assert home is not None
     low = replace(home, usual=Usual(-6.77, 0.57, 0.01, 0.01))
-    model = replace(moved.model, facts={**moved.model.facts, "home": asdict(low)})
+    model = replace(moved.model, home=low)
     rest, random = restless(world, 4), np.random.default_rng(3)
     table, every = tabulate(rest, model.spec), folds.everything(rest)
     scores = [random.uniform(0.001, 0.0013, truth.y.shape).astype(np.float32) for truth in rest.truths]
@@ -340,8 +338,7 @@ def test_minutes_of_a_place_move_no_probability(world: World, moved: Trained) ->
 def test_a_model_that_tells_nothing_of_its_healthy_scores_keeps_its_probabilities(
     world: World, moved: Trained
 ) -> None:
-    facts = {name: value for name, value in moved.model.facts.items() if name != "home"}
-    before = replace(moved, model=replace(moved.model, facts=facts))
+    before = replace(moved, model=replace(moved.model, home=None))
     found = recalibrated(before, restless(world, 4))
     assert found.model.calibration == moved.model.calibration
     assert found.model.join != moved.model.join

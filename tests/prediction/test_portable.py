@@ -134,7 +134,7 @@ def test_facts_that_make_no_sense_are_an_error(written: Path, tmp_path: Path) ->
 
 FIELDS = (
     "sha256", "spec", "target", "calibration", "evidence", "join", "alone", "falseAlarmsPerDay", "seed",
-    "trainedAt", "shift", "ranges", "incidents", "seen", "tuned", "facts",
+    "trainedAt", "ranges", "incidents", "seen", "tuned", "facts",
 )  # fmt: skip
 
 
@@ -162,7 +162,6 @@ NAN = float("nan")
         ("target", {"confirm": 0}, "one sample at least"),
         ("target", {"horizon": -300}, "no negative time"),
         ("falseAlarmsPerDay", -1, "budget of false alarms"),
-        ("shift", NAN, "shift of scores"),
         ("calibration", {"bias": NAN, "weight": 1}, "no probabilities"),
         ("calibration", {"scores": [0, 1], "probabilities": [0, 50]}, "no probabilities"),
         ("evidence", {"nope": 1}, "signs that the features have"),
@@ -204,11 +203,10 @@ def test_what_no_model_says_is_refused(
 def test_a_home_that_no_training_makes_is_refused(
     written: Path, tmp_path: Path, part: str, wrong: object, said: str
 ) -> None:
-    facts = json.loads((written / "model.json").read_text())["facts"]
-    home = facts["home"]
+    home = json.loads((written / "model.json").read_text())["home"]
     forged = {**home[part], **wrong} if part == "usual" and isinstance(wrong, dict) else wrong
     with pytest.raises(errors.InvalidInput, match=said):
-        portable.load(told(written, tmp_path, facts={**facts, "home": {**home, part: forged}}))
+        portable.load(told(written, tmp_path, home={**home, part: forged}))
 
 
 def test_two_classes_of_one_name_are_refused(written: Path) -> None:

@@ -18,6 +18,42 @@ from chaoskit.cli.app import main
 sys.exit(main(sys.argv[1:]))
 """
 
+MEASURED = """
+import re, sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+import numpy as np
+from chaoskit.prediction.dataset import Block, Dataset, Row
+from chaoskit.prediction.features import Spec
+from chaoskit.prediction.labels import Target, label
+from chaoskit.prediction.table import needed, tabulate
+from chaoskit.signals import KNOWN
+
+recipe, step = sys.argv[1], int(sys.argv[2])
+signals = tuple(each for each in KNOWN.values() if each.scope != "node")
+begin = datetime(2026, 1, 1, tzinfo=UTC)
+status = Path("/proc/self/status")
+
+def history(pods, moments):
+    rows = tuple(Row("shop", f"deployment/w{pod // 2}", f"p{pod}") for pod in range(pods))
+    values = np.random.default_rng(0).random((pods, len(signals), moments), dtype=np.float32)
+    return Dataset(signals, step, (Block("shop", rows, begin, step, values),))
+
+def made(dataset):
+    return tabulate(label(dataset, Target("detect", timedelta(0))), Spec(recipe, step, signals))
+
+def kib(name):
+    return int(re.search(name + r":\\s+(\\d+)", status.read_text())[1])
+
+made(history(2, 200))
+dataset = history(30, 300)
+asked = needed(dataset, Spec(recipe, step, signals), Spec("evidence", step, signals))
+Path("/proc/self/clear_refs").write_text("5")
+before = kib("VmRSS")
+table = made(dataset)
+print(asked, 1024 * (kib("VmHWM") - before))
+"""
+
 MAPPING = """
 apiVersion: chaoskit.io/v1
 kind: DataMapping
@@ -57,6 +93,86 @@ def test_memory_that_runs_out_is_no_bug() -> None:
 def test_there_is_some_memory_here() -> None:
     found = room.free()
     assert found is None or found > 0
+
+
+V2 = {
+    "memory.max": "{most}",
+    "memory.current": "{taken}",
+    "memory.stat": "active_file {files}\ninactive_file 0",
+}
+V1 = {
+    "memory.limit_in_bytes": "{most}",
+    "memory.usage_in_bytes": "{taken}",
+    "memory.stat": "active_file 1\ntotal_active_file 0\ntotal_inactive_file {files}",
+}
+
+
+def system(root: Path, told: str, groups: dict[str, tuple[object, int, int]]) -> Path:
+    """A made-up /proc and /sys: 64 GiB are free; groups have (most, taken, of which files) in MiB."""
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/meminfo").write_text(f"MemAvailable:   {64 * 2**20} kB\n", encoding="utf-8")
+    (root / "proc/self/cgroup").write_text(told, encoding="utf-8")
+    for name, (most, *others) in groups.items():
+        folder = root / "sys/fs/cgroup" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        taken, files = (each * 2**20 for each in others)
+        limit = most * 2**20 if isinstance(most, int) else most
+        for file, text in (V1 if name.startswith("memory") else V2).items():
+            (folder / file).write_text(text.format(most=limit, taken=taken, files=files), encoding="utf-8")
+    return root
+
+
+UNLIMITED = 2**43
+
+V1_LINES = "9:name=systemd:/\n5:cpu,memory:{path}\n0::{path}\n"
+
+
+@pytest.mark.parametrize(
+    ("told", "groups", "left"),
+    [
+        ("0::/\n", {"": (1024, 600, 100)}, 524),
+        ("0::/\n", {"": ("max", 600, 100)}, 65536),
+        ("0::/pod/one\n", {"pod/one": (1024, 600, 0), "pod": (2048, 1900, 10)}, 158),
+        ("0::/pod/one\n", {"pod/one": ("max", 600, 0), "pod": (2048, 1900, 10), "other": (9, 8, 0)}, 158),
+        ("0::/pod/one\n", {"pod/one": (1024, 2000, 0)}, 0),
+        ("0::/on/the/host\n", {"": (1024, 600, 0)}, 424),
+        (V1_LINES.format(path="/"), {"memory": (1024, 600, 100)}, 524),
+        (V1_LINES.format(path="/pod"), {"memory": (UNLIMITED, 900, 0), "memory/pod": (1024, 600, 0)}, 424),
+        (V1_LINES.format(path="/docker/1f"), {"memory": (512, 500, 3)}, 15),
+        ("", {"": (1024, 600, 0)}, 65536),
+    ],
+    ids=[
+        "v2 container",
+        "v2 without limit",
+        "v2 the group around",
+        "v2 limit of the group around alone",
+        "v2 over its limit",
+        "v2 path of the host",
+        "v1 container",
+        "v1 own group",
+        "v1 path of the host",
+        "no groups",
+    ],
+)
+def test_what_the_groups_of_this_process_leave_is_free(
+    tmp_path: Path, told: str, groups: dict[str, tuple[object, int, int]], left: int
+) -> None:
+    assert room.free(system(tmp_path, told, groups)) == left * 2**20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what a process took at the most from /proc")
+@pytest.mark.parametrize(("recipe", "step"), [("window", 60), ("evidence", 60), ("window", 300)])
+def test_features_take_about_what_was_asked_for(recipe: str, step: int) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", MEASURED, recipe, str(step)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    asked, taken = map(int, ended.stdout.split())
+    assert 0.6 * asked < taken < 1.15 * asked
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits the address space of a process")

@@ -187,6 +187,25 @@ def test_what_was_exported_here_has_the_verdict_of_its_model_and_is_judged_as_th
     assert registry.promote(tmp_path, "copy")
 
 
+def test_a_copy_is_known_however_its_document_is_written(trained: Trained, tmp_path: Path) -> None:
+    pytest.importorskip("skl2onnx")
+    poor = replace(trained, report=replace(trained.report, beaten_by=("static rule",)))
+    artifact.save(poor, tmp_path / "shop-1", state=tmp_path)
+    learning.exported(tmp_path, "shop-1", tmp_path / "out/1")
+    document = tmp_path / "out/1/model.json"
+    content = json.loads(document.read_text())
+    document.write_text(json.dumps(content, indent=2, sort_keys=True))
+    learning.imported(tmp_path, tmp_path / "out/1", "indented")
+    assert _standing(tmp_path, "indented") == "does not beat static rule"
+    report = learning.judged(later(leaking(seed=15), 10), models=tmp_path, model="indented")
+    assert report.notes[0].startswith("indented is a copy of shop-1")
+    document.write_text(json.dumps({**content, "join": {"random forest": 0.9}}))
+    learning.imported(tmp_path, tmp_path / "out/1", "changed")
+    assert _standing(tmp_path, "changed").startswith("not judged here")
+    with pytest.raises(errors.Refused, match="has the forest of a model that was exported here"):
+        learning.judged(later(leaking(seed=15), 10), models=tmp_path, model="changed")
+
+
 def test_a_copy_without_what_judges_its_model_keeps_the_verdict_that_it_has(
     trained: Trained, tmp_path: Path
 ) -> None:

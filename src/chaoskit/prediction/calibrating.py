@@ -72,7 +72,6 @@ def calibrate(model: Model, table: Table, chosen: Moments, budget: float | None 
         alone=found.alone,
         evidence=found.evidence,
         calibration=found.calibration,
-        shift=1.0,
         false_alarms_per_day=budget,
         tuned=seen.spans(table.labelled, _healthy(without_events(table.labelled), chosen)),
     )
@@ -87,7 +86,7 @@ def is_moved(model: Model) -> bool:
 
 def words_of_chances(model: Model, found: Fitted) -> str:
     """In words, what becomes of the probabilities of training there, or why nothing does."""
-    now = replace(model, calibration=found.calibration, shift=1.0)
+    now = replace(model, calibration=found.calibration)
     return (_moved(model, now) if is_moved(now) else _unmoved(model, found)) + _looks_failing(model, found)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from chaoskit.prediction.report import ClassReport, Interval, Line, Report
 
-SCHEMA = "chaoskit.io/model-card/v6"
+SCHEMA = "chaoskit.io/model-card/v7"
 
 HEADINGS = (
     "method", "PR-AUC", "ROC-AUC", "Brier", "ECE", "events caught", "F1 (95 %)", "delay median / p90",

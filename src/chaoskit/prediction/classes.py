@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import f1_score
 
-from chaoskit.prediction.faults import Faults
+from chaoskit.prediction.features import Floats
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.labels import Event
@@ -34,11 +34,11 @@ def by_model(
     report.
     """
     seen = _visible(table, due)
-    found = _report(table, seen, [model.issues] * len(seen), _issue)
+    found = _report(table, seen, [model.issues] * len(seen), _issue, table.told_by)
     if model.faults is None:
         return found, None
     named = _named(seen)
-    return found, _report(table, named, [model.faults] * len(named), _fault)
+    return found, _report(table, named, [model.faults] * len(named), _fault, table.fault_told_by)
 
 
 def out_of_fold(
@@ -55,11 +55,11 @@ def out_of_fold(
             issues |= dict.fromkeys(mine, of_issue)
             faults |= dict.fromkeys(mine, of_fault)
     seen = [event for event in due if event in issues]
-    found = _report(table, seen, [issues[event] for event in seen], _issue)
+    found = _report(table, seen, [issues[event] for event in seen], _issue, table.told_by)
     named = _named(seen)
     if any(faults[event] is None for event in named):
         return found, None
-    return found, _report(table, named, [faults[event] for event in named], _fault)
+    return found, _report(table, named, [faults[event] for event in named], _fault, table.fault_told_by)
 
 
 def strange(model: Model, table: Table, due: Sequence[Event]) -> list[str]:
@@ -101,7 +101,13 @@ def _named(events: Sequence[Event]) -> list[Event]:
     return [event for event in events if event.fault]
 
 
-def _report(table: Table, due: Sequence[Event], forests: Sequence[Any], word: Word) -> ClassReport | None:
+def _report(
+    table: Table,
+    due: Sequence[Event],
+    forests: Sequence[Any],
+    word: Word,
+    told_by: Callable[[Samples], Floats],
+) -> ClassReport | None:
     """Of each event the class that the mean over its samples gives; of each sample its own."""
     truth: list[str] = []
     said: list[str] = []
@@ -109,8 +115,6 @@ def _report(table: Table, due: Sequence[Event], forests: Sequence[Any], word: Wo
     said_samples: list[str] = []
     early: list[bool] = []
     for event, forest in zip(due, forests, strict=True):
-        # Models of before tell faults by a plain forest of what tells classes.
-        told_by = table.fault_told_by if isinstance(forest, Faults) else table.told_by
         shares = forest.predict_proba(told_by(_samples(table, event)))
         names = forest.classes_
         truth.append(word(event))

@@ -78,7 +78,7 @@ class Judging:
             found = calibrating.fit(self.model, self.table, forest, teaches, self.model.false_alarms_per_day)
             signs = found.evidence.over(self.table.sign_spec, self.table.signs)
             members = joined.members(self.table, forest, signs)
-            moved = replace(self.model, calibration=found.calibration, shift=1.0)
+            moved = replace(self.model, calibration=found.calibration)
             parts.append(Part(examines, found.join, found.alone, members, moved))
         return parts
 

@@ -18,16 +18,11 @@ PROMOTED, KNOWN = "promoted.json", "models.json"
 def known(root: Path) -> dict[str, Any]:
     """By the digest of a file who made it, its verdict and the digests of its cards, as far as known.
 
-    Of a copy in another form, the digest of what it was made of: see `meant`.
+    Of a copy in another form, the digest of what it was made of: see `registry.meant`.
 
     Raises `InvalidInput` when that cannot be read.
     """
     return objects.read(root / KNOWN, sound=_knows)
-
-
-def meant(known: Mapping[str, Any], digest: str) -> str:
-    """The digest under which the verdict on the file of this digest is kept: its own, or its original's."""
-    return str(known.get(digest, {}).get("of", digest))
 
 
 def history(root: Path) -> list[dict[str, Any]]:

@@ -38,6 +38,7 @@ class Packed:
             here[kept] = np.arange(count, count + len(found))
             place[rows[:, None], moments] = here
             count += len(found)
+            del values, found  # the next part is made without them
         return cls(lines[:count], place)
 
     def __getitem__(self, key: Any) -> Floats:

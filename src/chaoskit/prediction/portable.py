@@ -26,7 +26,7 @@ from chaoskit import errors
 from chaoskit.files import whole
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction import features, objects, trees
-from chaoskit.prediction.calibration import Calibration
+from chaoskit.prediction.calibration import Calibration, Home
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.features import Spec
 from chaoskit.prediction.incidents import Incident
@@ -38,7 +38,7 @@ from chaoskit.prediction.soundness import controls, unsound
 from chaoskit.prediction.training import Model
 
 MODEL, TREES, FAILURE = PORTABLE, "trees.npz", "failure.onnx"
-SCHEMA = "chaoskit.io/portable-model/v2"
+SCHEMA = "chaoskit.io/portable-model/v3"
 
 DAMAGED = (
     LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError, EOFError, ValidationError,
@@ -119,7 +119,7 @@ def _facts(model: Model) -> dict[str, Any]:
         "falseAlarmsPerDay": model.false_alarms_per_day,
         "seed": model.seed,
         "trainedAt": model.trained_at.isoformat(),
-        "shift": model.shift,
+        "home": asdict(model.home) if model.home else None,
         "ranges": {name: list(pair) for name, pair in model.ranges.items()},
         "incidents": [
             {
@@ -214,7 +214,7 @@ def _model(document: Mapping[str, Any], found: Mapping[str, Any], data: Mapping[
         false_alarms_per_day=float(document["falseAlarmsPerDay"]),
         seed=int(document["seed"]),
         trained_at=datetime.fromisoformat(document["trainedAt"]),
-        shift=float(document["shift"]),
+        home=TypeAdapter[Home | None](Home | None).validate_python(document["home"]),
         ranges=TypeAdapter(dict[str, tuple[float, float]]).validate_python(document["ranges"]),
         incidents=tuple(incidents),
         seen=TypeAdapter(tuple[Span, ...]).validate_python(document["seen"]),

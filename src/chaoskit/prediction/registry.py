@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -106,7 +107,7 @@ def judge(state: Path, folder: Path, report: Report) -> None:
         "at": datetime.now(UTC).isoformat(),
     }
     with ledgers.known_changed(state) as known:
-        digest = ledgers.meant(known, digest_of(folder))
+        digest = meant(known, folder)
         known[digest] = {**known.get(digest, {}), "verdict": verdict}
 
 
@@ -116,9 +117,22 @@ def digest_of(folder: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path else ""
 
 
+def said_by(folder: Path) -> str:
+    """The SHA-256 of what a model without pickle says of itself, however that is written; "" of any other."""
+    try:
+        content = json.loads((folder / PORTABLE).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return ""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def meant(known: Mapping[str, Any], folder: Path) -> str:
+    """The digest under which the verdict on the model in this folder is kept: its own, or its original's."""
+    return str(known.get(said_by(folder), {}).get("of", digest_of(folder)))
+
+
 def _verdict(known: Mapping[str, Any], folder: Path) -> Mapping[str, Any] | None:
-    meant = ledgers.meant(known, digest_of(folder))
-    found: Mapping[str, Any] | None = known.get(meant, {}).get("verdict")
+    found: Mapping[str, Any] | None = known.get(meant(known, folder), {}).get("verdict")
     return found
 
 

@@ -42,41 +42,64 @@ def _wanted(said: str) -> str:
     return f": {found[1]} more were needed" if found else ""
 
 
-def free() -> int | None:
-    """How many bytes this process may still take: what the machine has, its group and its limit allow.
+def free(root: Path = Path("/")) -> int | None:
+    """How many bytes this process may still take: what the machine has, its groups and its limit allow.
 
-    None where the system does not say.
+    None where the system, whose files lie in `root`, does not say.
     """
-    known = [each for each in (_of_machine(), _of_group(), _of_limit()) if each is not None]
+    known = [each for each in (_of_machine(root), _of_groups(root), _of_limit(root)) if each is not None]
     return max(0, min(known)) if known else None
 
 
-def _of_machine() -> int | None:
-    found = re.search(r"MemAvailable:\s+(\d+) kB", _text("/proc/meminfo"))
+def _of_machine(root: Path) -> int | None:
+    found = re.search(r"MemAvailable:\s+(\d+) kB", _text(root / "proc/meminfo"))
     return int(found[1]) * 1024 if found else None
 
 
-def _of_group() -> int | None:
-    """What a container may still take; what it holds of files is given back when needed."""
-    most, taken = _text("/sys/fs/cgroup/memory.max"), _text("/sys/fs/cgroup/memory.current")
-    files = re.search(r"^file (\d+)", _text("/sys/fs/cgroup/memory.stat"), re.MULTILINE)
+def _of_groups(root: Path) -> int | None:
+    """What this process's control group leaves, and every group around it."""
+    known = [left for folder in _groups(root) if (left := _left(folder)) is not None]
+    return min(known, default=None)
+
+
+def _groups(root: Path) -> Iterator[Path]:
+    """The folders of these groups, of version 2 as of version 1.
+
+    A process in a container may be told where its group is on the host: there it is mounted as the outermost.
+    """
+    mounted = root / "sys/fs/cgroup"
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if not controllers or "memory" in controllers.split(","):
+            outermost = mounted / "memory" if controllers else mounted
+            own = outermost / path.lstrip("/")
+            yield from (each for each in (own, *own.parents) if each.is_relative_to(outermost))
+
+
+def _left(folder: Path) -> int | None:
+    """What a group may still take; what it holds of files is given back when needed."""
+    version2 = (folder / "memory.max").exists()
+    most = _text(folder / ("memory.max" if version2 else "memory.limit_in_bytes"))
+    taken = _text(folder / ("memory.current" if version2 else "memory.usage_in_bytes"))
     if not most.isdigit() or not taken.isdigit():
         return None
-    return int(most) - int(taken) + (int(files[1]) if files else 0)
+    of_files = r"^(?:in)?active_file (\d+)" if version2 else r"^total_(?:in)?active_file (\d+)"
+    files = re.findall(of_files, _text(folder / "memory.stat"), re.MULTILINE)
+    return int(most) - int(taken) + sum(map(int, files))
 
 
-def _of_limit() -> int | None:
+def _of_limit(root: Path) -> int | None:
     """What ``ulimit -v`` leaves."""
     if sys.platform == "win32":
         return None
     import resource
 
     most, _ = resource.getrlimit(resource.RLIMIT_AS)
-    taken = re.search(r"VmSize:\s+(\d+) kB", _text("/proc/self/status"))
+    taken = re.search(r"VmSize:\s+(\d+) kB", _text(root / "proc/self/status"))
     return None if most == resource.RLIM_INFINITY or not taken else most - int(taken[1]) * 1024
 
 
-def _text(path: str) -> str:
+def _text(path: Path) -> str:
     with suppress(OSError):
-        return Path(path).read_text(encoding="utf-8").strip()
+        return path.read_text(encoding="utf-8").strip()
     return ""

@@ -7,6 +7,7 @@ import gzip
 import io
 import math
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,7 +60,8 @@ class Sheet:
             problems = [errors.Problem(path, name, "missing", "a column of this name", 1) for name in absent]
             message = f"{path} lacks {len(absent)} columns of the mapping"
             raise errors.InvalidInput(message, problems=problems)
-        if doubled := [self._doubled(name) for name in names if self.header.count(name) > 1]:
+        written = Counter(self.header)
+        if doubled := [self._doubled(name) for name in names if written[name] > 1]:
             message = f"{self.path} has {len(doubled)} columns of the mapping more than once"
             raise errors.InvalidInput(message, problems=doubled)
 

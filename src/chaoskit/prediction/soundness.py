@@ -25,7 +25,6 @@ def _doubts(model: Model) -> Iterator[tuple[str, bool]]:
     yield "an alarm has to hold for one sample at least", target.confirm < 1
     yield "a horizon is no negative time", min(target.horizon, target.warning) < timedelta(0)
     yield "the budget of false alarms is above 0", not 0 < model.false_alarms_per_day < math.inf
-    yield "the shift of scores is above 0", not 0 < model.shift < math.inf
     yield "its forest says what fails, and what does not", sorted(model.failure.classes_.tolist()) != [0, 1]
     yield "a class has control characters", any(obeyed(str(name)) for name in model.issues.classes_)
     named = [forest.classes_.tolist() for forest in (model.issues, model.faults) if forest is not None]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chaoskit import events
 from chaoskit.prediction import features, room
-from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction.dataset import Dataset, present
 from chaoskit.prediction.features import Floats, Spec
 from chaoskit.prediction.features.layout import family
 from chaoskit.prediction.folds import Moments
@@ -186,7 +186,8 @@ def tabulate(
     at = now or datetime.now(UTC)
     signs = Spec("evidence", wanted.step, wanted.signals)
     dataset = labelled.dataset.select(wanted.signals)
-    _check_room(dataset, wanted, signs)
+    rows, moments = sum(len(b.rows) for b in dataset.blocks), sum(b.length for b in dataset.blocks)
+    room.check(rows, moments, len(dataset.signals), needed(dataset, wanted, signs), room.free())
     made: list[Packed] = []
     found: list[Packed] = []
     for number, block in enumerate(dataset.blocks):
@@ -198,12 +199,15 @@ def tabulate(
     return Table(labelled, wanted, tuple(made), signs, tuple(found), unusual)
 
 
-def _check_room(dataset: Dataset, wanted: Spec, signs: Spec) -> None:
-    """There is memory for the features, twice for what forests are asked; `CannotStart` if not."""
-    needed = 0
+def needed(dataset: Dataset, wanted: Spec, signs: Spec) -> int:
+    """About how many bytes these features take: while they are made, or with those that forests are asked."""
+    kept = most = asked = 0
     for block in dataset.blocks:
-        kept = sum(features.lines(block, each) * len(each.names) for each in {wanted, signs})
-        needed += FLOAT * (kept + features.lines(block, wanted) * len(wanted.names))
-        needed += FLOAT * OF_MOMENTS * len(block.rows) * block.length
-    rows, moments = sum(len(b.rows) for b in dataset.blocks), sum(b.length for b in dataset.blocks)
-    room.check(rows, moments, len(dataset.signals), needed, room.free())
+        unusual = len(dataset.signals) * int(present(block.values).sum())
+        kept += FLOAT * (OF_MOMENTS * len(block.rows) * block.length + unusual)
+        for each in dict.fromkeys((signs, wanted)):
+            made = FLOAT * features.lines(block, each) * len(each.names)
+            kept += made
+            most = max(most, kept + features.work(block, each))
+            asked += made if each == wanted else 0
+    return max(most, kept + asked)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import TypeAdapter
 from sklearn.ensemble import RandomForestClassifier
 
 from chaoskit import errors, events
@@ -35,17 +34,15 @@ from chaoskit.prediction.table import Samples, Table, tabulate
 BLOCK_MINUTES = 5
 """Baselines are made of blocks so long, the newest of which never counts."""
 
-HOME = TypeAdapter(Home)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
     """What `predict` needs; made by `train`, kept and read by `artifact`.
 
     `join` makes the alarm; `alone` is what it would be without rules and evidence, for comparison. A
-    calibration on another cluster moves `calibration` from `home`; ones of before multiplied the forest's
-    scores with `shift` instead. `faults` tells a finer type than the class, where the labels had one; `seen`
-    is what it learned from, `tuned` the healthy time that a calibration set both on.
+    calibration on another cluster moves `calibration` from `home`, which a model with little healthy time has
+    not. `faults` tells a finer type than the class, where the labels had one; `seen` is what it learned from,
+    `tuned` the healthy time that a calibration set both on.
     """
 
     spec: Spec
@@ -60,7 +57,7 @@ class Model:
     seed: int
     trained_at: datetime
     faults: Any = None
-    shift: float = 1.0
+    home: Home | None = None
     ranges: Ranges = field(default_factory=dict)
     incidents: tuple[Incident, ...] = field(default=(), repr=False)
     seen: tuple[Span, ...] = field(default=(), repr=False)
@@ -78,19 +75,13 @@ class Model:
         """The features of the evidence."""
         return Spec("evidence", self.spec.step, self.spec.signals)
 
-    @property
-    def home(self) -> Home | None:
-        """What every calibration moves from; None in models of before, or with little healthy time."""
-        # Among the facts and no field, for models that were kept before have none: they still answer.
-        return HOME.validate_python(made) if (made := self.facts.get("home")) else None
-
     def scores(self, rows: Floats) -> NDArray[np.float32]:
         """The forest's uncalibrated score for each row of features, 0 to 1: one member of the alarm."""
         return score(self.failure, rows)
 
     def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
         """Scores as calibrated probabilities."""
-        return calibrated(self.calibration, np.clip(scores * np.float32(self.shift), 0, 1))
+        return calibrated(self.calibration, np.clip(scores, 0, 1))
 
     def classes(self, rows: Floats) -> tuple[tuple[str, ...], NDArray[np.float64]]:
         """The classes of failure and their shares for each row of `Table.told_by`, given that it fails."""
@@ -131,7 +122,6 @@ def train(
     judge = Judge(labelled, chosen)
     judged = judge.judge(join.over(members), ALARM)
     lie = usual(Healthy.of(table, judge, scores), calibration)
-    home = {"home": asdict(Home(calibration, lie))} if lie else {}
     failure = fit(lesson(table, samples, samples.pick(np.zeros(0, dtype=np.intp)), options), options)
     tell.forest()
     issues, finer = fit_classes(table, samples, options)
@@ -143,6 +133,7 @@ def train(
         calibration=calibration,
         issues=issues,
         faults=finer,
+        home=Home(calibration, lie) if lie else None,
         ranges=ranges(labelled.dataset),
         incidents=remembered(table, samples, failure),
         seen=seen.spans(labelled, chosen),
@@ -152,7 +143,7 @@ def train(
         false_alarms_per_day=options.false_alarms_per_day,
         seed=options.seed,
         trained_at=at,
-        facts=_facts(labelled.dataset, samples, judged, options) | home,
+        facts=_facts(labelled.dataset, samples, judged, options),
         out_of_fold=tuple(scores),
     )
 

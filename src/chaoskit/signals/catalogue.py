@@ -18,7 +18,6 @@ _C = 'container!="",image!=""'
 _POD = "namespace,pod"
 _FAILED = "5..|5xx"
 _GRPC = "Unknown|Internal|Unavailable|DeadlineExceeded|ResourceExhausted|DataLoss|Unimplemented"
-_INSTANCE = '"node", "$1", "instance", "([^:]+).*"'
 
 
 def _system(
@@ -111,6 +110,15 @@ def _named(promql: str, **labels: str) -> str:
     for label, source in labels.items():
         promql = f'label_replace({promql}, "{label}", "$1", "{source}", "(.*)")'
     return promql
+
+
+def _node(promql: str) -> str:
+    # A node is one, however many exporters or jobs tell of it.
+    return f'max by(node)(label_replace({promql}, "node", "$1", "instance", "([^:]+).*"))'
+
+
+def _workloads(*alternatives: str) -> str:
+    return f"max by(namespace,workload,workload_kind)({_first(*alternatives)})"
 
 
 def _workload(promql: str, kind: str, source: str) -> str:
@@ -314,7 +322,7 @@ CATALOGUE: tuple[Signal, ...] = (
     ),
     _system(
         "replicas_unavailable", "replicas_unavailable:ratio", "ratio", "ratio", "kube-state-metrics",
-        _first(
+        _workloads(
             _workload(
                 "kube_deployment_status_replicas_unavailable / (kube_deployment_spec_replicas > 0)",
                 "deployment", "deployment",
@@ -335,34 +343,32 @@ CATALOGUE: tuple[Signal, ...] = (
     ),
     _system(
         "node_cpu", "node_cpu:ratio", "ratio", "ratio", "node-exporter",
-        f'label_replace(1 - avg by(instance)(rate(node_cpu_seconds_total{{mode="idle"}}[1m])), {_INSTANCE})',
+        _node('1 - avg by(instance)(rate(node_cpu_seconds_total{mode="idle"}[1m]))'),
         "CPU of the node in use", "node",
     ),
     _system(
         "node_load", "node_load:per_core", "load", "gauge", "node-exporter",
-        "label_replace(sum by(instance)(node_load1)"
-        f' / count by(instance)(node_cpu_seconds_total{{mode="idle"}}), {_INSTANCE})',
+        _node('sum by(instance)(node_load1) / count by(instance)(node_cpu_seconds_total{mode="idle"})'),
         "programs of the node that run or wait, per core", "node",
     ),
     _system(
         "node_memory", "node_memory:ratio", "ratio", "ratio", "node-exporter",
-        f"label_replace(1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes, {_INSTANCE})",
+        _node("1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes"),
         "memory of the node in use", "node",
     ),
     _system(
         "node_pressure", "node_pressure:ratio", "ratio", "ratio", "node-exporter",
-        "label_replace(max by(instance)("
-        + " or ".join(
-            f'label_replace(rate(node_pressure_{each}_seconds_total[1m]), "of", "{each}", "", "")'
-            for each in ("cpu_waiting", "memory_waiting", "io_waiting")
-        )
-        + f"), {_INSTANCE})",
+        _node(
+            " or ".join(
+                f'label_replace(rate(node_pressure_{each}_seconds_total[1m]), "of", "{each}", "", "")'
+                for each in ("cpu_waiting", "memory_waiting", "io_waiting")
+            )
+        ),
         "share of the time in which something on the node waits for CPU, memory or disks", "node",
     ),
     _system(
         "tcp_retransmits", "tcp_retransmits:ratio", "ratio", "ratio", "node-exporter",
-        "label_replace(rate(node_netstat_Tcp_RetransSegs[1m])"
-        f" / (rate(node_netstat_Tcp_OutSegs[1m]) > 0), {_INSTANCE})",
+        _node("rate(node_netstat_Tcp_RetransSegs[1m]) / (rate(node_netstat_Tcp_OutSegs[1m]) > 0)"),
         "share of TCP segments sent again", "node",
     ),
 )  # fmt: skip

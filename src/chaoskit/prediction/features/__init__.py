@@ -25,6 +25,7 @@ from chaoskit.prediction.features.batch import (
     told,
     told_by,
     unusual,
+    work,
 )
 from chaoskit.prediction.features.following import Following
 from chaoskit.prediction.features.layout import FORBIDDEN, HORIZON_MINUTES, Recipe, Spec, spec
@@ -49,4 +50,5 @@ __all__ = [
     "told_by",
     "trend",
     "unusual",
+    "work",
 ]

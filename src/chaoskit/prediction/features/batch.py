@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,10 @@ CELLS = 1_600_000
 OVERLAP = 5
 """Baselines that a value is part of at once, before they count as more to work on than the values."""
 
+OF_GAUGE, OF_BASELINE, OF_OTHER, OF_FEATURE = 400, 60, 100, 8
+"""Bytes, as measured, that one value of a piece takes while its features are made: one of a gauge, each
+baseline that it is part of, one of a counter or a flag; and each feature that is made of a moment."""
+
 
 def compute(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
     """The features [row, moment, feature] at these indices of the block, whose signals are the spec's."""
@@ -39,6 +44,15 @@ def packed(block: Block, wanted: Spec) -> Packed:
     return Packed.of(shape, lines(block, wanted), _parts(block, wanted, np.arange(block.length)), 0.0)
 
 
+def work(block: Block, wanted: Spec) -> int:
+    """About how many bytes are needed, beside the features, while those of all moments are made."""
+    gauges = len(wanted.of_kind("gauge", "ratio"))
+    of_gauge = OF_GAUGE + OF_BASELINE * wanted.shape.count / wanted.shape.block
+    each = gauges * of_gauge + (len(wanted.signals) - gauges) * OF_OTHER + len(wanted.names) * OF_FEATURE
+    pieces = _pieces(block, wanted, np.arange(block.length))
+    return round(each * max((len(rows) * (end - begin) for rows, _, begin, end in pieces), default=0))
+
+
 def lines(block: Block, wanted: Spec) -> int:
     """How many rows and moments have features: those with a sample in the time that these look back on."""
     return sum(_reached(there, wanted.window) for there in present(block.values))
@@ -52,8 +66,17 @@ def _reached(there: NDArray[np.bool_], lookback: int) -> int:
 
 def _parts(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Iterator[Part]:
     """The features piece by piece in order of time; rows and moments that are left out have none."""
+    for rows, chosen, begin, end in _pieces(block, wanted, moments):
+        piece = block.cut(begin, end).of(rows.tolist())
+        groups = Groups.of(piece.rows)
+        yield rows, chosen, from_trailing(trail(piece, wanted, moments[chosen] - begin), wanted, groups)
+
+
+def _pieces(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Iterator[_Piece]:
+    """What is worked on at once, in order of time; rows without a sample in a piece count for nobody."""
     if not len(moments) or not len(block.rows):
         return
+    there = present(block.values)
     overlap = max(1, wanted.shape.count // (OVERLAP * wanted.shape.block))
     reach = max(wanted.window, CELLS // (len(block.rows) * max(1, len(wanted.signals)) * overlap))
     order = np.argsort(moments, kind="stable")
@@ -61,21 +84,15 @@ def _parts(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Iterator[Pa
     while place < len(order):
         first = int(moments[order[place]])
         chosen = order[place : place + int(np.searchsorted(moments[order[place:]], first + reach))]
-        begin = max(0, first - wanted.shape.reach + 1)
-        last = int(moments[chosen[-1]])
-        rows, piece = _there(block.cut(begin, last + 1))
+        begin, end = max(0, first - wanted.shape.reach + 1), int(moments[chosen[-1]]) + 1
+        rows = np.flatnonzero(there[:, begin:end].any(axis=1))
         if len(rows):
-            found = from_trailing(
-                trail(piece, wanted, moments[chosen] - begin), wanted, Groups.of(piece.rows)
-            )
-            yield rows, chosen, found
+            yield rows, chosen, begin, end
         place += len(chosen)
 
 
-def _there(piece: Block) -> tuple[NDArray[np.intp], Block]:
-    """The rows with any sample: the others count for nobody."""
-    rows = np.flatnonzero(present(piece.values).any(axis=1))
-    return rows, piece if len(rows) == len(piece.rows) else piece.of(rows.tolist())
+_Piece: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp], int, int]
+"""Its rows, the places of the moments whose features are made, and its first moment and its end."""
 
 
 def unusual(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
