@@ -902,6 +902,19 @@ def test_events_outside_of_the_data_are_counted(
     assert list(notes) == [f"{each}: the first is at 2026-01-01 03:10 UTC" for each in told]
 
 
+def test_events_most_of_which_lie_outside_of_the_data_are_refused_as_all_of_them_are(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(HOUR)
+    lines = [f"2026-01-01T0{h}:10:00Z,2026-01-01T0{h}:15:00Z,web-1,x\n" for h in (0, 3, 5)]
+    (tmp_path / "e.csv").write_text("start,end,target,issue\n" + "".join(lines))
+    with pytest.raises(
+        errors.InvalidInput, match=r"2 of the 3 events do not lie.* is at 2026-01-01 03:10"
+    ) as no:
+        read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS))
+    assert "zone" in no.value.hint
+    (note,) = read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS), unlabelled=True).notes
+    assert note.startswith("2 of 3 events lie outside of the data and count for nothing")
+
+
 @pytest.mark.parametrize("end", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-05:00"])
 @pytest.mark.parametrize("more", ["", ", meaning: ramp", ", meaning: chaos", ", censored: {issue: y}"])
 def test_what_is_written_to_end_in_the_year_9999_goes_on(tmp_path: Path, more: str, end: str) -> None:

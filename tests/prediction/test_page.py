@@ -111,6 +111,23 @@ def test_more_false_alarms_than_the_budget_explains_are_no_beating(trained: Trai
     assert json.loads(json.dumps(card.document(loud)))["verdict"] == loud.verdict
 
 
+def test_one_failure_caught_is_no_beating_however_little_the_baselines_catch(trained: Trained) -> None:
+    report = trained.report
+    one, two = (
+        replace(report, model=replace(report.model, caught={"memory-leak": (hit, 5)})) for hit in (1, 2)
+    )
+    assert (one.beats_baselines, two.beats_baselines) == (False, True)
+    assert one.verdict == "caught 1 of 5 failures: fewer than 2 may be luck"
+
+
+def test_what_the_signals_cannot_show_is_no_credit(trained: Trained) -> None:
+    caught = {"memory-leak": (1, 5), "network": (3, 3)}
+    report = replace(
+        trained.report, model=replace(trained.report.model, caught=caught), blind={"network": "x"}
+    )
+    assert not report.beats_baselines
+
+
 @pytest.mark.parametrize(
     ("mode", "ramps", "words"),
     [

@@ -104,7 +104,8 @@ def check_events(
     Of data that may be `unlabelled` it is told in such words, too, that the events say nothing of it at all.
 
     Raises:
-        InvalidInput: none lies within the data's time, or no failure that names somebody names one of these.
+        InvalidInput: most lie outside of the data's time: those within it do so by chance. Or no failure that
+            names somebody names one of these.
     """
     every = list(labels)
     told = [each for each in every if each.meaning != "unknown"]
@@ -119,6 +120,8 @@ def check_events(
     outside = [each for each in told if id(each) not in known]
     clouds = {_line(each) for each in every if each.meaning == "unknown" and _overlaps(each, blocks)}
     vain = [each for each in outside if _line(each) not in clouds]
+    if 2 * len(vain) > len(told) and not unlabelled:
+        raise _elsewhen(told, vain, blocks)
     clouding = [each for each in outside if _line(each) in clouds]
     return [
         *_outsiders(vain, len(told), "counts for nothing", "count for nothing"),
@@ -163,7 +166,7 @@ def _useless(
 ) -> errors.InvalidInput | None:
     """Why nothing can be learned from what is told; None where something can, or nothing is told."""
     if told and not inside:
-        return _elsewhen(told, blocks)
+        return _elsewhen(told, told, blocks)
     named = [each for each in inside if each.meaning in {"failure", "ramp"} and each.target != ALL]
     if not named or any(each not in lost for each in named):
         return None
@@ -196,14 +199,20 @@ def _inside(each: LabelRecord, block: Block) -> bool:
     return within and each.run in {"", block.run}
 
 
-def _elsewhen(told: Sequence[LabelRecord], blocks: Sequence[Block]) -> errors.InvalidInput:
-    first, start, end = min(each.start for each in told), blocks[0].start, max(block.end for block in blocks)
-    many = f"none of the {len(told)} events lies within the data: the first is at"
-    which = many if len(told) > 1 else "the one event does not lie within the data: it is at"
+def _elsewhen(
+    told: Sequence[LabelRecord], vain: Sequence[LabelRecord], blocks: Sequence[Block]
+) -> errors.InvalidInput:
+    first, start, end = min(each.start for each in vain), blocks[0].start, max(block.end for block in blocks)
+    which = f"none of the {len(told)} events lies within the data: the first is at"
+    if len(told) == 1:
+        which = "the one event does not lie within the data: it is at"
+    elif len(vain) < len(told):
+        which = f"{len(vain)} of the {len(told)} events do not lie within the data: the first of these is at"
     return errors.InvalidInput(
         f"{which} {first:%Y-%m-%d %H:%M} UTC, the data runs from {start:%Y-%m-%d %H:%M}"
         f" to {end:%Y-%m-%d %H:%M} UTC",
-        hint="are the two files' times of one zone? times without a zone count as UTC",
+        hint="are the two files' times of one zone? times without a zone count as UTC;"
+        " events of other data belong in a file of their own",
     )
 
 

@@ -13,6 +13,10 @@ ENOUGH = 4
 """Fewer failures that can be seen can neither teach nor judge: one more or less decides everything."""
 
 
+AT_LEAST = 2
+"""A model that caught fewer of them is good for nothing yet: one alarm may have met a failure by luck."""
+
+
 AT_LEAST_HOURS = 1.0
 """Less healthy time can neither set thresholds nor judge them: one false alarm more or less decides all."""
 
@@ -193,6 +197,11 @@ class Report:
         return sum(due for issue, (_, due) in self.model.caught.items() if issue not in self.blind)
 
     @property
+    def caught(self) -> int:
+        """How many of them were caught."""
+        return sum(hit for issue, (hit, _) in self.model.caught.items() if issue not in self.blind)
+
+    @property
     def over_budget(self) -> bool:
         """Whether there were more false alarms than the budget explains, but for one case in twenty."""
         expected = self.false_alarms_per_day * float(self.data["hours"]) / 24
@@ -206,11 +215,12 @@ class Report:
 
     @property
     def beats_baselines(self) -> bool:
-        """Whether it keeps its budget and no baseline has an event F1 as good or better on held-out time.
+        """Whether it keeps its budget, caught more than one, and nothing has an event F1 as good or better.
 
-        A tie is not enough: the alarm may have joined the very rule that it ties with.
+        A tie is not enough: the alarm may have joined the very rule that it ties with. Baselines may all be
+        bad, so alarms at random are beaten, too, only by all that so few events leave open.
         """
-        return self.decides and not self.beaten_by and not self.over_budget
+        return self.decides and self.caught >= AT_LEAST and not self.beaten_by and not self.over_budget
 
     @property
     def verdict(self) -> str:
@@ -224,4 +234,12 @@ class Report:
             return f"was judged on {seen} that can be seen: fewer than {ENOUGH} decide nothing"
         if self.over_budget:
             return "does not keep its budget of false alarms"
-        return f"does not beat {', '.join(self.beaten_by)}" if self.beaten_by else "beats every baseline"
+        return self._standing
+
+    @property
+    def _standing(self) -> str:
+        if self.beaten_by:
+            return f"does not beat {', '.join(self.beaten_by)}"
+        if self.caught < AT_LEAST:
+            return f"caught {self.caught} of {self.failures} failures: fewer than {AT_LEAST} may be luck"
+        return "beats every baseline"

@@ -18,6 +18,7 @@ import numpy as np
 from chaoskit import errors
 from chaoskit.prediction import grid, room, sheets
 from chaoskit.prediction import mapping as mappings
+from chaoskit.prediction.alignment import shifted
 from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, Values, nothing, put, single
 from chaoskit.prediction.labelfiles import mixed_up, read_labels
 from chaoskit.prediction.labels import Target
@@ -70,6 +71,7 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool =
         *paced(distances, mapping.step, lost, last),
         *doubled,
         *check_events(labels, blocks, target, unlabelled=unlabelled),
+        *shifted(blocks, labels),
         *extremes(signals, blocks),
         *unmeasured(columns, blocks),
     )
