@@ -236,13 +236,13 @@ def unmeasured(columns: Mapping[str, Sequence[str]], blocks: Sequence[Block]) ->
     ]
 
 
-def unchanging(blocks: Sequence[Block]) -> list[str]:
-    """In words, that no signal of any pod ever changes; nothing where one does, or there is no sample."""
+def unchanging(blocks: Sequence[Block]) -> bool:
+    """Whether no signal of any pod ever changes, and nobody falls silent; False without a sample."""
     spans = [np.fmax.reduce(b.values, axis=2) - np.fmin.reduce(b.values, axis=2) for b in blocks]
     known = np.concatenate([span[~np.isnan(span)] for span in spans])
-    if not len(known) or known.any():
-        return []
-    return ["no signal of any pod ever changes: there is nothing to learn from"]
+    there = [present(block.values) for block in blocks]
+    steady = all((each == each[:, :1]).all() for each in there)
+    return bool(len(known)) and steady and not known.any()
 
 
 def extremes(signals: Sequence[Signal], blocks: Sequence[Block]) -> list[str]:
