@@ -108,6 +108,39 @@ def test_twice_the_same_lines_are_the_lines_once(tmp_path: Path) -> None:
     np.testing.assert_array_equal(once.blocks[0].values, twice.blocks[0].values)
 
 
+@pytest.mark.parametrize(
+    ("again", "notes"),
+    [
+        ("60,web-1,0.1", []),
+        ("60,web-1,", []),
+        ("60,web-2,0.5", []),
+        (
+            "60,web-1,0.5",
+            ["1 sample has another value in a later line of the same pod, signal and time, which counts"],
+        ),
+        (
+            "60,web-1,0.5\n60,web-1,0.6\n120,web-1,0.5",
+            ["3 samples have another value in a later line of the same pod, signal and time, which counts"],
+        ),
+    ],
+)
+def test_of_two_values_of_one_time_the_later_line_counts_and_that_is_told(
+    tmp_path: Path, again: str, notes: list[str]
+) -> None:
+    (tmp_path / "m.csv").write_text(f"at,pod,cpu\n60,web-1,0.1\n120,web-1,0.2\n{again}\n")
+    data = read([tmp_path], mapping(tmp_path, SIGNALS))
+    assert [note for note in data.notes if "later line" in note] == notes
+    tidy = "signals: {cpu_usage: {column: cpu}}\ntidy: {name: n, value: v}\n"
+    lines = (
+        (tmp_path / "m.csv").read_text().replace(",web-1,", ",web-1,cpu,").replace(",web-2,", ",web-2,cpu,")
+    )
+    (tmp_path / "m.csv").write_text(lines.replace("at,pod,cpu", "at,pod,n,v"))
+    of_tidy = read([tmp_path], mapping(tmp_path, tidy))
+    assert [note for note in of_tidy.notes if "later line" in note] == notes
+    if notes:
+        np.testing.assert_array_equal(data.blocks[0].values, of_tidy.blocks[0].values)
+
+
 def test_events_in_another_time_zone_are_an_error_that_says_both_times(tmp_path: Path) -> None:
     lines = "".join(f"2026-01-01T08:{m:02}:00,web-1,1\n" for m in range(60))
     (tmp_path / "m.csv").write_text("at,pod,cpu\n" + lines)

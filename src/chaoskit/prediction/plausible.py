@@ -91,6 +91,14 @@ def paced(distances: NDArray[np.float64], step: int, lost: int, last: float) -> 
     return [f"{apart}: {empty:.0%} of the moments have no sample"] if mostly >= SELDOM * step else []
 
 
+def contradicting(count: int) -> list[str]:
+    """In words, how many samples a later line of the same pod, signal and time says otherwise."""
+    if not count:
+        return []
+    say = "sample has" if count == 1 else "samples have"
+    return [f"{count} {say} another value in a later line of the same pod, signal and time, which counts"]
+
+
 def check_events(
     labels: Iterable[LabelRecord], blocks: Sequence[Block], target: Target, *, unlabelled: bool = False
 ) -> list[str]:
