@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from tests.prediction.conftest import tiny
 
 from chaoskit.cli import measured
 from chaoskit.prediction import card, drawings, joined, page
-from chaoskit.prediction.evaluation import Trained
+from chaoskit.prediction.evaluation import Trained, build
+from chaoskit.prediction.labels import Labelled
 from chaoskit.prediction.report import ClassReport
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -94,6 +96,37 @@ def test_a_threshold_that_is_none_is_not_printed_as_a_figure(detected: Trained) 
         "random forest": None,
         "evidence": 0.3,
     }
+
+
+def test_a_forest_that_alarms_nobody_is_said_in_words_with_why(detected: Trained) -> None:
+    report = replace(detected.report, kept=None)
+    out = Console(file=io.StringIO(), width=1000)
+    measured.show(out, report, "elsewhere")
+    assert page.silent_forest(report) == ""
+    assert "alarms nobody" not in out.file.getvalue()  # type: ignore[attr-defined]
+    silent = replace(
+        report,
+        members=tuple(replace(each, threshold=None) for each in report.members),
+        data={**report.data, "hours": 12.0},
+        false_alarms_per_day=4,
+    )
+    measured.show(out, silent, "elsewhere")
+    told = out.file.getvalue()  # type: ignore[attr-defined]
+    words = "however high its percentage: 4 false alarms per day are 2 in 12 h"
+    assert f"! the forest alarms nobody by itself, {words}" in told
+
+
+def test_the_thresholds_that_are_told_are_those_that_work(detected: Trained, leaks: Labelled) -> None:
+    assert detected.report.thresholds == detected.model.join.told
+    out_of_fold = build(leaks, tiny(false_alarms_per_day=6), holdout=0.05, thorough=False, refit=True)
+    assert "in turn" in out_of_fold.report.split
+    refitted = build(leaks, tiny(false_alarms_per_day=6), holdout=0.45, thorough=False, refit=True)
+    for each in (out_of_fold, refitted):
+        assert each.report.thresholds == each.model.join.told
+        out = Console(file=io.StringIO(), width=1000)
+        measured.show(out, each.report, "elsewhere")
+        words = ", ".join(f"{name} {card.number(limit)}" for name, limit in each.model.join.told.items())
+        assert f"thresholds, for 6 false alarms per day: {words}\n" in out.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_a_curve_begins_at_full_recall_and_stays_within_bounds(detected: Trained) -> None:

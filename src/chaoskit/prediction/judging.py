@@ -257,7 +257,10 @@ class Judging:
         return [words]
 
     def _member(self, name: str, parts: Sequence[Part]) -> Member:
-        """What this member's part of the joined alarm does."""
+        """What this member's part of the joined alarm does, beside the threshold that the kept model has.
+
+        A calibration in turn keeps none: then it is that of the first part.
+        """
 
         def part(each: Part) -> Scores:
             if name not in each.members:
@@ -265,7 +268,8 @@ class Judging:
             return each.join.part(name, each.members)
 
         judged = self.judge.judge(self._assemble(parts, part), ALARM)
-        join = parts[0].join if name in parts[0].join.thresholds else self.model.join
+        anew = parts[0].model is not self.model and name in parts[0].join.thresholds
+        join = parts[0].join if anew else self.model.join
         return Member(name, join.told[name], caught(judged, lambda event: event.issue), judged.false)
 
     def _strangers(self) -> Line | None:

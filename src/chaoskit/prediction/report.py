@@ -110,6 +110,7 @@ class ClassReport:
 class Member:
     """One whose alarms the model joins: its threshold there, and what it catches there all by itself.
 
+    Out of fold each part of the time has its own; told is that of the model that is kept.
     `threshold` is None where no score that it can have is an alarm.
     """
 
@@ -190,6 +191,11 @@ class Report:
     kept: Kept | None = None
     forecasts: tuple[str, ...] = ()
     detects: tuple[str, ...] = ()
+
+    @property
+    def thresholds(self) -> Mapping[str, float | None]:
+        """Those that work in the model that is kept, by member; None where no score is an alarm."""
+        return self.kept.thresholds if self.kept else {each.name: each.threshold for each in self.members}
 
     @property
     def failures(self) -> int:
