@@ -223,7 +223,7 @@ def test_the_model_that_answers_is_judged_on_other_data_by_its_own_thresholds(
 @pytest.mark.parametrize(
     ("beats", "answers", "fits", "follows"),
     [
-        (True, True, True, "predict"),
+        (True, True, True, "predict --data 'a b' --mapping m.yaml"),
         (True, False, True, "models promote shop-1"),
         (False, True, True, "calibrate --data 'a b' --mapping m.yaml --model shop-1"),
         (False, False, False, "models show shop-1"),

@@ -186,6 +186,34 @@ def test_whose_the_percentage_is_is_said_where_a_rule_alarms(rule: str, *, told:
     assert ("An alarm is a rule, the evidence or the forest" in text.getvalue()) is told
 
 
+def test_a_forest_that_alarms_nobody_is_not_said_to_alarm() -> None:
+    silent = Manner("shop-1", "forecast", 30, forest_alarms=False)
+    seen = Outlook(T0, (record(probability=0.88),), silent, Health(), ())
+    text = io.StringIO()
+    outlooks.show(Console(file=text, soft_wrap=True), seen)
+    assert (
+        "An alarm is a rule or the evidence over its threshold; the percentage, the forest's, has none."
+        in (text.getvalue())
+    )
+
+
+@pytest.mark.parametrize(
+    ("trend", "word"),
+    [
+        ((0.006, 0.18, 0.82, 0.90, 0.87, 0.68, 0.13, 0.13), "down"),
+        ((0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8), "up"),
+        ((0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.5, 0.9), "up"),
+        ((0.9, 0.9, 0.9, 0.5, 0.3, 0.3, 0.3, 0.3), "flat"),
+        ((0.2, 0.2, 0.2, 0.2, 0.2, 0.9, 0.2, 0.2), "flat"),
+        ((0.1, 0.8), "up"),
+        ((0.4,), ""),
+        ((), ""),
+    ],
+)
+def test_the_word_beside_a_trend_is_of_where_it_goes_now(trend: tuple[float, ...], word: str) -> None:
+    assert outlooks._direction(trend) == word
+
+
 @pytest.mark.parametrize(
     ("others", "first", "words"),
     [(1, 0.4, "1 other under 5 %"), (3, 0.4, "3 others under 5 %"), (2, 0.004, "2 others under 5 % as well")],

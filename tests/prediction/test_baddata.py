@@ -108,6 +108,39 @@ def test_twice_the_same_lines_are_the_lines_once(tmp_path: Path) -> None:
     np.testing.assert_array_equal(once.blocks[0].values, twice.blocks[0].values)
 
 
+@pytest.mark.parametrize(
+    ("again", "notes"),
+    [
+        ("60,web-1,0.1", []),
+        ("60,web-1,", []),
+        ("60,web-2,0.5", []),
+        (
+            "60,web-1,0.5",
+            ["1 sample has another value in a later line of the same pod, signal and time, which counts"],
+        ),
+        (
+            "60,web-1,0.5\n60,web-1,0.6\n120,web-1,0.5",
+            ["3 samples have another value in a later line of the same pod, signal and time, which counts"],
+        ),
+    ],
+)
+def test_of_two_values_of_one_time_the_later_line_counts_and_that_is_told(
+    tmp_path: Path, again: str, notes: list[str]
+) -> None:
+    (tmp_path / "m.csv").write_text(f"at,pod,cpu\n60,web-1,0.1\n120,web-1,0.2\n{again}\n")
+    data = read([tmp_path], mapping(tmp_path, SIGNALS))
+    assert [note for note in data.notes if "later line" in note] == notes
+    tidy = "signals: {cpu_usage: {column: cpu}}\ntidy: {name: n, value: v}\n"
+    lines = (
+        (tmp_path / "m.csv").read_text().replace(",web-1,", ",web-1,cpu,").replace(",web-2,", ",web-2,cpu,")
+    )
+    (tmp_path / "m.csv").write_text(lines.replace("at,pod,cpu", "at,pod,n,v"))
+    of_tidy = read([tmp_path], mapping(tmp_path, tidy))
+    assert [note for note in of_tidy.notes if "later line" in note] == notes
+    if notes:
+        np.testing.assert_array_equal(data.blocks[0].values, of_tidy.blocks[0].values)
+
+
 def test_events_in_another_time_zone_are_an_error_that_says_both_times(tmp_path: Path) -> None:
     lines = "".join(f"2026-01-01T08:{m:02}:00,web-1,1\n" for m in range(60))
     (tmp_path / "m.csv").write_text("at,pod,cpu\n" + lines)
@@ -121,24 +154,25 @@ def test_events_in_another_time_zone_are_an_error_that_says_both_times(tmp_path:
     assert "zone" in caught.value.hint
 
 
-def test_constant_signals_teach_nothing_and_beat_nothing(world: World, options: Small) -> None:
-    report = build(faulty(world, np.full((4, 620), 0.5)), options(), thorough=False).report
-    assert report.model.roc_auc == pytest.approx(0.5, abs=0.15)
-    assert not report.beats_baselines
-    assert "no signal of any pod ever changes: there is nothing to learn from" in report.notes
+def test_constant_signals_are_no_baseline(world: World, options: Small) -> None:
+    with pytest.raises(errors.NoBaseline, match="no signal of any pod ever changes") as caught:
+        build(faulty(world, np.full((4, 620), 0.5)), options(), thorough=False)
+    assert of_error(caught.value).exit_code == 8
 
 
 @pytest.mark.parametrize(
     ("cpu", "still"),
     [
         ([[1, 1], [2, 2]], True),
-        ([[1, np.nan], [2, 2]], True),
+        ([[1, np.nan], [2, 2]], False),
         ([[1, 1], [2, 3]], False),
         ([[np.nan, np.nan]], False),
     ],
 )
-def test_one_pod_that_changes_is_enough(world: World, cpu: list[list[float]], *, still: bool) -> None:
-    assert bool(unchanging(world({"cpu_usage": np.array(cpu)}).blocks)) == still
+def test_one_pod_that_changes_or_falls_silent_is_enough(
+    world: World, cpu: list[list[float]], *, still: bool
+) -> None:
+    assert unchanging(world({"cpu_usage": np.array(cpu)}).blocks) == still
 
 
 def test_half_of_the_samples_missing_still_tells_the_faults(world: World, options: Small) -> None:
@@ -900,6 +934,19 @@ def test_events_outside_of_the_data_are_counted(
     (tmp_path / "e.csv").write_text("start,end,target,issue\n" + "".join(lines))
     notes = read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS)).notes
     assert list(notes) == [f"{each}: the first is at 2026-01-01 03:10 UTC" for each in told]
+
+
+def test_events_most_of_which_lie_outside_of_the_data_are_refused_as_all_of_them_are(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(HOUR)
+    lines = [f"2026-01-01T0{h}:10:00Z,2026-01-01T0{h}:15:00Z,web-1,x\n" for h in (0, 3, 5)]
+    (tmp_path / "e.csv").write_text("start,end,target,issue\n" + "".join(lines))
+    with pytest.raises(
+        errors.InvalidInput, match=r"2 of the 3 events do not lie.* is at 2026-01-01 03:10"
+    ) as no:
+        read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS))
+    assert "zone" in no.value.hint
+    (note,) = read([tmp_path], mapping(tmp_path, SIGNALS + EVENTS), unlabelled=True).notes
+    assert note.startswith("2 of 3 events lie outside of the data and count for nothing")
 
 
 @pytest.mark.parametrize("end", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-05:00"])

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from tests.prediction.conftest import tiny
 
 from chaoskit.cli import measured
 from chaoskit.prediction import card, drawings, joined, page
-from chaoskit.prediction.evaluation import Trained
+from chaoskit.prediction.evaluation import Trained, build
+from chaoskit.prediction.labels import Labelled
 from chaoskit.prediction.report import ClassReport
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -96,6 +98,37 @@ def test_a_threshold_that_is_none_is_not_printed_as_a_figure(detected: Trained) 
     }
 
 
+def test_a_forest_that_alarms_nobody_is_said_in_words_with_why(detected: Trained) -> None:
+    report = replace(detected.report, kept=None)
+    out = Console(file=io.StringIO(), width=1000)
+    measured.show(out, report, "elsewhere")
+    assert page.silent_forest(report) == ""
+    assert "alarms nobody" not in out.file.getvalue()  # type: ignore[attr-defined]
+    silent = replace(
+        report,
+        members=tuple(replace(each, threshold=None) for each in report.members),
+        data={**report.data, "hours": 12.0},
+        false_alarms_per_day=4,
+    )
+    measured.show(out, silent, "elsewhere")
+    told = out.file.getvalue()  # type: ignore[attr-defined]
+    words = "however high its percentage: 4 false alarms per day are 2 in 12 h"
+    assert f"! the forest alarms nobody by itself, {words}" in told
+
+
+def test_the_thresholds_that_are_told_are_those_that_work(detected: Trained, leaks: Labelled) -> None:
+    assert detected.report.thresholds == detected.model.join.told
+    out_of_fold = build(leaks, tiny(false_alarms_per_day=6), holdout=0.05, thorough=False, refit=True)
+    assert "in turn" in out_of_fold.report.split
+    refitted = build(leaks, tiny(false_alarms_per_day=6), holdout=0.45, thorough=False, refit=True)
+    for each in (out_of_fold, refitted):
+        assert each.report.thresholds == each.model.join.told
+        out = Console(file=io.StringIO(), width=1000)
+        measured.show(out, each.report, "elsewhere")
+        words = ", ".join(f"{name} {card.number(limit)}" for name, limit in each.model.join.told.items())
+        assert f"thresholds, for 6 false alarms per day: {words}\n" in out.file.getvalue()  # type: ignore[attr-defined]
+
+
 def test_a_curve_begins_at_full_recall_and_stays_within_bounds(detected: Trained) -> None:
     curve = detected.report.pr_curve
     assert max(recall for recall, _ in curve) == 1
@@ -109,6 +142,23 @@ def test_more_false_alarms_than_the_budget_explains_are_no_beating(trained: Trai
     assert not loud.beats_baselines
     assert loud.verdict == "does not keep its budget of false alarms"
     assert json.loads(json.dumps(card.document(loud)))["verdict"] == loud.verdict
+
+
+def test_one_failure_caught_is_no_beating_however_little_the_baselines_catch(trained: Trained) -> None:
+    report = trained.report
+    one, two = (
+        replace(report, model=replace(report.model, caught={"memory-leak": (hit, 5)})) for hit in (1, 2)
+    )
+    assert (one.beats_baselines, two.beats_baselines) == (False, True)
+    assert one.verdict == "caught 1 of 5 failures: fewer than 2 may be luck"
+
+
+def test_what_the_signals_cannot_show_is_no_credit(trained: Trained) -> None:
+    caught = {"memory-leak": (1, 5), "network": (3, 3)}
+    report = replace(
+        trained.report, model=replace(trained.report.model, caught=caught), blind={"network": "x"}
+    )
+    assert not report.beats_baselines
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 from tests.prediction.conftest import leaking, made, small, tiny
 
 from chaoskit import errors
+from chaoskit.cli import models
 from chaoskit.flows import learning
 from chaoskit.prediction import artifact, calibrating, card, folds, objects, page, registry, search, seen
 from chaoskit.prediction.alarms import Judge
@@ -130,6 +131,18 @@ def test_an_evaluation_on_unseen_data_is_the_verdict_from_then_on(
     else:
         with pytest.raises(errors.Refused, match=report.verdict):
             registry.promote(tmp_path, "shop-1")
+
+
+def test_every_command_tells_the_newest_verdict(trained: Trained, tmp_path: Path) -> None:
+    folder = artifact.save(trained, tmp_path / "shop-1", state=tmp_path)
+    (first,) = registry.names(tmp_path)
+    assert first.newer == ""
+    poor = replace(trained.report, beaten_by=("static rule",), split="later data")
+    registry.judge(tmp_path, folder, poor)
+    (listed,) = registry.names(tmp_path)
+    assert listed.newer == "does not beat static rule, on later data"
+    found = models._comparison([listed, listed])["figures"]["judgement"]
+    assert set(found.values()) == {listed.standing} == {"does not beat static rule"}
 
 
 def test_a_card_that_says_more_than_was_judged_promotes_nothing(trained: Trained, tmp_path: Path) -> None:

@@ -60,10 +60,11 @@ def calibrate(
         "verdict": found.verdict,
         "promotable": found.promotable,
     }
-    emit(session, "calibration", document, lambda out: _table(out, found))
+    files = measured.pasted(data, mapping)
+    emit(session, "calibration", document, lambda out: _table(out, found, files))
 
 
-def _table(out: Console, found: Calibrated) -> None:
+def _table(out: Console, found: Calibrated, files: str) -> None:
     out.print(f"model {found.name}", style="bold")
     from chaoskit.prediction.card import number
 
@@ -75,5 +76,5 @@ def _table(out: Console, found: Calibrated) -> None:
         out,
         f"chaoskit models promote {found.name}"
         if found.promotable
-        else f"chaoskit evaluate --model {found.name} --help",
+        else f"chaoskit predict{files} --model {found.name}",
     )

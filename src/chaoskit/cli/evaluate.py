@@ -96,7 +96,7 @@ _NOBODY = "no model that answered before it may take its place; to let rules ans
 def _following(name: str, files: str, *, beats: bool, answers: bool, fits: bool) -> str:
     """What follows from a judgement: to ask the model, let it answer, fit it to the files or read on."""
     if beats:
-        return "chaoskit predict" if answers else f"chaoskit models promote {name}"
+        return f"chaoskit predict{files}" if answers else f"chaoskit models promote {name}"
     return f"chaoskit calibrate{files} --model {name}" if fits else f"chaoskit models show {name}"
 
 

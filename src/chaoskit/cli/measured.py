@@ -137,7 +137,7 @@ def show(out: Console, report: Report, elsewhere: str, told_before: Sequence[str
 
     On a terminal it has the columns that fit; which others there are `elsewhere` is said.
     """
-    from chaoskit.prediction import notes
+    from chaoskit.prediction import notes, silent_forest
     from chaoskit.prediction.card import caught, due, intervals, number, told
 
     facts = ", ".join(
@@ -150,8 +150,11 @@ def show(out: Console, report: Report, elsewhere: str, told_before: Sequence[str
     line(out, "failures  ", due(report.data))
     _figures(out, report, elsewhere)
     line(out, "", f"{intervals(report)}.")
-    limits = ", ".join(f"{each.name} {number(each.threshold)}" for each in report.members)
-    line(out, "", f"thresholds, for {report.false_alarms_per_day:g} false alarms per day: {limits}")
+    limits = ", ".join(f"{name} {number(each)}" for name, each in report.thresholds.items())
+    budget = (report.kept or report).false_alarms_per_day
+    line(out, "", f"thresholds, for {budget:g} false alarms per day: {limits}")
+    if unheard := silent_forest(report):
+        line(out, "! ", unheard, style="yellow")
     if report.model.caught_by_fault:
         line(out, "caught by fault: ", caught(report.model.caught_by_fault))
     for issue, alarm in report.model.pr_auc_by_class.items():

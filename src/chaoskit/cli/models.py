@@ -51,10 +51,17 @@ def show(session: Session, name: Annotated[str, typer.Argument(help="Name of the
         session.say(f"! {found.name} does not answer: {found.against}")
     if found.altered:
         session.say(f"! {_altered(found)}")
+    if newer := found.newer:
+        session.say(f"! since its card was written {found.name} was judged anew: {newer}")
     if session.output is Format.TABLE:
         sys.stdout.write(visible(_card(found.path / "card.md")))
     else:
-        emit(session, "model-card", dict(found.card), lambda out: out.print(found.name))
+        emit(
+            session,
+            "model-card",
+            {**found.card, "judgement": found.standing},
+            lambda out: out.print(found.name),
+        )
 
 
 @command(app)
@@ -141,7 +148,7 @@ def import_(
 
 
 def _comparison(cards: list[Listed]) -> dict[str, Any]:
-    figures = {name: {c.name: get(c.card) for c in cards} for name, get in _FIGURES.items()}
+    figures = {name: {c.name: get(c) for c in cards} for name, get in _FIGURES.items()}
     return {
         "models": [c.name for c in cards],
         "same_data": _same_data(cards),
@@ -161,7 +168,7 @@ def _same_data(cards: list[Listed]) -> bool:
 
 
 def _compare(out: Console, cards: list[Listed]) -> None:
-    rows = [(name, *(_cell(get(c.card)) for c in cards)) for name, get in _FIGURES.items()]
+    rows = [(name, *(_cell(get(c)) for c in cards)) for name, get in _FIGURES.items()]
     columns(out, ("", *(c.name for c in cards)), rows)
     for each in cards:
         if each.altered:
@@ -210,12 +217,8 @@ def _text(card: Any, field: str) -> str:
     return str(card.get(field, ""))[:19].replace("T", " ")
 
 
-def _verdict(card: Any) -> str:
-    return str(card.get("verdict", "not judged"))
-
-
-def _of_model(field: str) -> Callable[[Mapping[str, Any]], Any]:
-    return lambda card: _of(card, "model").get(field)
+def _of_model(field: str) -> Callable[[Listed], Any]:
+    return lambda found: _of(found.card, "model").get(field)
 
 
 def _of(card: Mapping[str, Any], part: str) -> Mapping[str, Any]:
@@ -224,7 +227,7 @@ def _of(card: Mapping[str, Any], part: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-_FIGURES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+_FIGURES: dict[str, Callable[[Listed], Any]] = {
     "event F1": _of_model("f1"),
     "recall": _of_model("recall"),
     "precision": _of_model("precision"),
@@ -234,9 +237,9 @@ _FIGURES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "PR-AUC": _of_model("pr_auc"),
     "Brier": _of_model("brier"),
     "ECE": _of_model("ece"),
-    "alarm": lambda card: " + ".join(_of(card, "alarm")),
-    "recipe": lambda card: card.get("recipe"),
-    "budget per day": lambda card: card.get("false_alarms_per_day"),
-    "trained at": lambda card: _text(card, "trained_at"),
-    "judgement": _verdict,
+    "alarm": lambda found: " + ".join(_of(found.card, "alarm")),
+    "recipe": lambda found: found.card.get("recipe"),
+    "budget per day": lambda found: found.card.get("false_alarms_per_day"),
+    "trained at": lambda found: _text(found.card, "trained_at"),
+    "judgement": lambda found: found.standing,
 }

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import combinations
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from chaoskit.cli.render import ago, columns, console, emit, next_step, percent, sparkline, told
@@ -86,9 +88,8 @@ def show(out: Console, outlook: Outlook, *, advice: bool = True, files: str = ""
     for line in _alike(outlook):
         told(out, "", line)
     out.print()
-    if any(each.rule for each in outlook.predictions):
-        words = "An alarm is a rule, the evidence or the forest over its threshold;"
-        told(out, "", f"{words} the percentage is the forest's.")
+    if alarms := _alarms(outlook):
+        told(out, "", alarms)
     told(out, "", _manner(outlook.manner))
     if advice:
         _advice(out, outlook.predictions, everywhere=outlook.everywhere, files=files)
@@ -96,6 +97,18 @@ def show(out: Console, outlook: Outlook, *, advice: bool = True, files: str = ""
 
 def _of_silent(each: Silent, outlook: Outlook) -> str:
     return f"{each.namespace}/{each.words}" if outlook.everywhere else each.words
+
+
+def _alarms(outlook: Outlook) -> str:
+    """What an alarm is, where that is not the percentage beside it over a threshold."""
+    if not outlook.manner.forest_alarms:
+        return (
+            "An alarm is a rule or the evidence over its threshold; the percentage, the forest's, has none."
+        )
+    if any(each.rule for each in outlook.predictions):
+        words = "An alarm is a rule, the evidence or the forest over its threshold;"
+        return f"{words} the percentage is the forest's."
+    return ""
 
 
 def _manner(manner: Manner) -> str:
@@ -174,10 +187,16 @@ def scores(out: Console, found: Sequence[Score]) -> None:
 
 
 def _direction(trend: Sequence[float]) -> str:
-    """``up``, ``down`` or ``flat``: a curve alone says nothing to whoever cannot see it."""
+    """``up``, ``down`` or ``flat``: a curve alone says nothing to whoever cannot see it.
+
+    Of the newer half, by the median of the slopes between any two of its points: what rose and fell again
+    is falling.
+    """
     if len(trend) < 2:
         return ""
-    moved = trend[-1] - trend[0]
+    recent = list(enumerate(trend))[-max(2, (len(trend) + 1) // 2) :]
+    slopes = ((b - a) / (later - at) for (at, a), (later, b) in combinations(recent, 2))
+    moved = median(slopes) * (len(trend) - 1)
     return "flat" if abs(moved) < _CLIMB else "up" if moved > 0 else "down"
 
 

@@ -40,7 +40,7 @@ ALERT, DOUBT = "ChaoskitFailureLikely", "ChaoskitModelDoubtful"
 class Manner:
     """How a model speaks: whether it forecasts or detects, and which classes of failure it can do which with.
 
-    Without a model (`name` "rules") rules speak.
+    Without a model (`name` "rules") rules speak. `forest_alarms` says whether its forest alarms by itself.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Manner:
     trained_at: datetime | None = None
     forecasts: tuple[str, ...] = ()
     detects: tuple[str, ...] = ()
+    forest_alarms: bool = True
 
     @property
     def document(self) -> Mapping[str, Any]:
@@ -82,6 +83,7 @@ class Outlook:
 def manner(model: tuple[str, Model] | None) -> Manner:
     """How this model speaks, or the rules where there is none."""
     from chaoskit.prediction.foresight import forecasts
+    from chaoskit.prediction.joined import FOREST
     from chaoskit.prediction.rules import HORIZON_MINUTES, NAME
 
     if model is None:
@@ -97,6 +99,7 @@ def manner(model: tuple[str, Model] | None) -> Manner:
         trained.trained_at,
         ahead,
         tuple(each for each in classes if each not in ahead),
+        trained.join.told.get(FOREST, 0.0) is not None,
     )
 
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.outside import from_runs as from_runs
     from chaoskit.prediction.page import markdown as markdown
     from chaoskit.prediction.page import notes as notes
+    from chaoskit.prediction.page import silent_forest as silent_forest
     from chaoskit.prediction.portable import is_portable as is_portable
     from chaoskit.prediction.predictor import history as history
     from chaoskit.prediction.predictor import predict as predict
@@ -82,7 +83,7 @@ _HOME = {
     "labels": ("Chaos", "Labelled", "Target", "label"),
     "mapping": ("Mapping", "load_mapping"),
     "outside": ("from_recoveries", "from_runs"),
-    "page": ("markdown", "notes"),
+    "page": ("markdown", "notes", "silent_forest"),
     "portable": ("is_portable",),
     "predictor": ("history", "predict"),
     "registry": (

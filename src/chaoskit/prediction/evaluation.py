@@ -18,7 +18,6 @@ from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.judging import Judging
 from chaoskit.prediction.labels import Event, Labelled
-from chaoskit.prediction.plausible import unchanging
 from chaoskit.prediction.remaining import Left
 from chaoskit.prediction.report import AT_LEAST_HOURS, ENOUGH, Kept, Line, Report
 from chaoskit.prediction.search import Trial
@@ -112,7 +111,7 @@ def build(
     """
     folds.check(options.split)
     calibrating.check_budget(options.false_alarms_per_day)
-    training.check_length(labelled.dataset)
+    training.check_teaches(labelled.dataset)
     every = folds.everything(labelled)
     first = Split.of(labelled, holdout, search.recipe(labelled, every, options))
     found = search.best(labelled, first.early, options, listen=listen, now=now)
@@ -124,7 +123,6 @@ def build(
     made = witnesses.fit(table, split.early, options, half[0] if half else None) if thorough else None
     judged = Judging(table, split.late, model, fitted, made, half[1] if half else None)
     words, notes = split.words(holdout, table, options.folds), split.notes(found.trials)
-    notes += unchanging(labelled.dataset.blocks)
     report = judged.out_of_fold(options, words, notes) if split.out_of_fold else judged.report(words, notes)
     report = replace(report, trials=found.trials)
     if refit and not split.out_of_fold:

@@ -55,6 +55,13 @@ def _room(row: Ints, at: Floats, found: Ints, last: int) -> int | None:
     return None
 
 
+def contradicted(rows: Ints, times: Floats, values: Floats) -> int:
+    """How many values are another than one that came later for the same row and time; `times` ascend."""
+    order = np.argsort(rows, kind="stable")
+    same = (np.diff(rows[order]) == 0) & (np.diff(times[order]) == 0)
+    return int((same & (np.diff(values[order]) != 0)).sum())
+
+
 def spacings(rows: Ints, times: Floats, values: NDArray[Any]) -> Floats:
     """How long after the one before each value [sample, signal] was measured, of the same row and signal.
 

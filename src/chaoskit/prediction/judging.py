@@ -19,6 +19,7 @@ from chaoskit.prediction.foresight import forecasts
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.joined import ALARM, FOREST, Join
 from chaoskit.prediction.labels import Event
+from chaoskit.prediction.luck import AT_RANDOM, by_luck
 from chaoskit.prediction.report import FalseAlarm, Line, Member, Occurrence, Report
 from chaoskit.prediction.table import Table
 from chaoskit.prediction.training import Model, digest
@@ -197,6 +198,7 @@ class Judging:
         alarm = self._assemble(parts, lambda part: part.join.scores(part.members, recipe))
         judged = self.judge.judge(alarm, ALARM)
         line = self.examiner.line(model.join.words, alarm, judged, chances)
+        luck = by_luck(labelled, self.late, alarm, ALARM)
         single = self._assemble(parts, lambda part: part.alone.over({FOREST: forest}))
         alone = self.examiner.line("random forest alone", forest, self.judge.judge(single, ALARM), chances)
         said, truth = self.examiner.known(chances)
@@ -227,12 +229,16 @@ class Judging:
             blind=dict(labelled.dataset.blind),
             forecasts=ahead,
             detects=tuple(str(each) for each in model.issues.classes_ if str(each) not in ahead),
-            beaten_by=tuple(other.name for other in lines if other.f1 >= line.f1),
+            beaten_by=(
+                *(other.name for other in lines if other.f1 >= line.f1),
+                *([AT_RANDOM] if line.f1_interval.low <= luck else []),
+            ),
             notes=(
                 *notes,
                 *nameless,
                 *self._grace(alarm, forest),
                 *_standing(line, lines),
+                *_lucky(line, luck),
                 *labelled.dataset.notes,
             ),
         )
@@ -251,7 +257,10 @@ class Judging:
         return [words]
 
     def _member(self, name: str, parts: Sequence[Part]) -> Member:
-        """What this member's part of the joined alarm does."""
+        """What this member's part of the joined alarm does, beside the threshold that the kept model has.
+
+        A calibration in turn keeps none: then it is that of the first part.
+        """
 
         def part(each: Part) -> Scores:
             if name not in each.members:
@@ -259,7 +268,8 @@ class Judging:
             return each.join.part(name, each.members)
 
         judged = self.judge.judge(self._assemble(parts, part), ALARM)
-        join = parts[0].join if name in parts[0].join.thresholds else self.model.join
+        anew = parts[0].model is not self.model and name in parts[0].join.thresholds
+        join = parts[0].join if anew else self.model.join
         return Member(name, join.told[name], caught(judged, lambda event: event.issue), judged.false)
 
     def _strangers(self) -> Line | None:
@@ -348,3 +358,10 @@ def _standing(line: Line, others: Sequence[Line]) -> list[str]:
         ahead = " and beats it in PR-AUC" if line.pr_auc > other.pr_auc else ""
         found.append(f"ties {other.name} in event F1{ahead}: that does not beat it")
     return found
+
+
+def _lucky(line: Line, luck: float) -> list[str]:
+    """In words, that so few events leave open whether the alarm is any better than luck."""
+    low = line.f1_interval.low
+    random = f"{AT_RANDOM} have an event F1 of {luck:.3f}"
+    return [f"{random}; for all that so few events tell, the model's is {low:.3f}"] if low <= luck else []

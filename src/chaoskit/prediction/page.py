@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from chaoskit.prediction.card import HEADINGS, caught, due, intervals, number, rows, told
 from chaoskit.prediction.foresight import reason
-from chaoskit.prediction.joined import LEAST
+from chaoskit.prediction.joined import FOREST, LEAST
 from chaoskit.prediction.report import ClassReport, Line, Member, Report
 
 
@@ -59,6 +59,19 @@ def notes(report: Report) -> tuple[str, ...]:
         return report.notes
     kept = f"{report.kept.words}; its budget: {report.kept.false_alarms_per_day:g} false alarms per day"
     return (kept, *report.notes)
+
+
+def silent_forest(report: Report) -> str:
+    """In words, that the forest alarms nobody in the model that is kept, and why; "" where it does."""
+    if report.thresholds.get(FOREST, 0.0) is not None:
+        return ""
+    budget, hours = (report.kept or report).false_alarms_per_day, float(report.data["hours"])
+    return (
+        f"the forest alarms nobody by itself, however high its percentage: {budget:g} false alarms per day"
+        f" are {budget * hours / 24:.2g} in {hours:g} h of healthy time, and within that no threshold of its"
+        " own caught a failure that the others miss; more healthy time may give it one, or a larger budget"
+        " (--false-alarms-per-day)"
+    )
 
 
 def _tried(report: Report) -> str:

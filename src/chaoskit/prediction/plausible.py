@@ -91,6 +91,14 @@ def paced(distances: NDArray[np.float64], step: int, lost: int, last: float) -> 
     return [f"{apart}: {empty:.0%} of the moments have no sample"] if mostly >= SELDOM * step else []
 
 
+def contradicting(count: int) -> list[str]:
+    """In words, how many samples a later line of the same pod, signal and time says otherwise."""
+    if not count:
+        return []
+    say = "sample has" if count == 1 else "samples have"
+    return [f"{count} {say} another value in a later line of the same pod, signal and time, which counts"]
+
+
 def check_events(
     labels: Iterable[LabelRecord], blocks: Sequence[Block], target: Target, *, unlabelled: bool = False
 ) -> list[str]:
@@ -104,7 +112,8 @@ def check_events(
     Of data that may be `unlabelled` it is told in such words, too, that the events say nothing of it at all.
 
     Raises:
-        InvalidInput: none lies within the data's time, or no failure that names somebody names one of these.
+        InvalidInput: most lie outside of the data's time: those within it do so by chance. Or no failure that
+            names somebody names one of these.
     """
     every = list(labels)
     told = [each for each in every if each.meaning != "unknown"]
@@ -119,6 +128,8 @@ def check_events(
     outside = [each for each in told if id(each) not in known]
     clouds = {_line(each) for each in every if each.meaning == "unknown" and _overlaps(each, blocks)}
     vain = [each for each in outside if _line(each) not in clouds]
+    if 2 * len(vain) > len(told) and not unlabelled:
+        raise _elsewhen(told, vain, blocks)
     clouding = [each for each in outside if _line(each) in clouds]
     return [
         *_outsiders(vain, len(told), "counts for nothing", "count for nothing"),
@@ -163,7 +174,7 @@ def _useless(
 ) -> errors.InvalidInput | None:
     """Why nothing can be learned from what is told; None where something can, or nothing is told."""
     if told and not inside:
-        return _elsewhen(told, blocks)
+        return _elsewhen(told, told, blocks)
     named = [each for each in inside if each.meaning in {"failure", "ramp"} and each.target != ALL]
     if not named or any(each not in lost for each in named):
         return None
@@ -196,14 +207,20 @@ def _inside(each: LabelRecord, block: Block) -> bool:
     return within and each.run in {"", block.run}
 
 
-def _elsewhen(told: Sequence[LabelRecord], blocks: Sequence[Block]) -> errors.InvalidInput:
-    first, start, end = min(each.start for each in told), blocks[0].start, max(block.end for block in blocks)
-    many = f"none of the {len(told)} events lies within the data: the first is at"
-    which = many if len(told) > 1 else "the one event does not lie within the data: it is at"
+def _elsewhen(
+    told: Sequence[LabelRecord], vain: Sequence[LabelRecord], blocks: Sequence[Block]
+) -> errors.InvalidInput:
+    first, start, end = min(each.start for each in vain), blocks[0].start, max(block.end for block in blocks)
+    which = f"none of the {len(told)} events lies within the data: the first is at"
+    if len(told) == 1:
+        which = "the one event does not lie within the data: it is at"
+    elif len(vain) < len(told):
+        which = f"{len(vain)} of the {len(told)} events do not lie within the data: the first of these is at"
     return errors.InvalidInput(
         f"{which} {first:%Y-%m-%d %H:%M} UTC, the data runs from {start:%Y-%m-%d %H:%M}"
         f" to {end:%Y-%m-%d %H:%M} UTC",
-        hint="are the two files' times of one zone? times without a zone count as UTC",
+        hint="are the two files' times of one zone? times without a zone count as UTC;"
+        " events of other data belong in a file of their own",
     )
 
 
@@ -227,13 +244,13 @@ def unmeasured(columns: Mapping[str, Sequence[str]], blocks: Sequence[Block]) ->
     ]
 
 
-def unchanging(blocks: Sequence[Block]) -> list[str]:
-    """In words, that no signal of any pod ever changes; nothing where one does, or there is no sample."""
+def unchanging(blocks: Sequence[Block]) -> bool:
+    """Whether no signal of any pod ever changes, and nobody falls silent; False without a sample."""
     spans = [np.fmax.reduce(b.values, axis=2) - np.fmin.reduce(b.values, axis=2) for b in blocks]
     known = np.concatenate([span[~np.isnan(span)] for span in spans])
-    if not len(known) or known.any():
-        return []
-    return ["no signal of any pod ever changes: there is nothing to learn from"]
+    there = [present(block.values) for block in blocks]
+    steady = all((each == each[:, :1]).all() for each in there)
+    return bool(len(known)) and steady and not known.any()
 
 
 def extremes(signals: Sequence[Signal], blocks: Sequence[Block]) -> list[str]:

@@ -63,6 +63,13 @@ class Listed:
         return "; ".join(filter(None, said))
 
     @property
+    def newer(self) -> str:
+        """The verdict, and what on, where it is not the one on its card any more; "" where it is."""
+        if self.verdict is None or self.verdict["words"] == self.card.get("verdict"):
+            return ""
+        return f"{self.verdict['words']}, on {self.verdict['split']}"
+
+    @property
     def _judged(self) -> str:
         if self.verdict is not None:
             return str(self.verdict["words"])

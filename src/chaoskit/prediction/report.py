@@ -13,6 +13,10 @@ ENOUGH = 4
 """Fewer failures that can be seen can neither teach nor judge: one more or less decides everything."""
 
 
+AT_LEAST = 2
+"""A model that caught fewer of them is good for nothing yet: one alarm may have met a failure by luck."""
+
+
 AT_LEAST_HOURS = 1.0
 """Less healthy time can neither set thresholds nor judge them: one false alarm more or less decides all."""
 
@@ -106,6 +110,7 @@ class ClassReport:
 class Member:
     """One whose alarms the model joins: its threshold there, and what it catches there all by itself.
 
+    Out of fold each part of the time has its own; told is that of the model that is kept.
     `threshold` is None where no score that it can have is an alarm.
     """
 
@@ -188,9 +193,19 @@ class Report:
     detects: tuple[str, ...] = ()
 
     @property
+    def thresholds(self) -> Mapping[str, float | None]:
+        """Those that work in the model that is kept, by member; None where no score is an alarm."""
+        return self.kept.thresholds if self.kept else {each.name: each.threshold for each in self.members}
+
+    @property
     def failures(self) -> int:
         """How many failures judged it, those of classes that the signals cannot show left out."""
         return sum(due for issue, (_, due) in self.model.caught.items() if issue not in self.blind)
+
+    @property
+    def caught(self) -> int:
+        """How many of them were caught."""
+        return sum(hit for issue, (hit, _) in self.model.caught.items() if issue not in self.blind)
 
     @property
     def over_budget(self) -> bool:
@@ -206,11 +221,12 @@ class Report:
 
     @property
     def beats_baselines(self) -> bool:
-        """Whether it keeps its budget and no baseline has an event F1 as good or better on held-out time.
+        """Whether it keeps its budget, caught more than one, and nothing has an event F1 as good or better.
 
-        A tie is not enough: the alarm may have joined the very rule that it ties with.
+        A tie is not enough: the alarm may have joined the very rule that it ties with. Baselines may all be
+        bad, so alarms at random are beaten, too, only by all that so few events leave open.
         """
-        return self.decides and not self.beaten_by and not self.over_budget
+        return self.decides and self.caught >= AT_LEAST and not self.beaten_by and not self.over_budget
 
     @property
     def verdict(self) -> str:
@@ -224,4 +240,12 @@ class Report:
             return f"was judged on {seen} that can be seen: fewer than {ENOUGH} decide nothing"
         if self.over_budget:
             return "does not keep its budget of false alarms"
-        return f"does not beat {', '.join(self.beaten_by)}" if self.beaten_by else "beats every baseline"
+        return self._standing
+
+    @property
+    def _standing(self) -> str:
+        if self.beaten_by:
+            return f"does not beat {', '.join(self.beaten_by)}"
+        if self.caught < AT_LEAST:
+            return f"caught {self.caught} of {self.failures} failures: fewer than {AT_LEAST} may be luck"
+        return "beats every baseline"

@@ -11,17 +11,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from chaoskit import errors
 from chaoskit.prediction import grid, room, sheets
 from chaoskit.prediction import mapping as mappings
+from chaoskit.prediction.alignment import shifted
 from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, Values, nothing, put, single
 from chaoskit.prediction.labelfiles import mixed_up, read_labels
 from chaoskit.prediction.labels import Target
-from chaoskit.prediction.plausible import check_events, dated, extremes, once, paced, unmeasured, zones
+from chaoskit.prediction.plausible import (
+    check_events,
+    contradicting,
+    dated,
+    extremes,
+    once,
+    paced,
+    unmeasured,
+    zones,
+)
 from chaoskit.prediction.sheets import Cells, Sheet
 from chaoskit.prediction.values import A_TIME, Clock, Clocks, Mixed, moment, number, pod_name, text
 
@@ -45,7 +55,7 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool =
     `paths` are files, or folders in which the mapping's own files lie. Lines may come in any order, blocks
     are in that of time; a sample stands at the moment of the grid that is nearest to it, or next to that,
     where another of its pod is nearer. Of two values for the same pod, time and signal the later line counts,
-    of two for one moment the newer, which is told. Raises
+    of two for one moment the newer; where they are others, that is told. Raises
     `InvalidInput` naming file, line and column. Events that say nothing of the data are refused, too; where
     nothing is learned from them, as the data may be `unlabelled`, a note tells of it. Raises `CannotStart`
     where there is not memory enough.
@@ -55,8 +65,8 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool =
     if not runs:
         raise errors.InvalidInput(f"no line of data in {', '.join(str(path) for path in paths)}")
     found = [each for run in runs for each in _blocks(run, mapping)]
-    blocks = tuple(sorted((block for block, _ in found), key=lambda block: (block.start, block.run)))
-    lost = sum(count for _, count in found)
+    blocks = tuple(sorted((each.block for each in found), key=lambda block: (block.start, block.run)))
+    lost, untrue = sum(each.lost for each in found), sum(each.untrue for each in found)
     first, last = min(run.times[0] for run in runs), max(run.times[-1] for run in runs)
     distances = np.concatenate([grid.spacings(run.row, run.times, run.told) for run in runs])
     written = files(paths, [mapping.events.file], required=False) if mapping.events else []
@@ -68,8 +78,10 @@ def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool =
         *zones(clocks),
         *dated(first, last),
         *paced(distances, mapping.step, lost, last),
+        *contradicting(untrue),
         *doubled,
         *check_events(labels, blocks, target, unlabelled=unlabelled),
+        *shifted(blocks, labels),
         *extremes(signals, blocks),
         *unmeasured(columns, blocks),
     )
@@ -195,14 +207,18 @@ class _Tidy:
         self._place = {name: index for index, name in enumerate(known)}
         self._signals = [_value(column, self._place) for column in mapping.signals.values()]
         self._cells: dict[Whose, list[Any]] = {}
+        self._older: list[tuple[Whose, int, float]] = []
         self._others: set[str] = set()
 
     def __call__(self, cells: Cells) -> Iterable[_Line]:
         """The line's value is kept; lines of what the mapping does not name are passed over."""
         name = str(cells[self._name])
         if name in self._place:
-            value = number(cells[self._value])
-            self._cells.setdefault(self._whose(cells), [None] * len(self._place))[self._place[name]] = value
+            value, place, whose = number(cells[self._value]), self._place[name], self._whose(cells)
+            known = self._cells.setdefault(whose, [None] * len(self._place))
+            if known[place] not in {None, value}:
+                self._older.append((whose, place, known[place]))
+            known[place] = value
         else:
             self._others.add(name)
         return ()
@@ -214,6 +230,9 @@ class _Tidy:
                 f"no line of {self._path} names a signal of the mapping",
                 hint=f"it names {', '.join(sorted(self._others)[:4])}",
             )
+        for whose, place, value in self._older:
+            alone = [value if each == place else None for each in range(len(self._place))]
+            yield _Line(*whose, tuple(signal(alone) for signal in self._signals))
         for whose, cells in self._cells.items():
             yield _Line(*whose, tuple(signal(cells) for signal in self._signals))
 
@@ -368,22 +387,31 @@ def _runs(lines: Iterable[_Line]) -> list[_Run]:
     return [runs.pop(name).run(name) for name in list(runs)]
 
 
-def _blocks(run: _Run, mapping: mappings.Mapping) -> Iterator[tuple[Block, int]]:
-    """One run, begun anew after each long break; with each how many of its samples a newer one shadows."""
+class _Made(NamedTuple):
+    """A block, how many of its samples a newer one shadows, and of how many a later line says otherwise."""
+
+    block: Block
+    lost: int
+    untrue: int
+
+
+def _blocks(run: _Run, mapping: mappings.Mapping) -> Iterator[_Made]:
+    """One run, begun anew after each long break."""
     breaks = np.flatnonzero(np.diff(run.times) > MAX_GAP.total_seconds()) + 1
     for first, last in zip([0, *breaks], [*breaks, len(run.times)], strict=True):
         yield _block(run.cut(first, last), mapping)
 
 
-def _block(run: _Run, mapping: mappings.Mapping) -> tuple[Block, int]:
+def _block(run: _Run, mapping: mappings.Mapping) -> _Made:
     step, told = mapping.step, run.told
     steps, moments = grid.nearest(run.times, run.times[0], step)
     values = nothing(len(run.rows), told.shape[1], int(moments[-1]) + 1)
-    lost = np.zeros(len(moments), dtype=np.bool_)
+    lost, untrue = np.zeros(len(moments), dtype=np.bool_), 0
     fine: dict[int, Values] = {}
     for index, (column, signal) in enumerate(zip(mapping.signals.values(), mapping.catalogue(), strict=True)):
         known = np.flatnonzero(~np.isnan(told[:, index]))
         row, found = run.row[known], told[known, index]
+        untrue += grid.contradicted(row, run.times[known], found)
         at, shadowed = grid.apart(row, steps[known], moments[known])
         lost[known] |= shadowed
         if column.rate:
@@ -395,4 +423,4 @@ def _block(run: _Run, mapping: mappings.Mapping) -> tuple[Block, int]:
         else:
             values[row, index, at] = single(found)
     start = datetime.fromtimestamp(float(run.times[0]), UTC)
-    return Block(run.name, run.rows, start, step, values, fine), int(lost.sum())
+    return _Made(Block(run.name, run.rows, start, step, values, fine), int(lost.sum()), untrue)

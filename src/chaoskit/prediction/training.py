@@ -28,6 +28,7 @@ from chaoskit.prediction.incidents import Incident, remembered
 from chaoskit.prediction.joined import ALARM, FOREST, Join
 from chaoskit.prediction.labels import Labelled, Target
 from chaoskit.prediction.paths import shares
+from chaoskit.prediction.plausible import unchanging
 from chaoskit.prediction.seen import Span
 from chaoskit.prediction.table import Samples, Table, tabulate
 
@@ -102,7 +103,7 @@ def train(
     Calibration and thresholds come from out-of-fold scores, whole events and stretches of time held out.
     Raises `NoBaseline` when there is no failure to learn from, or nothing but failures.
     """
-    check_length(labelled.dataset)
+    check_teaches(labelled.dataset)
     at = now or datetime.now(UTC)
     chosen = chosen or folds.everything(labelled)
     if table is None:
@@ -148,11 +149,16 @@ def train(
     )
 
 
-def check_length(dataset: Dataset) -> None:
-    """There are values, and a run long enough for features; `NoBaseline` says what is lacking."""
+def check_teaches(dataset: Dataset) -> None:
+    """There are values that change, and a run long enough for features; `NoBaseline` says what is lacking."""
     if not dataset.samples:
         raise errors.NoBaseline(
             "all values are missing: there is nothing to learn from", hint="look at the mapping's columns"
+        )
+    if unchanging(dataset.blocks):
+        raise errors.NoBaseline(
+            "no signal of any pod ever changes: there is nothing to learn from",
+            hint="look at the mapping's columns, or at what is scraped",
         )
     longest = max((block.length * block.step / 60 for block in dataset.blocks), default=0.0)
     least = KNOWN_MINUTES + BLOCK_MINUTES
