@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from tests.acts.fake import CART, FakeCluster, deployment, node
@@ -514,3 +516,24 @@ def test_a_run_that_renews_is_left_alone_where_every_look_is_late() -> None:
     for at in range(20, 200, 20):
         clock.call_at(at, ledger.renew)
     assert rescue(cluster, clock) == ()
+
+
+def test_a_secret_that_was_stored_after_its_act_had_ended_is_removed() -> None:
+    """One of an act that begins, has a Lease, or is somebody else's stays."""
+    cluster, clock = FakeCluster(), ManualClock()
+    killed(cluster, clock, "b")
+    old, young = (kube.timestamp(clock.now() - timedelta(minutes=each)) for each in (11, 9))
+    for name, run, made in (
+        ("chaoskit-a", "a", old), ("chaoskit-b", "b", old), ("chaoskit-c", "c", young), ("theirs", "d", old),
+    ):  # fmt: skip
+        labels = {kube.MANAGED_BY: "chaoskit", kube.RUN_LABEL: run}
+        meta = {"name": name, "namespace": "shop", "creationTimestamp": made, "labels": labels}
+        cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta})
+    stop, heard = threading.Event(), list[Event]()
+    stop.set()
+    rescue(cluster, clock, stop=stop, listen=heard.append)
+    assert [each.message.split()[0] for each in heard if isinstance(each, Warned)] == ["secret/chaoskit-a"]
+    left = [each["metadata"]["name"] for each in cluster.list(kube.SECRET).items]
+    assert left == ["chaoskit-b", "chaoskit-c", "theirs"]
+    cluster.hidden.add(("secrets", ""))
+    assert rescue(cluster, clock) != ()

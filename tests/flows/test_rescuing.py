@@ -605,6 +605,10 @@ def test_a_rescue_that_failed_and_is_delivered_after_another_that_did_not_takes_
     away.back()
     after = history(world)
     assert {**after, "timeline": before["timeline"]} == before
-    assert [each["mark"] for each in after["timeline"] if each["name"] == "undo"] == ["note", "failed", "done"]
+    assert [each["mark"] for each in after["timeline"] if each["name"] == "undo"] == [
+        "note",
+        "failed",
+        "done",
+    ]
     times = [datetime.fromisoformat(each["at"]) for each in after["timeline"]]
     assert times == sorted(times)
