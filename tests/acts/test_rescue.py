@@ -165,6 +165,16 @@ def test_what_stands_of_any_is_put_back_at_once_whatever_is_waited_for_of_anothe
     assert ended == {"a": 30 + LATE, "b": 30}
 
 
+def test_all_are_held_before_the_first_is_undone() -> None:
+    """Nobody else takes over one of them while this process is at another."""
+    cluster, clock = FakeCluster(deployment(replicas=0), deployment("web", replicas=0)), ManualClock()
+    killed(cluster, clock, "a", Entry("field", CART, REPLICAS, 3, 0))
+    killed(cluster, clock, "b", Entry("field", WEB, REPLICAS, 3, 0))
+    cluster.wrote.clear()
+    assert [each.undo.state for each in rescue(cluster, clock)] == ["confirmed"] * 2
+    assert sorted(cluster.wrote[:2]) == ["patch lease/chaoskit-a", "patch lease/chaoskit-b"]
+
+
 @pytest.mark.parametrize("first", ["a", "b"])
 @pytest.mark.parametrize("slow", ["node", "engine"])
 def test_what_stands_is_put_back_before_an_engine_or_a_node_is_waited_for(slow: str, first: str) -> None:
