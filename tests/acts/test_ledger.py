@@ -18,7 +18,7 @@ from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.trail import Trail
 from chaoskit.acts.undo import LATE
-from chaoskit.acts.undoing import OUTAGE
+from chaoskit.acts.undoing import OUTAGE, SOON
 from chaoskit.clock import ManualClock
 from chaoskit.errors import ChaoskitError, Conflict, Forbidden, TakenOver, Unavailable
 from chaoskit.events import Event, Step
@@ -552,11 +552,11 @@ def test_who_cannot_tell_the_cluster_of_a_doubt_looks_for_the_late_engine_all_th
     with pytest.raises(Unavailable), ledger.doubting(trail.entry()):
         cluster.create(chaos_engine(""))
     cluster.before_write = lambda _verb, _ref: None
-    clock.call_at(1.5, partial(storing, cluster, chaos_engine("", finalizers=())))
+    clock.call_at(SOON + 1.5, partial(storing, cluster, chaos_engine("", finalizers=())))
     assert ledger.undo(told.append).state == "confirmed"
     assert cluster.list(kube.CHAOS_ENGINE).items == ()
     assert "the server may do yet" in next(each.detail for each in told if isinstance(each, Step))
-    assert 1.5 <= clock.monotonic() < 3
+    assert SOON + 1.5 <= clock.monotonic() < SOON + 3
 
 
 WEB = replace(CART, name="web")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from tests.acts.fake import CART, FakeCluster, deployment, node
@@ -161,6 +163,16 @@ def test_what_stands_of_any_is_put_back_at_once_whatever_is_waited_for_of_anothe
     assert [each.undo.state for each in rescue(cluster, clock, keep=keep)] == ["confirmed"] * 2
     assert times == {WEB: 30}
     assert ended == {"a": 30 + LATE, "b": 30}
+
+
+def test_all_are_held_before_the_first_is_undone() -> None:
+    """Nobody else takes over one of them while this process is at another."""
+    cluster, clock = FakeCluster(deployment(replicas=0), deployment("web", replicas=0)), ManualClock()
+    killed(cluster, clock, "a", Entry("field", CART, REPLICAS, 3, 0))
+    killed(cluster, clock, "b", Entry("field", WEB, REPLICAS, 3, 0))
+    cluster.wrote.clear()
+    assert [each.undo.state for each in rescue(cluster, clock)] == ["confirmed"] * 2
+    assert sorted(cluster.wrote[:2]) == ["patch lease/chaoskit-a", "patch lease/chaoskit-b"]
 
 
 @pytest.mark.parametrize("first", ["a", "b"])
@@ -514,3 +526,24 @@ def test_a_run_that_renews_is_left_alone_where_every_look_is_late() -> None:
     for at in range(20, 200, 20):
         clock.call_at(at, ledger.renew)
     assert rescue(cluster, clock) == ()
+
+
+def test_a_secret_that_was_stored_after_its_act_had_ended_is_removed() -> None:
+    """One of an act that begins, has a Lease, or is somebody else's stays."""
+    cluster, clock = FakeCluster(), ManualClock()
+    killed(cluster, clock, "b")
+    old, young = (kube.timestamp(clock.now() - timedelta(minutes=each)) for each in (11, 9))
+    for name, run, made in (
+        ("chaoskit-a", "a", old), ("chaoskit-b", "b", old), ("chaoskit-c", "c", young), ("theirs", "d", old),
+    ):  # fmt: skip
+        labels = {kube.MANAGED_BY: "chaoskit", kube.RUN_LABEL: run}
+        meta = {"name": name, "namespace": "shop", "creationTimestamp": made, "labels": labels}
+        cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta})
+    stop, heard = threading.Event(), list[Event]()
+    stop.set()
+    rescue(cluster, clock, stop=stop, listen=heard.append)
+    assert [each.message.split()[0] for each in heard if isinstance(each, Warned)] == ["secret/chaoskit-a"]
+    left = [each["metadata"]["name"] for each in cluster.list(kube.SECRET).items]
+    assert left == ["chaoskit-b", "chaoskit-c", "theirs"]
+    cluster.hidden.add(("secrets", ""))
+    assert rescue(cluster, clock) != ()

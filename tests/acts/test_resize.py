@@ -37,13 +37,15 @@ class Resizing(FakeCluster):
         containers = self.get(ref)["spec"]["containers"]
         for each in patch["spec"]["containers"]:
             (mine,) = (one for one in containers if one["name"] == each["name"])
-            mine["resources"] = {part: {**mine["resources"][part], **each["resources"][part]} for part in OWN}
+            mine["resources"] = {
+                part: {**mine["resources"][part], **each["resources"].get(part, {})} for part in OWN
+            }
         return super().patch(ref, {**patch, "spec": {"containers": containers}}, **more)
 
     def set(self, **limits: str) -> None:
         """Somebody else sets limits of the container."""
         self.patch(
-            POD, {"spec": {"containers": [{"name": "c", "resources": {"limits": limits, "requests": {}}}]}},
+            POD, {"spec": {"containers": [{"name": "c", "resources": {"limits": limits}}]}},
             type="strategic",
         )  # fmt: skip
 

@@ -20,6 +20,7 @@ from chaoskit.acts.undoing import LONGEST, OUTAGE, SOON
 from chaoskit.clock import ManualClock
 from chaoskit.errors import ChaoskitError, Conflict, Forbidden, InvalidInput, NotFound, Unavailable
 from chaoskit.events import Step
+from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Kind, Listing, ObjectRef
 
 
@@ -419,3 +420,34 @@ def test_a_server_that_answers_nothing_is_asked_each_two_seconds() -> None:
     cluster.before_write = fail
     assert ledger.undo().state == "not confirmed"
     assert asked == [2.0 * number for number in range(int(OUTAGE / 2) + 1)]
+
+
+def test_whether_a_later_act_goes_first_is_looked_at_anew_in_each_round() -> None:
+    """One that had to be waited for at first has ended by the time the older one can be undone."""
+    cluster, clock = FakeCluster(deployment(replicas=5), deployment("web", replicas=7)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(
+        Entry("field", CART, ("spec", "replicas"), 3, 9, doubted=True),
+        Entry("field", WEB, ("spec", "replicas"), 3, 0),  # others changed it: later acts are looked for
+    )
+    later = Ledger.open(
+        cluster, clock, id="run2", act="chaos", namespace="shop", targets=(CART,), trace_id="t"
+    )
+    later.write(Entry("field", CART, ("spec", "replicas"), 3, 5))
+
+    def end() -> None:
+        later.undo()
+        later.close(Outcome.DONE)
+
+    clock.call_at(30, end)
+    assert ledger.undo().state == "confirmed"
+
+
+def test_what_may_come_yet_outlasts_two_outages() -> None:
+    cluster, clock = FakeCluster(deployment(replicas=3)), ManualClock()
+    ledger = opened(cluster, clock)
+    ledger.write(Entry("field", CART, ("spec", "replicas"), 3, 5, doubted=True))
+    silent(cluster, clock, 5, 35)
+    silent(cluster, clock, 50, 90)
+    assert ledger.undo().state == "confirmed"
+    assert clock.monotonic() >= 90

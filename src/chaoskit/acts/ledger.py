@@ -45,7 +45,7 @@ from chaoskit.acts.fields import Path
 from chaoskit.acts.halt import Act
 from chaoskit.acts.lease import Gone, HeldLease
 from chaoskit.acts.replacing import Hands, Together
-from chaoskit.acts.sealed import Sealed
+from chaoskit.acts.sealed import LONG_AGO, Sealed
 from chaoskit.acts.telling import Telling
 from chaoskit.acts.trail import ENGINE
 from chaoskit.acts.undoing import Undoing
@@ -60,9 +60,6 @@ from chaoskit.sharing import fresh
 
 LONGEST = 64_000
 """Characters of evidence that a Lease takes: all annotations of an object may have 256 KiB together."""
-
-LONG_AGO = timedelta(minutes=10)
-"""What was asked for so long ago is done or never will be: a server takes a minute at most."""
 
 
 class Ledger:

@@ -81,7 +81,8 @@ def _back(entry: Entry, present: Resources) -> tuple[Resources, tuple[str, ...]]
                 else:
                     others.append(f"{each} limit of {name}")
         if mine:
-            back[name] = {part: _of(mine, was.get(part), ours.get(part)) for part in ("limits", "requests")}
+            parts = {part: _of(mine, was.get(part), ours.get(part)) for part in ("limits", "requests")}
+            back[name] = {part: amounts for part, amounts in parts.items() if amounts}
     return back, tuple(others)
 
 

@@ -6,12 +6,18 @@ import base64
 import dataclasses
 import json
 import uuid
+from collections.abc import Iterator
+from datetime import timedelta
 
 from chaoskit import kube
 from chaoskit.acts.accounts import Account
 from chaoskit.acts.entries import Entry
+from chaoskit.clock import Clock
 from chaoskit.errors import Conflict, Forbidden, NotFound
 from chaoskit.ports.cluster import Cluster, ObjectRef
+
+LONG_AGO = timedelta(minutes=10)
+"""What was asked for so long ago is done or never will be: a server takes a minute at most."""
 
 
 class Sealed:
@@ -67,3 +73,20 @@ class Sealed:
         except Forbidden:
             if self._used:
                 raise
+
+
+def sweep(cluster: Cluster, clock: Clock, namespace: str) -> Iterator[ObjectRef]:
+    """Old Secrets of acts that have no Lease are gone: their answer was lost, and they were stored late.
+
+    Raises:
+        Forbidden: the caller may not list them.
+    """
+    labels = f"{kube.MANAGED_BY}=chaoskit,{kube.RUN_LABEL}"
+    for each in cluster.list(kube.SECRET, namespace, labels=labels).items:
+        ref, began = kube.ref_of(each, kube.SECRET), kube.time_of(each["metadata"].get("creationTimestamp"))
+        if ref.name != f"chaoskit-{kube.labels_of(each)[kube.RUN_LABEL]}":
+            continue
+        long_ago = began is not None and clock.now() - began > LONG_AGO
+        if long_ago and kube.found(cluster, ObjectRef(kube.LEASE, ref.namespace, ref.name)) is None:
+            cluster.delete(ref)
+            yield ref
