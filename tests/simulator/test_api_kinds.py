@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from chaoskit.simulator.api import ApiError, Object
-from chaoskit.simulator.apiserver import bootstrap, typed
+from chaoskit.simulator.apiserver import bootstrap, names, typed
 from chaoskit.simulator.apiserver.apierrors import Cause, wrong
 from chaoskit.simulator.apiserver.builtin import BUILT_IN
 from chaoskit.simulator.apiserver.local import LocalApi
@@ -118,6 +119,7 @@ def selecting(operator: str, *values: str, key: str = "tier") -> Object:
         ("0.0.0.0/0", "cart/32", f'{EXCEPT}"cart/32": {NO_CIDR}'),
         ("0.0.0.0/0", "10.0.0.1|5432/32", NO_CIDR),
         ("10.0.0.0/8", "11.0.0.0/16", f'{EXCEPT}"11.0.0.0/16": must be a strict subset of `cidr`'),
+        ("10.0.0.0/8", "11.0.0.5/16", f'{EXCEPT}"11.0.0.5/16": must be a strict subset of `cidr`'),
         ("10.0.0.0/8", "10.0.0.0/8", "must be a strict subset"),
         ("0.0.0.0/0", "fd00::1/128", "must be a strict subset"),
     ],
@@ -185,7 +187,7 @@ def test_a_policy_names_peers_that_there_may_be(api: LocalApi, peer: Object, sai
         ),
         (
             {"port": 9000, "endPort": 80},
-            f"{PORT}.endPort: Invalid value: 80: must be greater than or equal to `port`",
+            f"{PORT}.endPort: Invalid value: 9000: must be greater than or equal to `port`",
         ),
         ({"port": 0}, f"{PORT}.port: Invalid value: 0: must be between 1 and 65535"),
         ({"port": 80, "endPort": 70000}, f"{PORT}.endPort: Invalid value: 70000: must be between 1 and"),
@@ -236,3 +238,93 @@ def test_only_its_status_is_written_through_its_status(api: LocalApi) -> None:
     api.create(kite())
     body = api.patch(KIND, "default", "milan", {"status": {"flying": True}, "spec": {"tails": 9}}, "status")
     assert (body["status"], body["spec"]) == ({"flying": True}, {"colour": "red"})
+
+
+LETTER = "must contain at least one letter or number (a-z, 0-9)"
+CHARACTERS = "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("http-2", []),
+        ("80", [LETTER]),
+        ("HTTP", [CHARACTERS, LETTER]),
+        ("", [CHARACTERS, LETTER]),
+        ("a_b", [CHARACTERS]),
+        ("a" * 16, ["must be no more than 15 characters"]),
+        ("-a", ["must not begin or end with a hyphen"]),
+        ("a--b", ["must not contain consecutive hyphens"]),
+    ],
+)
+def test_each_mistake_in_the_name_of_a_port_has_its_words(text: str, said: list[str]) -> None:
+    assert list(names.port(text)) == said
+
+
+NAME = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start"
+PREFIX = "prefix part a lowercase RFC 1123 subdomain must consist of"
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("app", []),
+        ("example.com/My_name.1", []),
+        ("a b", [NAME]),
+        ("a" * 64, ["name part must be no more than 63 characters"]),
+        ("", ["name part must be non-empty", NAME]),
+        ("a/", ["name part must be non-empty", NAME]),
+        ("/x", ["prefix part must be non-empty"]),
+        ("ABC.com/x", [PREFIX]),
+        ("-a..b/x", [PREFIX]),
+        ("a" * 254 + "/x", ["prefix part must be no more than 253 characters"]),
+        ("a/b/x", ["a qualified name must consist of"]),
+    ],
+)
+def test_each_mistake_in_a_key_has_its_words(key: str, said: list[str]) -> None:
+    found = list(names.key(key))
+    assert len(found) == len(said)
+    assert all(one.startswith(words) for one, words in zip(found, said, strict=True))
+
+
+def test_a_value_that_is_too_long_and_ill_formed_has_both_causes() -> None:
+    assert [each[:7] for each in names.value("-" * 64)] == ["must be", "a valid"]
+
+
+@pytest.mark.parametrize("where", ["labels", "annotations"])
+@pytest.mark.parametrize(("key", "refused"), [("x" * 64, True), ("a b", True), ("a.b/c", False)])
+def test_keys_that_cannot_be_are_refused_in_metadata(
+    api: LocalApi, where: str, key: str, refused: bool
+) -> None:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "default"}}
+    body["metadata"] |= {where: {key: "y"}}  # type: ignore[operator]
+    with pytest.raises(ApiError, match=f"metadata.{where}: Invalid value") if refused else nullcontext():
+        api.create(body)
+
+
+UNMATCHED = "`selector` does not match template `labels`"
+
+
+@pytest.mark.parametrize(
+    ("selector", "said"),
+    [
+        (None, ["spec.selector: Required value", UNMATCHED]),
+        ({}, ["empty selector is invalid for deployment"]),
+        ({"matchLabels": {}}, ["empty selector is invalid for deployment"]),
+        ({"matchLabels": {"a": "c"}}, [UNMATCHED]),
+        ({"matchLabels": {"a b": "c"}}, [NAME, "invalid label selector"]),
+    ],
+)
+def test_a_deployment_selects_its_own_pods(api: LocalApi, selector: Object | None, said: list[str]) -> None:
+    spec = {"containers": [{"name": "c", "image": "i"}]}
+    body = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "a", "namespace": "default"},
+        "spec": {"selector": selector, "template": {"metadata": {"labels": {"a": "b"}}, "spec": spec}},
+    }
+    with pytest.raises(ApiError) as refused:
+        api.create(body)
+    message = refused.value.message
+    assert all(each in message for each in said)
+    assert message.count(": Invalid value") + message.count(": Required value") == len(said)

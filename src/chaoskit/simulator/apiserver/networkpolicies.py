@@ -50,7 +50,7 @@ def _port(told: Object, path: str) -> Iterator[Cause]:
         yield wrong(f"{path}.endPort", str(last), f"may not be specified when `port` is {lacks}")
         return
     if last < first:
-        yield wrong(f"{path}.endPort", str(last), "must be greater than or equal to `port`")
+        yield wrong(f"{path}.endPort", str(first), "must be greater than or equal to `port`")
     yield from podspecs.target(last, f"{path}.endPort")
 
 
@@ -80,7 +80,7 @@ def _ip_block(path: str, block: Object) -> Iterator[Cause]:
         if part is None:
             yield wrong(field, printed(text), _NO_CIDR)
         elif part.network_address not in whole or part.prefixlen <= whole.prefixlen:
-            yield wrong(field, printed(str(part)), "must be a strict subset of `cidr`")
+            yield wrong(field, printed(text), "must be a strict subset of `cidr`")
 
 
 def _network(text: str) -> IPv4Network | IPv6Network | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from chaoskit.simulator.apiserver import names
 from chaoskit.simulator.apiserver.apierrors import (
     Cause,
     duplicate,
@@ -18,12 +19,6 @@ from chaoskit.simulator.apiserver.apierrors import (
 from chaoskit.simulator.objects import Object
 from chaoskit.simulator.quantities import parse
 
-LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-BAD_LABEL = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start "
-    "and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation "
-    f"is '{LABEL}')"
-)
 _PULLS = ("Always", "IfNotPresent", "Never")
 _RESTARTS = ("Always", "OnFailure", "Never")
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
@@ -68,8 +63,8 @@ def _name(named: Object, path: str, seen: set[str]) -> Iterator[Cause]:
     name = named.get("name") or ""
     if not name:
         yield required(f"{path}.name")
-    elif not re.fullmatch(LABEL, name):
-        yield wrong(f"{path}.name", f'"{name}"', BAD_LABEL)
+    elif not re.fullmatch(names.LABEL, name):
+        yield wrong(f"{path}.name", f'"{name}"', names.BAD_LABEL)
     elif name in seen:
         yield duplicate(f"{path}.name", name)
     seen.add(name)
@@ -177,11 +172,9 @@ def target(port: Any, path: str) -> Iterator[Cause]:
         yield required(path)
     elif isinstance(port, int) and not 0 < port < 65536:
         yield wrong(path, str(port), _IN_PORTS)
-    elif isinstance(port, str) and not re.fullmatch(
-        r"(?=.*[a-z])(?!.*--)[a-z0-9]([a-z0-9-]{0,13}[a-z0-9])?", port
-    ):
-        detail = "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"
-        yield wrong(path, f'"{port}"', detail)
+    elif isinstance(port, str):
+        for detail in names.port(port):
+            yield wrong(path, f'"{port}"', detail)
 
 
 def _resources(resources: Mapping[str, Any], path: str) -> Iterator[Cause]:

@@ -76,17 +76,19 @@ def workload(obj: Object) -> Iterator[Cause]:
     spec = obj["spec"]
     yield from _not_negative(spec, "replicas", "spec.replicas")
     selector, labels = spec.get("selector"), dig(spec, "template", "metadata", "labels") or {}
-    if not selector:
-        yield required("spec.selector")
-    if selector == {}:
-        yield wrong("spec.selector", "{}", "empty selector is invalid for deployment")
-    yield from labelling.labels("spec.template.labels", labels)
-    yield from podspecs.check(spec["template"]["spec"], "spec.template.spec")
     bad = list(labelling.selector("spec.selector", selector))
     yield from bad
-    if selector and not bad and not selectors.of(selector)(labels):
+    if selector is None:
+        yield required("spec.selector")
+    elif not any(selector.values()):
+        yield wrong("spec.selector", printed(selector), "empty selector is invalid for deployment")
+    if bad:
+        yield wrong("spec.selector", printed(selector), "invalid label selector")
+    elif not selectors.of(selector)(labels):
         detail = "`selector` does not match template `labels`"
         yield wrong("spec.template.metadata.labels", printed(labels), detail)
+    yield from labelling.labels("spec.template.labels", labels)
+    yield from podspecs.check(spec["template"]["spec"], "spec.template.spec")
     policy = spec["template"]["spec"].get("restartPolicy")
     if policy in {"OnFailure", "Never"}:
         yield unsupported("spec.template.spec.restartPolicy", policy, ("Always",))

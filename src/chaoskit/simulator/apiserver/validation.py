@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from chaoskit.simulator.apiserver import labelling, podspecs, rules
+from chaoskit.simulator.apiserver import labelling, names, rules
 from chaoskit.simulator.apiserver.apierrors import (
     Cause,
     forbidden_field,
@@ -14,13 +14,6 @@ from chaoskit.simulator.apiserver.apierrors import (
 from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.apiserver.strategies import printed
 from chaoskit.simulator.objects import Object, dig
-
-_SUBDOMAIN = rf"{podspecs.LABEL}(\.{podspecs.LABEL})*"
-_BAD_SUBDOMAIN = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
-    "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    rf"'{podspecs.LABEL}(\.{podspecs.LABEL})*')"
-)
 
 
 def check(resource: Resource, obj: Object) -> list[Cause]:
@@ -48,16 +41,18 @@ def check_update(resource: Resource, old: Object, new: Object, subresource: str 
 def _metadata(resource: Resource, metadata: Object) -> Iterator[Cause]:
     name = metadata["name"]
     if resource.names == "label":
-        good, rule = re.fullmatch(podspecs.LABEL, name), podspecs.BAD_LABEL
+        good, rule = re.fullmatch(names.LABEL, name), names.BAD_LABEL
     elif resource.names == "path":
         good, rule = re.fullmatch(r"[^/%]+", name), "may not contain '/' or '%'"
     else:
-        good, rule = re.fullmatch(_SUBDOMAIN, name), _BAD_SUBDOMAIN
+        good, rule = re.fullmatch(names.SUBDOMAIN, name), names.BAD_SUBDOMAIN
     if not good:
         yield wrong("metadata.name", f'"{name}"', rule)
     elif len(name) > 253:
         yield wrong("metadata.name", f'"{name}"', "must be no more than 253 characters")
     yield from labelling.labels("metadata.labels", metadata.get("labels") or {})
+    for key in metadata.get("annotations") or ():
+        yield from labelling.key("metadata.annotations", key, key.lower())
 
 
 def _finalizers(old: Object, new: Object) -> Iterator[Cause]:
