@@ -11,6 +11,7 @@ import numpy as np
 from chaoskit import errors
 from chaoskit.prediction import evidence, folds, joined, seen
 from chaoskit.prediction.alarms import Judge, Scores
+from chaoskit.prediction.arrays import Floats
 from chaoskit.prediction.baselines import Baseline
 from chaoskit.prediction.calibration import (
     EVEN,
@@ -23,7 +24,6 @@ from chaoskit.prediction.calibration import (
     moved,
     usual,
 )
-from chaoskit.prediction.features import Floats
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.joined import ALARM, Join
 from chaoskit.prediction.labels import Labelled, Truth

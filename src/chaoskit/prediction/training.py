@@ -15,11 +15,12 @@ from sklearn.ensemble import RandomForestClassifier
 from chaoskit import errors, events
 from chaoskit.prediction import evidence, faults, features, folds, joined, search, seen
 from chaoskit.prediction.alarms import Judge, Judgement
+from chaoskit.prediction.arrays import Floats
 from chaoskit.prediction.calibration import Calibration, Healthy, Home, calibrate, calibrated, usual
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.faults import Faults
-from chaoskit.prediction.features import Floats, Spec
+from chaoskit.prediction.features import Spec
 from chaoskit.prediction.features.statistics import KNOWN_MINUTES
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Lesson, Options, fit, grow, lesson, score, small, weights

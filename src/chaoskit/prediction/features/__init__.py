@@ -18,7 +18,6 @@ behind: see `FORBIDDEN` and the leak probes. What a load's own process uses is i
 from __future__ import annotations
 
 from chaoskit.prediction.features.batch import (
-    Floats,
     lines,
     packed,
     packed_unusual,
@@ -36,7 +35,6 @@ from chaoskit.prediction.features.statistics import trend
 __all__ = [
     "FORBIDDEN",
     "HORIZON_MINUTES",
-    "Floats",
     "Following",
     "Live",
     "Recipe",
