@@ -39,7 +39,7 @@ class _Line:
     values: tuple[float, ...]
 
 
-@room.told()
+@room.in_words()
 def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool = False) -> Dataset:
     """The files as a dataset, with the labels of the events file where the mapping names one, and its own.
 

@@ -155,7 +155,7 @@ def told_by(wanted: Spec, signs: Floats, apart: Floats, values: Floats) -> Float
     return np.concatenate([signs, signed.astype(np.float32), levels.astype(np.float32)], axis=-1)
 
 
-def told(wanted: Spec) -> int:
+def told_by_width(wanted: Spec) -> int:
     """How many features tell the class."""
     signs = Spec("evidence", wanted.step, wanted.signals)
     return len(signs.names) + len(wanted.signals) + len(wanted.of_kind("ratio"))
