@@ -215,7 +215,7 @@ def test_of_one_class_alone_no_more_is_told_than_its_events_say(trained: Trained
     assert (found.names, set(trained.model.issues.classes_)) == (("memory-leak",), {"memory-leak"})
     assert found.macro_f1_interval is None
     words = "one class alone, memory-leak: nothing to tell apart"
-    assert card.class_words("class", found) == f"class {words}"
+    assert card.told("class", found) == f"class {words}"
     plain = card.document(trained.report)
     assert (plain["classes"]["accuracy"], plain["classes"]["names"]) == (None, ["memory-leak"])
     assert [each["name"] for each in plain["probes"] if each["name"] == "class before"] == []

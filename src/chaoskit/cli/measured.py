@@ -138,7 +138,7 @@ def show(out: Console, report: Report, elsewhere: str, told_before: Sequence[str
     On a terminal it has the columns that fit; which others there are `elsewhere` is said.
     """
     from chaoskit.prediction import notes
-    from chaoskit.prediction.card import caught, class_words, due, intervals, number
+    from chaoskit.prediction.card import caught, due, intervals, number, told
 
     facts = ", ".join(
         f"{name.replace('_', ' ')} {_figure(value)}"
@@ -159,7 +159,7 @@ def show(out: Console, report: Report, elsewhere: str, told_before: Sequence[str
         out.print(f"PR-AUC of {issue}: {number(alarm)}, of the forest alone {forest}")
     for name, found in (("class", report.classes), ("fault", report.faults)):
         if found is not None:
-            words = class_words(f"{name}  per event", found)
+            words = told(f"{name}  per event", found)
             more = "" if found.alone else f"; per sample macro-F1 {number(found.sample_macro_f1)}"
             line(out, "", f"{words}{more}")
     for probe in report.probes:

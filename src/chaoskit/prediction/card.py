@@ -92,7 +92,7 @@ def intervals(report: Report) -> str:
     return "With the events drawn anew (95 %): " + ", ".join(told)
 
 
-def class_words(name: str, found: ClassReport) -> str:
+def told(name: str, found: ClassReport) -> str:
     """In words, how well classes (or faults) are told per event and per sample."""
     if found.alone:
         return f"{name} one class alone, {found.names[0]}: nothing to tell apart"

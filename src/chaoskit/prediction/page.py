@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from chaoskit.prediction.card import HEADINGS, caught, class_words, due, intervals, number, rows
+from chaoskit.prediction.card import HEADINGS, caught, due, intervals, number, rows, told
 from chaoskit.prediction.foresight import reason
 from chaoskit.prediction.joined import LEAST
 from chaoskit.prediction.report import ClassReport, Line, Member, Report
@@ -156,11 +156,10 @@ def _forests(report: Report) -> list[Line]:
 
 def _classes(found: ClassReport) -> str:
     if found.alone:
-        return f"{class_words('Per event that can be seen:', found)}."
+        return f"{told('Per event that can be seen:', found)}."
     lines = [(name, *map(str, counts)) for name, counts in zip(found.names, found.confusion, strict=True)]
     words = (
-        f"{class_words('Per event that can be seen:', found)};"
-        " in brackets what so few events leave open (95 %)."
+        f"{told('Per event that can be seen:', found)}; in brackets what so few events leave open (95 %)."
         f" Per failing sample: {found.sample_accuracy:.3f} and {found.sample_macro_f1:.3f}."
     )
     if wrong := [name for name, counts in zip(found.names, found.confusion, strict=True) if not any(counts)]:
