@@ -246,7 +246,7 @@ def test_new_runs_of_home_move_no_probability(world: World, home: Labelled) -> N
         for runs in (2, 4):
             again = campaign(world, runs, usual=0.5, noise=0.01, seed=seed, first_day=ELSEWHERE)
             table = tabulate(again, model.spec)
-            found, words = calibrating.calibrate(model, table, folds.everything(again))
+            found, words = calibrating.set_anew(model, table, folds.everything(again))
             assert found.calibration == model.calibration
             assert words.endswith("lie there as they did at home, as far as so few hours tell")
 

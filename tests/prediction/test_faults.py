@@ -110,7 +110,7 @@ def test_memory_that_came_at_once_is_in_percent_of_its_limit_and_unknown_where_i
         (85, 0, missing, 0),
     ):
         asked = table.everything(tuple(np.arange(90) == minute for _ in labelled.dataset.blocks))
-        came = table.fault_told_by(asked)[:, features.told(table.spec) :]
+        came = table.fault_told_by(asked)[:, features.told_by_width(table.spec) :]
         np.testing.assert_allclose(came[:, 0], risen, atol=1e-3)
 
 
@@ -134,16 +134,7 @@ def test_the_faults_are_told_from_the_model_s_signals_whatever_else_the_data_has
     wanted = features.spec(labelled.dataset.select(tuple(labelled.dataset.signals[n] for n in (0, 2))))
     table = tabulate(labelled, wanted)
     asked = table.everything(folds.everything(labelled))
-    assert table.fault_told_by(asked).shape[1] == features.told(wanted) + 1
-
-
-def test_a_forest_of_a_model_from_before_still_tells_its_faults(table: Table) -> None:
-    issues, _ = fit_classes(table, failing(table), small())
-    every = folds.everything(table.labelled)
-    model = train(table.labelled, tiny(), table=table, chosen=every)
-    _, report = classes.by_model(replace(model, faults=issues), table, table.labelled.events)
-    assert report is not None
-    assert report.names == ("beside", "burnt", "cpu-saturation", "delay", "network")
+    assert table.fault_told_by(asked).shape[1] == features.told_by_width(wanted) + 1
 
 
 def test_data_without_a_share_of_a_memory_limit_tells_faults_by_the_rest() -> None:

@@ -60,9 +60,9 @@ def test_a_model_that_is_to_carry_travels_too(leaks: Labelled, tmp_path: Path) -
     made = build(leaks, small(recipe="evidence"), thorough=False)
     kept = artifact.save(made, tmp_path / "models" / "shop-1", state=tmp_path)
     model = portable.load(portable.write(made.model, tmp_path / "out", beside=kept))
-    rows = np.random.default_rng(0).random((50, features.told(made.model.spec))).astype(np.float32)
+    rows = np.random.default_rng(0).random((50, features.told_by_width(made.model.spec))).astype(np.float32)
     np.testing.assert_allclose(model.classes(rows)[1], made.model.classes(rows)[1], atol=1e-6)
-    assert made.model.issues.n_features_in_ == features.told(made.model.spec)
+    assert made.model.issues.n_features_in_ == features.told_by_width(made.model.spec)
 
 
 def test_the_whole_answer_is_the_same(written: Path, trained: Trained, leaks: Labelled) -> None:

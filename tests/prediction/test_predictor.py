@@ -270,7 +270,7 @@ def test_what_tells_the_class_is_the_same_in_a_history_and_now(trained: Trained,
     (there,) = table.told_by(samples.pick(samples.row == row))
     now = Seen(trained.model, leaks.dataset, block.cut(0, count), features.compute)
     np.testing.assert_allclose(now.told_by([row])[0], there, atol=1e-5)
-    assert len(there) == features.told(trained.model.spec)
+    assert len(there) == features.told_by_width(trained.model.spec)
     names = [signal.name for signal in trained.model.spec.signals if signal.kind == "ratio"]
     values = block.values[row, :, count - 1]
     levels = [values[leaks.dataset.names.index(name)] for name in names]
@@ -280,10 +280,10 @@ def test_what_tells_the_class_is_the_same_in_a_history_and_now(trained: Trained,
 def test_of_the_signals_themselves_only_shares_of_a_limit_tell_the_class(world: World) -> None:
     noise = np.full((1, 90), 0.5)
     wanted = features.spec(world({"cpu_usage": noise, "memory_usage": noise, "memory_bytes": noise}))
-    signs = np.zeros((2, features.told(wanted) - 4), dtype=np.float32)
+    signs = np.zeros((2, features.told_by_width(wanted) - 4), dtype=np.float32)
     values = np.array([[7.0, 0.8, 9e9], [7.0, np.nan, 9e9]], dtype=np.float32)
     told = features.told_by(wanted, signs, np.zeros((2, 3), dtype=np.float32), values)
-    assert told.shape == (2, features.told(wanted))
+    assert told.shape == (2, features.told_by_width(wanted))
     np.testing.assert_array_equal(told[:, -1], np.array([0.8, 0], dtype=np.float32))
     assert told.max() < 1
 

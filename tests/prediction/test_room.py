@@ -83,10 +83,10 @@ def test_memory_that_runs_out_is_no_bug() -> None:
     said = "Unable to allocate 12.1 GiB for an array with shape (1600, 46080, 44)"
     with (
         pytest.raises(errors.CannotStart, match=r"^the memory ran out: 12\.1 GiB more were needed$"),
-        room.told(),
+        room.in_words(),
     ):
         raise MemoryError(said)
-    with pytest.raises(errors.CannotStart, match=r"^the memory ran out$"), room.told():
+    with pytest.raises(errors.CannotStart, match=r"^the memory ran out$"), room.in_words():
         raise MemoryError
 
 

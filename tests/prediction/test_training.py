@@ -17,8 +17,8 @@ from chaoskit.prediction.calibration import (
     Home,
     Steps,
     Usual,
-    calibrate,
-    calibrated,
+    as_probabilities,
+    fit_calibration,
     moved,
     usual,
 )
@@ -130,11 +130,11 @@ def test_the_recipe_for_other_clusters_learns_only_more_is_worse(
 
 def test_a_logistic_curve_calibrates_when_events_are_few(leaks: Labelled) -> None:
     scores = [np.where(truth.y == 1, 0.8, 0.1).astype(np.float32) for truth in leaks.truths]
-    few, many = calibrate(scores, leaks, 3), calibrate(scores, leaks, 300)
+    few, many = fit_calibration(scores, leaks, 3), fit_calibration(scores, leaks, 300)
     assert isinstance(few, Curve)
     assert isinstance(many, Steps)
     for found in (few, many):
-        low, high = calibrated(found, np.array([0.1, 0.8], dtype=np.float32))
+        low, high = as_probabilities(found, np.array([0.1, 0.8], dtype=np.float32))
         assert low < 0.1
         assert high > 0.8
 
@@ -152,8 +152,10 @@ def test_elsewhere_a_score_is_as_probable_as_one_as_far_from_usual_at_home(
         (1 / (1 + np.exp(-(place.level + units * place.spread)))).astype(np.float32) for place in (home, here)
     )
     elsewhere = moved(Home(calibration, home), here)
-    np.testing.assert_allclose(calibrated(elsewhere, there), calibrated(calibration, at_home), atol=0.02)
-    assert (np.diff(calibrated(elsewhere, np.linspace(0, 1, 200, dtype=np.float32))) >= 0).all()
+    np.testing.assert_allclose(
+        as_probabilities(elsewhere, there), as_probabilities(calibration, at_home), atol=0.02
+    )
+    assert (np.diff(as_probabilities(elsewhere, np.linspace(0, 1, 200, dtype=np.float32))) >= 0).all()
 
 
 def test_a_place_that_is_as_home_moves_nothing_and_one_that_is_unlike_it_not_without_end() -> None:
@@ -198,7 +200,7 @@ def test_no_high_score_is_more_probable_where_some_pods_cry_wolf(
     calibration: Calibration, pods: list[tuple[int, float]]
 ) -> None:
     home, here = Home(calibration, lying(calibration, (20, -3.0))), lying(calibration, *pods)
-    told, now = calibrated(calibration, EVERY), calibrated(moved(home, here), EVERY)
+    told, now = as_probabilities(calibration, EVERY), as_probabilities(moved(home, here), EVERY)
     high = told >= 0.5
     assert (now[high] <= told[high]).all()
 
@@ -209,7 +211,7 @@ def test_a_place_that_lies_higher_as_a_whole_is_less_probable_though_its_highest
 ) -> None:
     home, here = Home(calibration, lying(calibration, (20, -3.0))), lying(calibration, (20, -1.0))
     assert here.cut > 0.1
-    told, now = calibrated(calibration, EVERY), calibrated(moved(home, here), EVERY)
+    told, now = as_probabilities(calibration, EVERY), as_probabilities(moved(home, here), EVERY)
     high = (told >= 0.5) & (told < 0.9)
     assert (now[high] < told[high] - 0.05).all()
 
@@ -240,8 +242,8 @@ def test_scores_at_the_least_that_is_told_apart_make_no_high_score_more_probable
 ) -> None:
     made = Home(calibration, home)
     assert moved(made, Usual(-6.9, 0.2, 0.001, 0.001)) is calibration
-    wide = calibrated(moved(made, Usual(-6.0, 2.0, 0.01, 0.01)), EVERY)
-    told = calibrated(calibration, EVERY)
+    wide = as_probabilities(moved(made, Usual(-6.0, 2.0, 0.01, 0.01)), EVERY)
+    told = as_probabilities(calibration, EVERY)
     assert (wide[told >= 0.5] <= told[told >= 0.5]).all()
     assert (wide[told >= 0.5] < told[told >= 0.5]).any()
 
@@ -265,7 +267,10 @@ def test_a_place_that_is_narrower_than_a_floored_home_makes_no_high_score_more_p
     home = at(-6.9, 0.8)
     assert home.floored
     assert not here.floored
-    now, told = calibrated(moved(Home(calibration, home), here), EVERY), calibrated(calibration, EVERY)
+    now, told = (
+        as_probabilities(moved(Home(calibration, home), here), EVERY),
+        as_probabilities(calibration, EVERY),
+    )
     high = EVERY >= 0.1
     assert (now[high] <= told[high]).all()
 
@@ -273,7 +278,7 @@ def test_a_place_that_is_narrower_than_a_floored_home_makes_no_high_score_more_p
 def test_failures_of_one_stretch_alone_cannot_be_calibrated(leaks: Labelled) -> None:
     nothing = [np.full(truth.y.shape, np.nan, dtype=np.float32) for truth in leaks.truths]
     with pytest.raises(errors.NoBaseline, match="calibrate"):
-        calibrate(nothing, leaks, 3)
+        fit_calibration(nothing, leaks, 3)
 
 
 def test_the_horizon_is_in_the_words() -> None:

@@ -49,7 +49,7 @@ class Calibrated:
     promotable: bool
 
 
-@room.told()
+@room.in_words()
 def fit(
     dataset: Dataset,
     *,
@@ -102,7 +102,7 @@ def kept(trained: Trained, models: Path, base: str, *, key: bytes = b"") -> Path
             continue
 
 
-@room.told()
+@room.in_words()
 def judged(
     dataset: Dataset,
     *,
@@ -168,7 +168,7 @@ def _confirmed(target: Target) -> str:
     return f" for {target.confirm} samples" if target.confirm > 1 else ""
 
 
-@room.told()
+@room.in_words()
 def calibrate(
     dataset: Dataset,
     *,

@@ -5,7 +5,7 @@ Importing this imports neither numpy nor scikit-learn: they come with the first 
     data     read(paths, mapping) or collect(metrics, start, end, namespace) -> Dataset
     labels   label(dataset, target) -> Labelled
     model    build(labelled, options) -> Trained (model, baselines, report); save, load, promote
-    judged   evaluate(trained, labelled) -> Report, on other data; calibrate(trained, labelled) to it
+    judged   evaluate(trained, labelled) -> Report, on other data; recalibrated(trained, labelled) to it
     answers  predict(model, window, now=...) or by_rules(window, now) -> PredictionRecord per workload
 """
 

@@ -16,6 +16,7 @@ from sklearn.ensemble import IsolationForest
 
 from chaoskit.prediction import plain
 from chaoskit.prediction.alarms import Judge, Scores
+from chaoskit.prediction.arrays import Floats
 from chaoskit.prediction.dataset import Block, Row
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Options
@@ -23,8 +24,6 @@ from chaoskit.prediction.joined import FEW, above_healthy, lowest
 from chaoskit.prediction.labels import Labelled
 from chaoskit.prediction.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.table import Table
-
-Floats = NDArray[np.float32]
 
 _ISOLATION_SAMPLES = 4000
 

@@ -11,6 +11,7 @@ import numpy as np
 from chaoskit import errors
 from chaoskit.prediction import evidence, folds, joined, seen
 from chaoskit.prediction.alarms import Judge, Scores
+from chaoskit.prediction.arrays import Floats
 from chaoskit.prediction.baselines import Baseline
 from chaoskit.prediction.calibration import (
     EVEN,
@@ -18,12 +19,11 @@ from chaoskit.prediction.calibration import (
     Calibration,
     Healthy,
     Usual,
-    calibrated,
+    as_probabilities,
     cut_more,
     moved,
     usual,
 )
-from chaoskit.prediction.features import Floats
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.joined import ALARM, Join
 from chaoskit.prediction.labels import Labelled, Truth
@@ -48,7 +48,7 @@ class Fitted:
     cut: float
 
 
-def calibrate(model: Model, table: Table, chosen: Moments, budget: float | None = None) -> tuple[Model, str]:
+def set_anew(model: Model, table: Table, chosen: Moments, budget: float | None = None) -> tuple[Model, str]:
     """The model with thresholds and probabilities for this cluster, and what became of the latter in words.
 
     Nothing of an earlier calibration stays but its budget.
@@ -142,7 +142,7 @@ def _moved(model: Model, now: Model) -> str:
     And which score is now: of a steep curve a step tells 0 or 100 %, however short it is.
     """
     every = np.linspace(0, 1, 1001, dtype=np.float32)
-    said = calibrated(home.calibration if (home := model.home) else model.calibration, every)
+    said = as_probabilities(home.calibration if (home := model.home) else model.calibration, every)
     says = now.probabilities(every)
     before, after = (int(np.abs(each - EVEN).argmin()) for each in (said, says))
     return (

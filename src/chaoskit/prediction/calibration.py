@@ -86,7 +86,7 @@ class Healthy:
 
     def low(self, calibration: Calibration) -> NDArray[np.bool_]:
         """Which of them this calibration tells as less than even odds."""
-        return calibrated(calibration, self.scores) < EVEN
+        return as_probabilities(calibration, self.scores) < EVEN
 
     def cut(self, calibration: Calibration) -> float:
         """The share of them that this calibration tells as even odds or more; 0 of none."""
@@ -207,7 +207,7 @@ def moved(made: Home, here: Usual) -> Calibration:
     return replace(calibration, scores=tuple((1 / (1 + np.exp(-logits))).tolist()))
 
 
-def calibrate(scores: Scores, labelled: Labelled, events_seen: int) -> Calibration:
+def fit_calibration(scores: Scores, labelled: Labelled, events_seen: int) -> Calibration:
     """A map from out-of-fold scores to probabilities: isotonic with enough events, else a logistic curve.
 
     It never says 0 or 1: so many samples cannot show more than one in so many.
@@ -245,7 +245,7 @@ def _logit(scores: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.log(inside / (1 - inside))[:, None]
 
 
-def calibrated(calibration: Calibration, scores: NDArray[np.float32]) -> NDArray[np.float64]:
+def as_probabilities(calibration: Calibration, scores: NDArray[np.float32]) -> NDArray[np.float64]:
     """Scores as probabilities by this calibration."""
     if isinstance(calibration, Steps):
         found: NDArray[np.float64] = np.interp(

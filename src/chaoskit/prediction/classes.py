@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import f1_score
 
-from chaoskit.prediction.features import Floats
+from chaoskit.prediction.arrays import Floats
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Options
 from chaoskit.prediction.labels import Event

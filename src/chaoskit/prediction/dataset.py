@@ -289,7 +289,7 @@ def _rows_of(block: Block, workloads: set[str]) -> Block:
     return block.of([index for index, row in enumerate(block.rows) if row.workload in workloads])
 
 
-@room.told()
+@room.in_words()
 def collect(
     metrics: MetricsSource,
     start: datetime,

@@ -226,7 +226,7 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
     """
     left = Left.of(trained.model, labelled)
     labelled, table, moments = left.labelled, left.table, left.unseen
-    model, words_of_chances = calibrating.calibrate(trained.model, table, moments, budget)
+    model, words_of_chances = calibrating.set_anew(trained.model, table, moments, budget)
     fitted = calibrating.baselines(trained.baselines, table, moments, model.false_alarms_per_day)
     healthy = Judge(calibrating.without_events(labelled), moments).hours
     taught = f"thresholds were set anew on {healthy:.1f} h of healthy time{left.learned}"

@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit.prediction.alarms import confirmed
+from chaoskit.prediction.arrays import Floats
 from chaoskit.prediction.features.evidence import bounded
 from chaoskit.prediction.features.layout import Spec
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.labels import Labelled
 from chaoskit.prediction.packed import Packed
-
-Floats = NDArray[np.float32]
 
 LEVELS = ("saturation",)
 """What says how full something is, not how unusual: that is the static rule's business."""

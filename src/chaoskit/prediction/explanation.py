@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit.prediction import plain, rules
+from chaoskit.prediction.arrays import Floats
 from chaoskit.prediction.dataset import Block, Dataset
-from chaoskit.prediction.features import Floats, batch
+from chaoskit.prediction.features import batch
 from chaoskit.prediction.features.layout import family
 from chaoskit.prediction.incidents import nearest
 from chaoskit.prediction.joined import EVIDENCE, FOREST

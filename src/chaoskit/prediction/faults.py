@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.features import Floats
+from chaoskit.prediction.arrays import Floats
 from chaoskit.prediction.forest import Lesson, Options
 from chaoskit.prediction.forest import fit as grown
 

@@ -15,7 +15,8 @@ from sklearn.ensemble import RandomForestClassifier
 
 from chaoskit import errors
 from chaoskit.prediction import far
-from chaoskit.prediction.features import Floats, Spec
+from chaoskit.prediction.arrays import Floats
+from chaoskit.prediction.features import Spec
 from chaoskit.prediction.table import Samples, Table
 
 Backend = Literal["threading", "loky", "dask"]

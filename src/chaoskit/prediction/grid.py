@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from chaoskit.prediction.arrays import Doubles, Ints
 
 FINER = 0.5
 """Samples so many steps apart at most are finer than the grid: some of them must share a moment."""
 
 
-def nearest(times: Floats, start: float, step: float) -> tuple[Floats, Ints]:
+def nearest(times: Doubles, start: float, step: float) -> tuple[Doubles, Ints]:
     """The times in steps since `start`, and the nearest moment of each; of two as near, the earlier.
 
     Halves go one way, so that a row half a step beside the first has each sample at another moment.
@@ -23,7 +22,7 @@ def nearest(times: Floats, start: float, step: float) -> tuple[Floats, Ints]:
     return steps, np.ceil(steps - 0.5).astype(np.int64)
 
 
-def apart(rows: Ints, steps: Floats, moments: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+def apart(rows: Ints, steps: Doubles, moments: Ints) -> tuple[Ints, NDArray[np.bool_]]:
     """The moment of each sample, and which are lost: a newer one of their row stands at theirs.
 
     `steps` ascend. Where two of a row meet though they are no finer than the grid, as those do that are taken
@@ -42,7 +41,7 @@ def apart(rows: Ints, steps: Floats, moments: Ints) -> tuple[Ints, NDArray[np.bo
     return placed, lost
 
 
-def _room(row: Ints, at: Floats, found: Ints, last: int) -> int | None:
+def _room(row: Ints, at: Doubles, found: Ints, last: int) -> int | None:
     """From which sample on until `last` all can go back by a moment; None where they cannot."""
     for first in range(last, -1, -1):
         if at[first] >= found[first]:
@@ -55,14 +54,14 @@ def _room(row: Ints, at: Floats, found: Ints, last: int) -> int | None:
     return None
 
 
-def contradicted(rows: Ints, times: Floats, values: Floats) -> int:
+def contradicted(rows: Ints, times: Doubles, values: Doubles) -> int:
     """How many values are another than one that came later for the same row and time; `times` ascend."""
     order = np.argsort(rows, kind="stable")
     same = (np.diff(rows[order]) == 0) & (np.diff(times[order]) == 0)
     return int((same & (np.diff(values[order]) != 0)).sum())
 
 
-def spacings(rows: Ints, times: Floats, values: NDArray[Any]) -> Floats:
+def spacings(rows: Ints, times: Doubles, values: NDArray[Any]) -> Doubles:
     """How long after the one before each value [sample, signal] was measured, of the same row and signal.
 
     In seconds; `times` ascend. Of one time there is no such distance.
@@ -76,7 +75,7 @@ def spacings(rows: Ints, times: Floats, values: NDArray[Any]) -> Floats:
     return np.concatenate(found) if found else np.empty(0)
 
 
-def per_second(rows: Ints, moments: Ints, counter: Floats, step: int) -> tuple[Ints, Ints, Floats]:
+def per_second(rows: Ints, moments: Ints, counter: Doubles, step: int) -> tuple[Ints, Ints, Doubles]:
     """The increase per second of counters since the newest sample before, with its row and moment.
 
     None at a row's first. Of two values of one moment the later counts. After a reset the counter itself is

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.features import Floats
+from chaoskit.prediction.arrays import Floats
 from chaoskit.prediction.forest import score
 from chaoskit.prediction.paths import leaves
 from chaoskit.prediction.table import Samples, Table

@@ -12,7 +12,7 @@ import numpy as np
 from chaoskit.prediction import baselines, calibrating, classes, evidence, folds, joined, probes
 from chaoskit.prediction.alarms import GRACE_MINUTES, Judge, Judgement, Scores
 from chaoskit.prediction.baselines import Baseline
-from chaoskit.prediction.calibration import calibrate
+from chaoskit.prediction.calibration import fit_calibration
 from chaoskit.prediction.examining import Examiner, caught, reliability
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.foresight import forecasts
@@ -133,7 +133,7 @@ class Judging:
         seen = self.table.visible(self.table.samples(teaches))
         if not seen.teachable:
             return self.model
-        return replace(self.model, calibration=calibrate(scores, self.table.labelled, len(seen.events)))
+        return replace(self.model, calibration=fit_calibration(scores, self.table.labelled, len(seen.events)))
 
     def _chances(self, forest: Scores, model: Model) -> list[Any]:
         """The model's probabilities [row, moment] per block, NaN where there is no score."""

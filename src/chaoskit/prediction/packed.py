@@ -9,7 +9,8 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from chaoskit.prediction.arrays import Floats
+
 Kind = TypeVar("Kind", bound=np.generic)
 
 

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.features import Floats
+from chaoskit.prediction.arrays import Floats
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
+from chaoskit.prediction.arrays import Floats
 from chaoskit.prediction.dataset import Block, Dataset, present
 from chaoskit.prediction.features.statistics import increase, rolled, trend
-
-Floats = NDArray[np.float32]
 
 STATIC, ABSENCE, SYMPTOM, LINEAR = "static rule", "absence", "symptom rule", "predict_linear"
 

@@ -225,7 +225,7 @@ def _model(document: Mapping[str, Any], found: Mapping[str, Any], data: Mapping[
 
 def _check(folder: Path, model: Model, document: Mapping[str, Any]) -> None:
     """It asks for features that there are, those that it was trained on, and says what a model can say."""
-    known, told = len(model.spec.names), features.told(model.spec)
+    known, told = len(model.spec.names), features.told_by_width(model.spec)
     fits = trees.used([model.failure]) <= known and trees.used([model.issues]) <= told
     if model.spec.fingerprint != document.get("fingerprint") or not fits:
         raise errors.InvalidInput(

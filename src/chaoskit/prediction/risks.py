@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit.prediction import features, joined, plain
+from chaoskit.prediction.arrays import Floats
 from chaoskit.prediction.dataset import Block, Dataset, Row, departed, present
-from chaoskit.prediction.features import Floats
 from chaoskit.prediction.features.layout import Spec
 from chaoskit.prediction.joined import ALARM, EVIDENCE, FOREST
 from chaoskit.prediction.labels import STALE

@@ -29,7 +29,7 @@ def check(rows: int, moments: int, signals: int, needed: int, free: int | None) 
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def in_words() -> Iterator[None]:
     """Inside, memory that runs out is told in words: `CannotStart`."""
     try:
         yield

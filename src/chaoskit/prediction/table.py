@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from chaoskit import events
 from chaoskit.prediction import features, room
+from chaoskit.prediction.arrays import Floats
 from chaoskit.prediction.dataset import Dataset, present
-from chaoskit.prediction.features import Floats, Spec
+from chaoskit.prediction.features import Spec
 from chaoskit.prediction.features.layout import family
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.labels import Labelled

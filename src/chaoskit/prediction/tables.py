@@ -19,6 +19,7 @@ from chaoskit import errors
 from chaoskit.prediction import grid, room, sheets
 from chaoskit.prediction import mapping as mappings
 from chaoskit.prediction.alignment import shifted
+from chaoskit.prediction.arrays import Doubles, Ints
 from chaoskit.prediction.dataset import MAX_GAP, Block, Dataset, Row, Values, nothing, put, single
 from chaoskit.prediction.labelfiles import mixed_up, read_labels
 from chaoskit.prediction.labels import Target
@@ -48,7 +49,7 @@ class _Line:
     values: tuple[float, ...]
 
 
-@room.told()
+@room.in_words()
 def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool = False) -> Dataset:
     """The files as a dataset, with the labels of the events file where the mapping names one, and its own.
 
@@ -345,9 +346,9 @@ class _Run:
 
     name: str
     rows: tuple[Row, ...]
-    row: grid.Ints
-    times: grid.Floats
-    told: grid.Floats
+    row: Ints
+    times: Doubles
+    told: Doubles
 
     def cut(self, first: int, last: int) -> _Run:
         """Its lines from `first` to `last`, the last one excluded, with the rows that are there."""

@@ -15,11 +15,19 @@ from sklearn.ensemble import RandomForestClassifier
 from chaoskit import errors, events
 from chaoskit.prediction import evidence, faults, features, folds, joined, search, seen
 from chaoskit.prediction.alarms import Judge, Judgement
-from chaoskit.prediction.calibration import Calibration, Healthy, Home, calibrate, calibrated, usual
+from chaoskit.prediction.arrays import Floats
+from chaoskit.prediction.calibration import (
+    Calibration,
+    Healthy,
+    Home,
+    as_probabilities,
+    fit_calibration,
+    usual,
+)
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evidence import Evidence
 from chaoskit.prediction.faults import Faults
-from chaoskit.prediction.features import Floats, Spec
+from chaoskit.prediction.features import Spec
 from chaoskit.prediction.features.statistics import KNOWN_MINUTES
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.forest import Lesson, Options, fit, grow, lesson, score, small, weights
@@ -82,7 +90,7 @@ class Model:
 
     def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
         """Scores as calibrated probabilities."""
-        return calibrated(self.calibration, np.clip(scores, 0, 1))
+        return as_probabilities(self.calibration, np.clip(scores, 0, 1))
 
     def classes(self, rows: Floats) -> tuple[tuple[str, ...], NDArray[np.float64]]:
         """The classes of failure and their shares for each row of `Table.told_by`, given that it fails."""
@@ -114,7 +122,7 @@ def train(
     sides = folds.turns(labelled, chosen, options.folds, table.spec.window)
     tell = Teller(listen, at, len(sides) + 2)
     scores = out_of_fold(table, sides, options, tell)
-    calibration = calibrate(scores, labelled, len(samples.events))
+    calibration = fit_calibration(scores, labelled, len(samples.events))
     spreads = evidence.fit(labelled, chosen, table.sign_spec, table.signs)
     signs = evidence.out_of_fold(labelled, sides, table.sign_spec, table.signs)
     members = joined.members(table, scores, signs)

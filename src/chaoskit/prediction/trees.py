@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit import errors
-from chaoskit.prediction.features import Floats
+from chaoskit.prediction.arrays import Floats
 
 ARRAYS = ("children_left", "children_right", "feature", "threshold", "value")
 

@@ -18,12 +18,11 @@ behind: see `FORBIDDEN` and the leak probes. What a load's own process uses is i
 from __future__ import annotations
 
 from chaoskit.prediction.features.batch import (
-    Floats,
     lines,
     packed,
     packed_unusual,
-    told,
     told_by,
+    told_by_width,
     unusual,
     work,
 )
@@ -36,7 +35,6 @@ from chaoskit.prediction.features.statistics import trend
 __all__ = [
     "FORBIDDEN",
     "HORIZON_MINUTES",
-    "Floats",
     "Following",
     "Live",
     "Recipe",
@@ -46,8 +44,8 @@ __all__ = [
     "packed",
     "packed_unusual",
     "spec",
-    "told",
     "told_by",
+    "told_by_width",
     "trend",
     "unusual",
     "work",

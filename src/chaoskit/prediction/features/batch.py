@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from chaoskit.prediction.arrays import Floats
 from chaoskit.prediction.dataset import Block, present
 from chaoskit.prediction.features import evidence, window
 from chaoskit.prediction.features import statistics as st
@@ -16,8 +17,6 @@ from chaoskit.prediction.features.layout import Shape, Spec
 from chaoskit.prediction.features.statistics import Base, Trailing
 from chaoskit.prediction.features.sums import LINE, MEAN, Array, Totals, missing
 from chaoskit.prediction.packed import Packed, Part
-
-Floats = NDArray[np.float32]
 
 CELLS = 1_600_000
 """Values that are worked on at once: bounds the memory for large clusters and long histories."""
@@ -156,7 +155,7 @@ def told_by(wanted: Spec, signs: Floats, apart: Floats, values: Floats) -> Float
     return np.concatenate([signs, signed.astype(np.float32), levels.astype(np.float32)], axis=-1)
 
 
-def told(wanted: Spec) -> int:
+def told_by_width(wanted: Spec) -> int:
     """How many features tell the class."""
     signs = Spec("evidence", wanted.step, wanted.signals)
     return len(signs.names) + len(wanted.signals) + len(wanted.of_kind("ratio"))

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from chaoskit.prediction.arrays import Floats
 from chaoskit.prediction.dataset import Block, Row
 from chaoskit.prediction.features import statistics as st
-from chaoskit.prediction.features.batch import Floats, from_trailing
+from chaoskit.prediction.features.batch import from_trailing
 from chaoskit.prediction.features.context import Groups
 from chaoskit.prediction.features.layout import Shape, Spec
 from chaoskit.prediction.features.statistics import Base, Trailing

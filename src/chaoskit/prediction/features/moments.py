@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from chaoskit.prediction.arrays import Floats
 from chaoskit.prediction.dataset import Block
 from chaoskit.prediction.features import batch
-from chaoskit.prediction.features.batch import Floats
 from chaoskit.prediction.features.layout import Spec
 from chaoskit.prediction.features.live import Live
 
