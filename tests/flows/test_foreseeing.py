@@ -23,6 +23,7 @@ from chaoskit import kube, prediction
 from chaoskit.adapters.exposition import Predictions
 from chaoskit.adapters.http import RequestsHttp
 from chaoskit.adapters.notify import Alertmanager
+from chaoskit.cli import outlooks
 from chaoskit.clock import ManualClock
 from chaoskit.errors import CannotStart, NoSamples, NotFound, Unavailable
 from chaoskit.events import Doubted, Event, Foreseen, Listener, Looked, Unwatched, Warned, ignore
@@ -117,6 +118,35 @@ def test_only_what_is_new_is_asked_for_and_kept() -> None:
         each.id for each in (*first.predictions, *second.predictions)
     ]
     assert [type(each) for each in heard] == [Foreseen, Looked, Foreseen, Looked]
+
+
+def of_signals(*names: str) -> tuple[str, Model]:
+    """A model of these signals, which is not asked."""
+    shape = SimpleNamespace(reach=60)
+    spec = SimpleNamespace(signals=tuple(BY_NAME[name] for name in names), step=60, shape=shape)
+    target = SimpleNamespace(confirm=1)
+    return "ob-1", cast("Model", SimpleNamespace(spec=spec, sign_spec=spec, target=target))
+
+
+def test_a_model_most_of_whose_signals_are_absent_does_not_answer_by_itself() -> None:
+    looking = lookout(Prometheus(), ManualClock(T0 + timedelta(minutes=61)), [])
+    looking.model, looking.by_itself = of_signals("ready", "cpu_usage", "memory_usage"), True
+    words = "ob-1 does not answer here: 2 of its 3 signals are absent here (cpu_usage, memory_usage)"
+    for _ in range(2):
+        outlook = looking.look()
+        assert (outlook.manner.mode, outlook.manner.held_back) == ("rules", words)
+        assert [(each.probability, each.alarmed) for each in outlook.predictions] == [(None, True)]
+        assert outlook.manner.document["heldBack"] == words
+        assert outlooks.headline(outlook) == f"model    {words}: rules answer"
+        looking.world.clock.sleep(60, threading.Event())
+    looking.answered_by(None)
+    assert looking.look().manner.held_back == ""
+
+
+def test_a_model_that_lacks_half_of_its_signals_still_answers() -> None:
+    window = lookout(Prometheus(), ManualClock(T0), [])
+    window.model = of_signals("ready", "cpu_usage")
+    assert prediction.strange_here(window.model[1], window._measured(T0)) == ""
 
 
 def test_after_a_long_silence_everything_is_asked_for() -> None:
