@@ -7,12 +7,12 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import combinations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from chaoskit.cli.render import ago, columns, console, emit, next_step, percent, sparkline, told
+from chaoskit.cli.render import ago, columns, console, emit, next_step, percent, span, sparkline, told
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,9 +70,15 @@ def headline(outlook: Outlook, *, brief: bool = False) -> str:
     manner = outlook.manner
     if manner.mode == "rules":
         return f"model    {manner.held_back or 'none is promoted'}: rules answer"
-    trained = f" · trained {ago(manner.trained_at, outlook.at)}" if manner.trained_at else ""
+    trained = f" · trained {_when(manner.trained_at, outlook.at)}" if manner.trained_at else ""
     against = outlook.health.brief if brief and outlook.predictions else outlook.health.words
     return f"model    {manner.name}{trained} · {against}"
+
+
+def _when(trained: datetime, at: datetime) -> str:
+    """When it was trained, as seen from a moment that may lie before that."""
+    later = trained - at
+    return f"{span(later)} after that moment" if later >= timedelta(minutes=1) else ago(trained, at)
 
 
 def show(out: Console, outlook: Outlook, *, advice: bool = True, files: str = "") -> None:
@@ -180,8 +186,8 @@ def scores(out: Console, found: Sequence[Score]) -> None:
             each.model,
             f"{each.judged} ({each.open} open)",
             f"{each.caught} of {each.events}",
-            f"{each.false_alarms} in {each.hours:g} h",
-            "-" if each.brier is None else f"{each.brier:.4f} ({each.reference:.4f})",
+            f"{each.false_alarms} in {f'{each.hours:g}' if each.hours >= 0.1 else 'under 0.1'} h",
+            "-" if each.brier is None else f"{each.brier:.4f} ({_reference(each)})",
             "-" if each.ece is None else f"{each.ece:.3f}",
         )
         for each in found
@@ -194,6 +200,11 @@ def scores(out: Console, found: Sequence[Score]) -> None:
         )
         if said:
             out.print(f"{each.model}: {said}")
+
+
+def _reference(score: Score) -> str:
+    """The Brier score of always saying how often failures came; none where none came."""
+    return f"{score.reference:.4f}" if score.reference else "-"
 
 
 def _direction(trend: Sequence[float]) -> str:
