@@ -52,10 +52,11 @@ CART = {"namespace": "shop", "pod": "cart-1", "workload": "cart", "workload_kind
 
 @dataclass
 class Prometheus:
-    """Readiness of one pod, as of 13:00 down; `away` raises once."""
+    """Readiness of one pod, as of 13:00 down; of the `others` nothing changes. `away` raises once."""
 
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
     away: bool = False
+    others: tuple[str, ...] = ()
 
     def range(
         self, signal: Signal, start: datetime, end: datetime, *, step: int = 0,
@@ -64,10 +65,12 @@ class Prometheus:
         if self.away:
             self.away = False
             raise Unavailable("Prometheus cannot be reached", service="Prometheus")
+        count = int((end - start).total_seconds() // step) + 1
+        if signal.name in self.others:
+            return (Series(CART, start, step, array("d", [0.0] * count)),)
         if signal.name != "ready":
             return ()
         self.asked.append((start, end))
-        count = int((end - start).total_seconds() // step) + 1
         times = [start + timedelta(seconds=step * index) for index in range(count)]
         down = T0 + timedelta(hours=1)
         return (Series(CART, start, step, array("d", [float(at < down) for at in times])),)
@@ -368,7 +371,7 @@ class Down(Stopping):
 
 def down(*, alone: bool, listen: Listener, replicas: dict[str, int] | None = None) -> Lookout:
     """A lookout at 12:50, when the cart is down and has its last sample, in such a cluster or one away."""
-    source = Down()
+    source = Down(others=("memory_bytes", "request_rate", "restarts"))
     source.alone = alone
     looking = lookout(source, ManualClock(T0 + timedelta(minutes=50)), [])
     looking.listen = listen

@@ -114,7 +114,7 @@ class Lookout:
     `selector` chooses workloads by their labels, "" all. Answers are kept in the store, told as `Foreseen`.
     Whose samples have stopped, one's or all's, is silent for as long as the cluster wants a pod of it.
     A model that is there `by_itself`, as the promoted one, does not answer where most of its signals are
-    absent at its first look: it is of another place, and rules answer.
+    absent at its first look that finds any: it is of another place, and rules answer.
     """
 
     world: World
@@ -200,7 +200,7 @@ class Lookout:
 
     def _at_home(self, window: Dataset, now: datetime) -> Dataset:
         """The window of whoever answers: of rules, where the model is none of this place."""
-        if self.model is None or not self.by_itself or self._held_back is not None:
+        if self.model is None or not self.by_itself or self._held_back is not None or not window.samples:
             return window
         name, model = self.model
         if not (words := prediction.strange_here(model, window)):
