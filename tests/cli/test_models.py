@@ -44,7 +44,7 @@ def test_a_training_tells_how_the_model_was_judged(training: tuple[CommandLine, 
     chaoskit, ended = training
     first, judged, *rest = ended.out.splitlines()
     assert first.startswith("model sockshop-k8s-1  says whether a workload is failing; ")
-    assert judged.startswith("judged on by time")
+    assert judged.startswith("judged    by time")
     assert any(line.startswith("random forest  ") for line in rest)
     assert any(line.startswith("· blind to network: ") for line in rest)
     assert re.search(r"^failures  \d+ \S+ \(events\.csv\), \d+ ", ended.out, re.MULTILINE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +184,23 @@ def test_whose_the_percentage_is_is_said_where_a_rule_alarms(rule: str, *, told:
     text = io.StringIO()
     outlooks.show(Console(file=text, soft_wrap=True), seen)
     assert ("An alarm is a rule, the evidence or the forest" in text.getvalue()) is told
+
+
+def test_a_short_watch_and_no_failure_are_told_as_such() -> None:
+    score = Score("shop-1", 34, 0, 0.01, 0.0024, 0.0, 0.01, (), 0, 0, 0, 1, 0.04)
+    text = io.StringIO()
+    outlooks.scores(Console(file=text, soft_wrap=True), [score])
+    assert "1 in under 0.1 h" in text.getvalue()
+    assert "0.0024 (-)" in text.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [(2, "trained 2d ago"), (0, "trained 0s ago"), (-273, "trained 273d after that moment")],
+)
+def test_a_model_may_be_asked_of_a_moment_before_it_was_trained(days: int, words: str) -> None:
+    by = Manner("shop-1", "forecast", 30, T0 - timedelta(days=days))
+    assert words in outlooks.headline(Outlook(T0, (record(),), by, Health(), ()))
 
 
 def test_a_forest_that_alarms_nobody_is_not_said_to_alarm() -> None:

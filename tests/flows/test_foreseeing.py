@@ -23,6 +23,7 @@ from chaoskit import kube, prediction
 from chaoskit.adapters.exposition import Predictions
 from chaoskit.adapters.http import RequestsHttp
 from chaoskit.adapters.notify import Alertmanager
+from chaoskit.cli import outlooks
 from chaoskit.clock import ManualClock
 from chaoskit.errors import CannotStart, NoSamples, NotFound, Unavailable
 from chaoskit.events import Doubted, Event, Foreseen, Listener, Looked, Unwatched, Warned, ignore
@@ -51,10 +52,11 @@ CART = {"namespace": "shop", "pod": "cart-1", "workload": "cart", "workload_kind
 
 @dataclass
 class Prometheus:
-    """Readiness of one pod, as of 13:00 down; `away` raises once."""
+    """Readiness of one pod, as of 13:00 down; of the `others` nothing changes. `away` raises once."""
 
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
     away: bool = False
+    others: tuple[str, ...] = ()
 
     def range(
         self, signal: Signal, start: datetime, end: datetime, *, step: int = 0,
@@ -63,10 +65,12 @@ class Prometheus:
         if self.away:
             self.away = False
             raise Unavailable("Prometheus cannot be reached", service="Prometheus")
+        count = int((end - start).total_seconds() // step) + 1
+        if signal.name in self.others:
+            return (Series(CART, start, step, array("d", [0.0] * count)),)
         if signal.name != "ready":
             return ()
         self.asked.append((start, end))
-        count = int((end - start).total_seconds() // step) + 1
         times = [start + timedelta(seconds=step * index) for index in range(count)]
         down = T0 + timedelta(hours=1)
         return (Series(CART, start, step, array("d", [float(at < down) for at in times])),)
@@ -117,6 +121,35 @@ def test_only_what_is_new_is_asked_for_and_kept() -> None:
         each.id for each in (*first.predictions, *second.predictions)
     ]
     assert [type(each) for each in heard] == [Foreseen, Looked, Foreseen, Looked]
+
+
+def of_signals(*names: str) -> tuple[str, Model]:
+    """A model of these signals, which is not asked."""
+    shape = SimpleNamespace(reach=60)
+    spec = SimpleNamespace(signals=tuple(BY_NAME[name] for name in names), step=60, shape=shape)
+    target = SimpleNamespace(confirm=1)
+    return "ob-1", cast("Model", SimpleNamespace(spec=spec, sign_spec=spec, target=target))
+
+
+def test_a_model_most_of_whose_signals_are_absent_does_not_answer_by_itself() -> None:
+    looking = lookout(Prometheus(), ManualClock(T0 + timedelta(minutes=61)), [])
+    looking.model, looking.by_itself = of_signals("ready", "cpu_usage", "memory_usage"), True
+    words = "ob-1 does not answer here: 2 of its 3 signals are absent here (cpu_usage, memory_usage)"
+    for _ in range(2):
+        outlook = looking.look()
+        assert (outlook.manner.mode, outlook.manner.held_back) == ("rules", words)
+        assert [(each.probability, each.alarmed) for each in outlook.predictions] == [(None, True)]
+        assert outlook.manner.document["heldBack"] == words
+        assert outlooks.headline(outlook) == f"model    {words}: rules answer"
+        looking.world.clock.sleep(60, threading.Event())
+    looking.answered_by(None)
+    assert looking.look().manner.held_back == ""
+
+
+def test_a_model_that_lacks_half_of_its_signals_still_answers() -> None:
+    window = lookout(Prometheus(), ManualClock(T0), [])
+    window.model = of_signals("ready", "cpu_usage")
+    assert prediction.strange_here(window.model[1], window._measured(T0)) == ""
 
 
 def test_after_a_long_silence_everything_is_asked_for() -> None:
@@ -338,7 +371,7 @@ class Down(Stopping):
 
 def down(*, alone: bool, listen: Listener, replicas: dict[str, int] | None = None) -> Lookout:
     """A lookout at 12:50, when the cart is down and has its last sample, in such a cluster or one away."""
-    source = Down()
+    source = Down(others=("memory_bytes", "request_rate", "restarts"))
     source.alone = alone
     looking = lookout(source, ManualClock(T0 + timedelta(minutes=50)), [])
     looking.listen = listen

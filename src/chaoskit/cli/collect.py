@@ -45,7 +45,10 @@ def collect(
     session: Session,
     out: Annotated[Path, typer.Option(help="Folder of the files; one that was begun is gone on with.")],
     hours: Annotated[
-        float, typer.Option(min=0.1, help="How many hours back, when no --from is given.")
+        float,
+        typer.Option(
+            min=0.1, help="How many hours back, when no --from is given; whole chunks (--chunk) are fetched."
+        ),
     ] = 24.0,
     from_: Annotated[str, typer.Option("--from", help="The first moment (ISO 8601).")] = "",
     to: Annotated[str, typer.Option(help="The last moment (ISO 8601); now.")] = "",

@@ -145,7 +145,7 @@ def show(out: Console, report: Report, elsewhere: str, told_before: Sequence[str
         for name, value in report.data.items()
         if isinstance(value, str | int | float) and name != "sha256"
     )
-    line(out, "judged on ", report.split)
+    line(out, "judged    ", report.split)
     line(out, "data      ", facts)
     line(out, "failures  ", due(report.data))
     _figures(out, report, elsewhere)

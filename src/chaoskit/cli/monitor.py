@@ -155,6 +155,10 @@ def _document(each: Finding) -> dict[str, Any]:
     }
 
 
+def _unneeded(each: Finding) -> list[str]:
+    return [] if each.there else ["nothing is lost without it"]
+
+
 def _table(out: Console, found: Sequence[Finding]) -> None:
     there = sum(each.there for each in found)
     lost = _lost(found)
@@ -166,7 +170,7 @@ def _table(out: Console, found: Sequence[Finding]) -> None:
             f"{each.interval:g} s" if each.interval else "-",
             str(each.series or "-"),
             each.signal.origin,
-            "; ".join([*each.problems, *(loss.words for loss in each.losses)]),
+            "; ".join([*each.problems, *(loss.words for loss in each.losses)] or _unneeded(each)),
         )
         for each in found
     ]

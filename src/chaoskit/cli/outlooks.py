@@ -7,12 +7,12 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import combinations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from chaoskit.cli.render import ago, columns, console, emit, next_step, percent, sparkline, told
+from chaoskit.cli.render import ago, columns, console, emit, next_step, percent, span, sparkline, told
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,15 +69,21 @@ def headline(outlook: Outlook, *, brief: bool = False) -> str:
     """
     manner = outlook.manner
     if manner.mode == "rules":
-        return "model    none is promoted: rules answer"
-    trained = f" · trained {ago(manner.trained_at, outlook.at)}" if manner.trained_at else ""
+        return f"model    {manner.held_back or 'none is promoted'}: rules answer"
+    trained = f" · trained {_when(manner.trained_at, outlook.at)}" if manner.trained_at else ""
     against = outlook.health.brief if brief and outlook.predictions else outlook.health.words
     return f"model    {manner.name}{trained} · {against}"
 
 
+def _when(trained: datetime, at: datetime) -> str:
+    """When it was trained, as seen from a moment that may lie before that."""
+    later = trained - at
+    return f"{span(later)} after that moment" if later >= timedelta(minutes=1) else ago(trained, at)
+
+
 def show(out: Console, outlook: Outlook, *, advice: bool = True, files: str = "") -> None:
     """The whole outlook; with `advice`, what to do next: there, or with the `files` that it is of."""
-    table(out, outlook.predictions, advice=False, everywhere=outlook.everywhere)
+    table(out, outlook.predictions, advice=False, everywhere=outlook.everywhere, by=_by(outlook))
     for each in outlook.silent:
         told(out, "! ", _of_silent(each, outlook), style="yellow")
     if not outlook.predictions:
@@ -93,6 +99,11 @@ def show(out: Console, outlook: Outlook, *, advice: bool = True, files: str = ""
     told(out, "", _manner(outlook.manner))
     if advice:
         _advice(out, outlook.predictions, everywhere=outlook.everywhere, files=files)
+
+
+def _by(outlook: Outlook) -> str:
+    """Who answers, where it is not whom one expects."""
+    return "rules: the promoted model does not answer here" if outlook.manner.held_back else ""
 
 
 def _of_silent(each: Silent, outlook: Outlook) -> str:
@@ -124,11 +135,16 @@ def _manner(manner: Manner) -> str:
 
 
 def table(
-    out: Console, found: Sequence[PredictionRecord], *, advice: bool = True, everywhere: bool = False
+    out: Console,
+    found: Sequence[PredictionRecord],
+    *,
+    advice: bool = True,
+    everywhere: bool = False,
+    by: str = "",
 ) -> None:
     """Each workload that matters on a line, the others counted; with `advice`, what to do next.
 
-    With `everywhere` it says the namespaces too.
+    With `everywhere` it says the namespaces too; `by` says who answers, where that is not plain.
     """
     if not found:
         out.print("no workload has signals here")
@@ -136,7 +152,7 @@ def table(
     from chaoskit.reports.reading import counted
 
     first = found[0]
-    by = "rules: no model is promoted" if first.probability is None else f"model {first.model}"
+    by = by or "rules: no model is promoted" if first.probability is None else f"model {first.model}"
     out.print(by, style="dim")
     shown = [each for each in found if not _quiet(each)] or list(found[:3])
     lead = ("namespace",) if everywhere else ()
@@ -170,8 +186,8 @@ def scores(out: Console, found: Sequence[Score]) -> None:
             each.model,
             f"{each.judged} ({each.open} open)",
             f"{each.caught} of {each.events}",
-            f"{each.false_alarms} in {each.hours:g} h",
-            "-" if each.brier is None else f"{each.brier:.4f} ({each.reference:.4f})",
+            f"{each.false_alarms} in {f'{each.hours:g}' if each.hours >= 0.1 else 'under 0.1'} h",
+            "-" if each.brier is None else f"{each.brier:.4f} ({_reference(each)})",
             "-" if each.ece is None else f"{each.ece:.3f}",
         )
         for each in found
@@ -184,6 +200,11 @@ def scores(out: Console, found: Sequence[Score]) -> None:
         )
         if said:
             out.print(f"{each.model}: {said}")
+
+
+def _reference(score: Score) -> str:
+    """The Brier score of always saying how often failures came; none where none came."""
+    return f"{score.reference:.4f}" if score.reference else "-"
 
 
 def _direction(trend: Sequence[float]) -> str:
@@ -282,7 +303,8 @@ class _Changes:
         silent = {_named(each, outlook): _of_silent(each, outlook) for each in outlook.silent}
         at = f"{outlook.at:%H:%M:%S}"
         if self._alarmed is None:
-            table(self._out, outlook.predictions, advice=False, everywhere=outlook.everywhere)
+            found, everywhere = outlook.predictions, outlook.everywhere
+            table(self._out, found, advice=False, everywhere=everywhere, by=_by(outlook))
         else:
             for target in now.keys() - self._alarmed.keys():
                 self._out.print(f"{at}  alarm      {target}  {now[target]}")

@@ -128,7 +128,7 @@ class AIChaosEngine:
         Namespace "" means all but protected ones.
         """
         loaded = learning.chosen(self._world.models, model, key=self._world.model_key)
-        return Lookout(self._world, namespace, loaded, selector, listen)
+        return Lookout(self._world, namespace, loaded, selector, listen, by_itself=not model)
 
     def patterns(self, namespace: str, length: timedelta, *, listen: Listener = ignore) -> Patterns:
         """What recurs in the failures of a namespace over the last `length`, beyond chance."""

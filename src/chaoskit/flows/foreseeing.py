@@ -40,7 +40,8 @@ ALERT, DOUBT = "ChaoskitFailureLikely", "ChaoskitModelDoubtful"
 class Manner:
     """How a model speaks: whether it forecasts or detects, and which classes of failure it can do which with.
 
-    Without a model (`name` "rules") rules speak. `forest_alarms` says whether its forest alarms by itself.
+    Without a model (`name` "rules") rules speak. `forest_alarms` says whether its forest alarms by itself;
+    `held_back` which model was promoted and does not answer here, and why.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Manner:
     forecasts: tuple[str, ...] = ()
     detects: tuple[str, ...] = ()
     forest_alarms: bool = True
+    held_back: str = ""
 
     @property
     def document(self) -> Mapping[str, Any]:
@@ -61,6 +63,7 @@ class Manner:
             "trainedAt": self.trained_at.isoformat() if self.trained_at else None,
             "forecasts": list(self.forecasts),
             "detects": list(self.detects),
+            **({"heldBack": self.held_back} if self.held_back else {}),
         }
 
 
@@ -80,14 +83,14 @@ class Outlook:
     everywhere: bool = False
 
 
-def manner(model: tuple[str, Model] | None) -> Manner:
-    """How this model speaks, or the rules where there is none."""
+def manner(model: tuple[str, Model] | None, held_back: str = "") -> Manner:
+    """How this model speaks, or the rules where there is none, or it is `held_back`."""
     from chaoskit.prediction.foresight import forecasts
     from chaoskit.prediction.joined import FOREST
     from chaoskit.prediction.rules import HORIZON_MINUTES, NAME
 
     if model is None:
-        return Manner(NAME, "rules", HORIZON_MINUTES)
+        return Manner(NAME, "rules", HORIZON_MINUTES, held_back=held_back)
     name, trained = model
     target = trained.target
     classes = [str(each) for each in trained.issues.classes_]
@@ -110,6 +113,8 @@ class Lookout:
     Namespace "" means all but protected ones, in one look.
     `selector` chooses workloads by their labels, "" all. Answers are kept in the store, told as `Foreseen`.
     Whose samples have stopped, one's or all's, is silent for as long as the cluster wants a pod of it.
+    A model that is there `by_itself`, as the promoted one, does not answer where most of its signals are
+    absent at its first look that finds any: it is of another place, and rules answer.
     """
 
     world: World
@@ -117,6 +122,8 @@ class Lookout:
     model: tuple[str, Model] | None = None
     selector: str = ""
     listen: Listener = ignore
+    by_itself: bool = False
+    _held_back: str | None = field(default=None, init=False)
     _recent: Recent | None = field(default=None, init=False)
     _following: Following | None = field(default=None, init=False)
     _heard: dict[Who, datetime] = field(default_factory=dict, init=False)
@@ -129,7 +136,7 @@ class Lookout:
 
     def answered_by(self, model: tuple[str, Model] | None) -> None:
         """This model answers from now on, None: rules. It measures anew; whose samples stopped is known."""
-        self.model, self._recent, self._following = model, None, None
+        self.model, self._recent, self._following, self._held_back = model, None, None, None
 
     def look(self) -> Outlook:
         """What is foreseen now.
@@ -144,7 +151,7 @@ class Lookout:
 
         world, now = self.world, self.world.clock.now()
         try:
-            window = self._measured(now)
+            window = self._at_home(self._measured(now), now)
         except NoSamples:
             self.listen(Unwatched(now, self.namespace))
             raise
@@ -163,7 +170,14 @@ class Lookout:
         if self.model:
             self.listen(_doubted(now, self.namespace, self.model[0], health))
         self._looked = True
-        return Outlook(now, found, manner(self.model), health, silent, everywhere=not self.namespace)
+        return Outlook(
+            now,
+            found,
+            manner(self.model, self._held_back or ""),
+            health,
+            silent,
+            everywhere=not self.namespace,
+        )
 
     def watch(self, stop: threading.Event) -> Iterator[Outlook]:
         """What is foreseen, look after look, until `stop` is set.
@@ -183,6 +197,18 @@ class Lookout:
                 yield outlook
             due = max(due + self.step, clock.monotonic())
             clock.sleep(due - clock.monotonic(), stop)
+
+    def _at_home(self, window: Dataset, now: datetime) -> Dataset:
+        """The window of whoever answers: of rules, where the model is none of this place."""
+        if self.model is None or not self.by_itself or self._held_back is not None or not window.samples:
+            return window
+        name, model = self.model
+        if not (words := prediction.strange_here(model, window)):
+            self._held_back = ""
+            return window
+        self.answered_by(None)
+        self._held_back = f"{name} does not answer here: {words}"
+        return self._measured(now)
 
     def _measured(self, now: datetime) -> Dataset:
         """The window that an answer needs; of what is known already only a few steps are asked for again.

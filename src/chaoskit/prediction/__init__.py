@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.forest import Options as Options
     from chaoskit.prediction.health import Health as Health
     from chaoskit.prediction.health import health_of as health_of
+    from chaoskit.prediction.health import strange_here as strange_here
     from chaoskit.prediction.labels import Chaos as Chaos
     from chaoskit.prediction.labels import Labelled as Labelled
     from chaoskit.prediction.labels import Target as Target
@@ -79,7 +80,7 @@ _HOME = {
     "evaluation": ("Trained", "build", "evaluate", "evaluate_foreign", "recalibrated"),
     "failures": ("Objectives",),
     "forest": ("Options",),
-    "health": ("Health", "health_of"),
+    "health": ("Health", "health_of", "strange_here"),
     "labels": ("Chaos", "Labelled", "Target", "label"),
     "mapping": ("Mapping", "load_mapping"),
     "outside": ("from_recoveries", "from_runs"),

@@ -130,7 +130,9 @@ def check(options: Options) -> None:
     if options.backend != "dask":
         return
     if find_spec("distributed") is None:
-        raise errors.CannotStart("Dask is not installed", hint="pip install 'chaoskit[dask]'")
+        raise errors.CannotStart(
+            "Dask is not installed", hint="in the folder of chaoskit's source: pip install '.[dask]'"
+        )
     if not options.scheduler:
         raise errors.InvalidInput("a Dask cluster has an address", hint=ADDRESS)
     if not _is_address(options.scheduler):

@@ -33,6 +33,9 @@ MINUTES = 60
 SHARE = 1 / 3
 """From this share of workloads on, two at least, it is drift and not a failure."""
 
+SHOWN = 3
+"""So many absent signals are named."""
+
 OLD = timedelta(days=30)
 """A model that is older has not seen the last month's releases."""
 
@@ -119,3 +122,14 @@ def _stale(known: Ranges, window: Dataset) -> Iterator[tuple[str, str]]:
             yield signal.name, f"{signal.name} is absent"
         elif silent > STALE.total_seconds():
             yield signal.name, f"{signal.name} is stale: no sample for {duration(silent / 60)}"
+
+
+def strange_here(model: Model, window: Dataset) -> str:
+    """In words, that most of the model's signals have no sample at all here; "" where most have some."""
+    values = window.blocks[-1].values
+    absent = [each.name for at, each in enumerate(window.signals) if missing(values[:, at]).all()]
+    if 2 * len(absent) <= len(model.spec.signals):
+        return ""
+    more = f" and {len(absent) - SHOWN} more" if len(absent) > SHOWN else ""
+    named = f"{', '.join(absent[:SHOWN])}{more}"
+    return f"{len(absent)} of its {len(model.spec.signals)} signals are absent here ({named})"

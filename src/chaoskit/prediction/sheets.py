@@ -156,7 +156,8 @@ def _arrow(path: Path) -> tuple[Any, Any]:
         from pyarrow import parquet
     except ImportError as error:
         raise errors.InvalidInput(
-            f"{path} is a Parquet file, and pyarrow is not installed", hint="pip install 'chaoskit[parquet]'"
+            f"{path} is a Parquet file, and pyarrow is not installed",
+            hint="in the folder of chaoskit's source: pip install '.[parquet]'",
         ) from error
     return pa, parquet
 

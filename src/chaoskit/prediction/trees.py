@@ -109,7 +109,9 @@ def graph(forest: Any, features: int) -> bytes:
         from skl2onnx import to_onnx
         from skl2onnx.common.data_types import FloatTensorType
     except ImportError as error:
-        raise errors.CannotStart("ONNX is not installed", hint="pip install 'chaoskit[onnx]'") from error
+        raise errors.CannotStart(
+            "ONNX is not installed", hint="in the folder of chaoskit's source: pip install '.[onnx]'"
+        ) from error
     made = to_onnx(
         forest,
         initial_types=[("features", FloatTensorType([None, features]))],
