@@ -15,12 +15,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
-from chaoskit.secretforms import HIDDEN
+from chaoskit.secretforms import cleared
+from chaoskit.secretgrammar import Span
 
 SHORTEST = 6
 """A hidden value is also hidden wherever else it stands, unless it is shorter: then it may be any word."""
-
-_Span = tuple[int, int]
 
 
 def without(text: str, values: Iterable[str]) -> str:
@@ -33,7 +32,7 @@ def without(text: str, values: Iterable[str]) -> str:
         lines = _of_lines(known)
         more = (span for span in _in_the_text(text, _found(read, known)) if not _is_chance(text, span, lines))
         spans = sorted((*spans, *more))
-    return _cleared(text, spans)
+    return cleared(text, spans)
 
 
 _JOINED = 16
@@ -43,7 +42,7 @@ _BROKEN = 40
 _LINE_END = re.compile(r"\\[rn]|[\r\n]")
 
 
-def _is_chance(text: str, span: _Span, lines: Collection[str]) -> bool:
+def _is_chance(text: str, span: Span, lines: Collection[str]) -> bool:
     """Whether short lines tell that only when joined, and it is no secret that is of `lines` itself."""
     found = _LINE_END.search(text, *span)
     if found is None:
@@ -59,17 +58,7 @@ def _of_lines(values: frozenset[str]) -> frozenset[str]:
     return frozenset(_read(value) for value in values if _LINE_END.search(value))
 
 
-def _cleared(text: str, spans: Iterable[_Span]) -> str:
-    """The text with one word for each of these spans, and for those that overlap together."""
-    parts, end = [], 0
-    for start, stop in spans:
-        if start >= end:
-            parts += [text[end:start], HIDDEN]
-        end = max(end, stop)
-    return "".join((*parts, text[end:])) if parts else text
-
-
-def _found(text: str, values: frozenset[str]) -> Sequence[_Span]:
+def _found(text: str, values: frozenset[str]) -> Sequence[Span]:
     """Where in the text one of these secrets stands, whole or cut; in order.
 
     Each beginning is looked up, which takes as long for one secret as for thousands.
@@ -204,7 +193,7 @@ def _decoded(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
-def _in_the_text(text: str, spans: Iterable[_Span]) -> Iterator[_Span]:
+def _in_the_text(text: str, spans: Iterable[Span]) -> Iterator[Span]:
     """Where in the text itself that stands which these spans are of as it is read."""
     starts: list[int] = []
     stops: list[int] = []
