@@ -113,20 +113,36 @@ def _forms(value: str) -> Iterator[str]:
     yield from (value, *_spelt(value))
     if len(value) >= SHORTEST:
         read = (_read(value), _read(value.replace(" ", "+")))
-        yield from (each for each in read if len(each) >= SHORTEST)
+        yield from (each for each in (*read, *_folded(read[0])) if len(each) >= SHORTEST)
+        raw = value.encode("utf-8", errors="replace").hex()
+        yield from (raw, raw.upper())
         for form in _in_base64(value.encode("utf-8", errors="replace")):
             yield from (form, form.translate(_URL_SAFE))
 
 
+_MOST_FOLDS = 40
+"""So many of its spaces are looked at."""
+
+
+def _folded(read: str) -> Iterator[str]:
+    """What is read where lines were broken at its spaces: at any one of them, or at each."""
+    places = [each.start() for each in re.finditer(" ", read)][:_MOST_FOLDS]
+    yield from (f"{read[:at]}{read[at + 1 :]}" for at in places)
+    yield read.replace(" ", "")
+
+
 def _spelt(value: str) -> Iterator[str]:
-    """The secret as URLs, JSON and Python write it: what is in it may be read as something else."""
-    yield from (quote(value, safe="", errors="replace"), quote(value, errors="replace"))
+    """The secret as URLs, JSON, CSV and Python write it: what is in it may be read as something else."""
+    whole = quote(value, safe="", errors="replace")
+    yield from (whole, _CODE.sub(lambda code: code[0].lower(), whole), quote(value, errors="replace"))
+    yield value.replace('"', '""')
     yield quote_plus(value, errors="replace")
     yield from (json.dumps(value, ensure_ascii=ascii_)[1:-1] for ascii_ in (True, False))
     # beside both quotes one is escaped
     yield from (repr(value)[1:-1], repr(f"{value}\"'")[1:-4])
 
 
+_CODE = re.compile("%[0-9A-F]{2}")
 _URL_SAFE = str.maketrans("+/", "-_")
 
 
