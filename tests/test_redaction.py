@@ -121,6 +121,9 @@ def test_a_secret_is_hidden_however_it_is_encoded(text: str) -> None:
         ("hunter2!\nhunter3!", "a:\n  hunter2!\n  hunter3!\nb", "a:\n  (hidden)\nb"),
         ("hunter2/hunter3", r"is hunter2%2fhun\u2026", r"is (hidden)\u2026"),
         ("hunter2/hunter3", "hunter2/hunter2/hunter3!", "hunter2/(hidden)!"),
+        ('it"s-hunter2', 'a,"it""s-hunter2",b', 'a,"(hidden)",b'),
+        ("hunter2!", "is 68756e7465723221.", "is (hidden)."),
+        ("a\\nb\\\\c7xyq", "is a%5cnb%5c%5cc7xyq.", "is (hidden)."),
     ],
 )
 def test_where_a_secret_is_spelt_nothing_else_is_hidden(secret: str, text: str, shown: str) -> None:
@@ -140,6 +143,8 @@ def test_short_lines_that_are_a_secret_only_when_joined_are_told(text: str) -> N
         ("123\n456", "a:\n  123\n  456\n"),
         (r"CORP\nina", r"a: &quot;CORP\nina&quot;"),
         ("hunter2-hunter3-x", "a: hunter2-\n  hunter3-x"),
+        ("correct horse battery staple7", "a: correct horse battery\n  staple7\n"),
+        ("correct horse battery staple7", "correct\nhorse\nbattery\nstaple7"),
         ("hunter2!", base64.encodebytes(b"-" * 54 + b"hunter2!" + b"-" * 9).decode()),
         ("hunter2!", json.dumps(base64.encodebytes(b"-" * 54 + b"hunter2!" + b"-" * 9).decode())),
     ],

@@ -13,7 +13,7 @@ import pytest
 
 import chaoskit
 from chaoskit.redaction import redacted, scrubbed
-from chaoskit.secretforms import answers
+from chaoskit.secretcommands import answers
 from chaoskit.secretnames import looks_secret
 
 CANARY = "k7Q2bmXkthaYW"
@@ -507,3 +507,145 @@ def _said(written: ast.Constant | ast.JoinedStr) -> str:
     """What stands there, with names that call secret what is beside them."""
     parts = written.values if isinstance(written, ast.JoinedStr) else [written]
     return "".join(str(each.value) if isinstance(each, ast.Constant) else "db_password" for each in parts)
+
+
+WHOLE = (
+    # quotes: over lines, with quotes within, by Python, Ruby and shells
+    'password: "correct horse\n  @"\nuser: a\n',
+    "db:\n  password: 'it''s @'\n  user: a\n",
+    "db:\n  password: correct\n    @\n  user: a\n",
+    'password: "a\\\n  @"\nb: 1\n',
+    "password='it'\"'\"'s@'",
+    "PGPASSWORD='it'\\''s@' psql",
+    'password="a\\"@"',
+    r'{"q": "{\"password\": \"a\\\"@\"}"}',
+    "password=b'@'",
+    "--password='a b'@",
+    '{:password=>"@"}',
+    "'password' => '@'",
+    'password := "@"',
+    '"password" = "@"',
+    'a: b\npassword: a"@\n',
+    # lists
+    '{"Authorization": ["Basic @"]}',
+    '{"headers": {"Cookie": ["sid=@"], "A": ["b"]}}',
+    "headers={'Authorization': ['Basic @']}",
+    "passwords: [a,\n  @]\n",
+    '"passwords": [\n  "a",\n  "@"\n]',
+    "map[X-Api-Key:[@]]",
+    # headers, to the end of their line
+    'Authorization: Digest username="a", response="@"',
+    'Authorization: Signature keyId="a",signature="@"',
+    'Authorization: Bearer "@"',
+    'Set-Cookie: a="@"; Path=/',
+    "Cookie: a='b'; c=@",
+    'X-Api-Key: a"@',
+    # variables, settings of drivers, words of commands
+    "DB_PASSWORD=p,@",
+    "DB_PASSWORD=p;@",
+    "DB_PASSWORD=p&@",
+    "Password={a;@};Host=h",
+    'GOOGLE_CREDENTIALS={"a":"@"}',
+    "PASSWORD=$(cat <<E\n@\nE\n)",
+    "curl -u 'admin:p,@' h",
+    'curl -u "admin:it\'s@" h',
+    "curl -u admin:a\\ @ h",
+    "mysql -uroot '-p@'",
+    "postgres://shop:p@@db:5432/shop",
+    # as Go prints what it holds, and within a sentence
+    "{Host:db User:app Password:@ Port:5432}",
+    '&redis.Options{Addr:"h", Password:"@"}',
+    "map[DB_PASSWORD:@ HOST:h]",
+    "login failed (user=admin, password: @)",
+    "DB_HOST: h, DB_PASSWORD: @",
+    "error: auth failed with password: @ for user a",
+    # other forms
+    "requirepass @\nport 1\n",
+    "ALTER USER x PASSWORD '@'",
+    "CREATE USER x IDENTIFIED BY '@'",
+    '<add key="Password" value="@"/>',
+    "<entry key='password'>@</entry>",
+    '{"value": "@", "name": "DB_PASSWORD"}',
+    "- value: @\n  name: DB_PASSWORD\n",
+    '{"kind":"Secret","stringData":{"foo":"@"}}',
+    '{"auths":{"h":{"auth":"@="}}}',
+    "jdbc:oracle:thin:scott/@@h",
+    "postgres:\\/\\/u:@@h",
+    "openssl x -passin pass:@",
+    *(f"{name}=@" for name in ("bindpw", "DB_PW", "userpass", "storepass", "UNSEAL_KEY", "CLIENT_KEY")),
+    "client-key-data: @\nuser: a\n",
+    *(f"said {each}@" for each in ("sk-proj-", "sk-ant-api03-", "shpat_", "dop_v1_", "pypi-AgEI")),
+)
+"""Each once told at its end what was hidden at its beginning, or all of it."""
+
+
+@pytest.mark.parametrize("written", WHOLE)
+def test_a_value_is_hidden_to_its_end(written: str) -> None:
+    secret = "Zt5hQ7wPa1Lq"
+    is_address = "@@" in written
+    told = scrubbed(written.replace("@", secret, 1) if is_address else written.replace("@", secret))
+    if is_address:
+        told = told.replace("shop:p@", "")
+    assert secret not in told
+    assert "(hidden)" in told
+    assert scrubbed(told) == told
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "password-manager: 2 of 3 pods ready\n",
+        "api-key-service: 3 of 3 ready\n",
+        "passwords-api: Running\n",
+        "password-service: CrashLoopBackOff",
+        "external-secrets: 2 of 2\nsealed-secrets: 1 of 1 ready\n",
+        "reset-password: HTTP 500 instead of 200",
+        '{"password-manager": "Running", "api-key-service": 0.93}',
+        "password_attempts=3 app_keys=3 tokens_used=300 secrets=12",
+        "a: 1\npassword: is required\nspec.password: Required value\n",
+        "cookie: 3 errors",
+        "authorization=0.98",
+        "--password=$(DB_PASSWORD)",
+        "password: ${X}\nb: 1\n",
+        "password: {{ .Values.password }}\nb: 1\n",
+        "password=$DB_PASSWORD",
+        "mysqladmin -ping",
+        "mysql latency -p95",
+        "target:cart@shop",
+        "a\ncookie-banner: passed\n  in 3 s\n",
+        "a\npassword-pod-delete: weakness found\n",
+    ],
+)
+def test_figures_states_and_references_are_left_behind_any_name(words: str) -> None:
+    assert scrubbed(words) == words
+
+
+def test_what_is_said_of_workloads_is_no_secret_in_records_either() -> None:
+    record = {
+        "ready": {"auth-token": 2, "password-manager": 3},
+        "outcomes": {"auth-token": "passed"},
+        "signals": [{"name": "password-manager", "value": 0.93}],
+    }
+    assert redacted(record) == record
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "password is @",
+        "the token @ is invalid",
+        "login with admin:@ failed",
+        "the PIN=@",
+        "GRAFANA_KEY=@",
+        "echo @ | docker login --password-stdin",
+        "rabbitmqctl add_user a @",
+        "https://h?session=@",
+        "https%3A%2F%2Fu%3A@%40h",
+        "postgres://u:123/@@h/db",
+        '{"password": [{"x": "@"}]}',
+        "password:\n  current: @\n",
+    ],
+)
+def test_what_is_not_promised(written: str) -> None:
+    """Only as what is known to be a secret is such a one found, as all that stands in a Secret is."""
+    assert CANARY in scrubbed(written.replace("@", CANARY, 1))

@@ -14,7 +14,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from chaoskit.secretforms import HIDDEN, answers, hide
+from chaoskit.secretcommands import answers
+from chaoskit.secretforms import HIDDEN, hide
 from chaoskit.secretnames import looks_secret
 from chaoskit.secretvalues import SHORTEST, without
 

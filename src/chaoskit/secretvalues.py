@@ -15,12 +15,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from urllib.parse import quote, quote_plus
 
-from chaoskit.secretforms import HIDDEN
+from chaoskit.secretforms import cleared
+from chaoskit.secretgrammar import Span
 
 SHORTEST = 6
 """A hidden value is also hidden wherever else it stands, unless it is shorter: then it may be any word."""
-
-_Span = tuple[int, int]
 
 
 def without(text: str, values: Iterable[str]) -> str:
@@ -33,7 +32,7 @@ def without(text: str, values: Iterable[str]) -> str:
         lines = _of_lines(known)
         more = (span for span in _in_the_text(text, _found(read, known)) if not _is_chance(text, span, lines))
         spans = sorted((*spans, *more))
-    return _cleared(text, spans)
+    return cleared(text, spans)
 
 
 _JOINED = 16
@@ -43,7 +42,7 @@ _BROKEN = 40
 _LINE_END = re.compile(r"\\[rn]|[\r\n]")
 
 
-def _is_chance(text: str, span: _Span, lines: Collection[str]) -> bool:
+def _is_chance(text: str, span: Span, lines: Collection[str]) -> bool:
     """Whether short lines tell that only when joined, and it is no secret that is of `lines` itself."""
     found = _LINE_END.search(text, *span)
     if found is None:
@@ -59,17 +58,7 @@ def _of_lines(values: frozenset[str]) -> frozenset[str]:
     return frozenset(_read(value) for value in values if _LINE_END.search(value))
 
 
-def _cleared(text: str, spans: Iterable[_Span]) -> str:
-    """The text with one word for each of these spans, and for those that overlap together."""
-    parts, end = [], 0
-    for start, stop in spans:
-        if start >= end:
-            parts += [text[end:start], HIDDEN]
-        end = max(end, stop)
-    return "".join((*parts, text[end:])) if parts else text
-
-
-def _found(text: str, values: frozenset[str]) -> Sequence[_Span]:
+def _found(text: str, values: frozenset[str]) -> Sequence[Span]:
     """Where in the text one of these secrets stands, whole or cut; in order.
 
     Each beginning is looked up, which takes as long for one secret as for thousands.
@@ -124,20 +113,36 @@ def _forms(value: str) -> Iterator[str]:
     yield from (value, *_spelt(value))
     if len(value) >= SHORTEST:
         read = (_read(value), _read(value.replace(" ", "+")))
-        yield from (each for each in read if len(each) >= SHORTEST)
+        yield from (each for each in (*read, *_folded(read[0])) if len(each) >= SHORTEST)
+        raw = value.encode("utf-8", errors="replace").hex()
+        yield from (raw, raw.upper())
         for form in _in_base64(value.encode("utf-8", errors="replace")):
             yield from (form, form.translate(_URL_SAFE))
 
 
+_MOST_FOLDS = 40
+"""So many of its spaces are looked at."""
+
+
+def _folded(read: str) -> Iterator[str]:
+    """What is read where lines were broken at its spaces: at any one of them, or at each."""
+    places = [each.start() for each in re.finditer(" ", read)][:_MOST_FOLDS]
+    yield from (f"{read[:at]}{read[at + 1 :]}" for at in places)
+    yield read.replace(" ", "")
+
+
 def _spelt(value: str) -> Iterator[str]:
-    """The secret as URLs, JSON and Python write it: what is in it may be read as something else."""
-    yield from (quote(value, safe="", errors="replace"), quote(value, errors="replace"))
+    """The secret as URLs, JSON, CSV and Python write it: what is in it may be read as something else."""
+    whole = quote(value, safe="", errors="replace")
+    yield from (whole, _CODE.sub(lambda code: code[0].lower(), whole), quote(value, errors="replace"))
+    yield value.replace('"', '""')
     yield quote_plus(value, errors="replace")
     yield from (json.dumps(value, ensure_ascii=ascii_)[1:-1] for ascii_ in (True, False))
     # beside both quotes one is escaped
     yield from (repr(value)[1:-1], repr(f"{value}\"'")[1:-4])
 
 
+_CODE = re.compile("%[0-9A-F]{2}")
 _URL_SAFE = str.maketrans("+/", "-_")
 
 
@@ -204,7 +209,7 @@ def _decoded(raw: bytes) -> str:
         return raw.decode("latin-1")
 
 
-def _in_the_text(text: str, spans: Iterable[_Span]) -> Iterator[_Span]:
+def _in_the_text(text: str, spans: Iterable[Span]) -> Iterator[Span]:
     """Where in the text itself that stands which these spans are of as it is read."""
     starts: list[int] = []
     stops: list[int] = []
