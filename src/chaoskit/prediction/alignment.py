@@ -6,13 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
+from chaoskit.prediction.arrays import Doubles
 from chaoskit.prediction.dataset import Block, missing
 from chaoskit.prediction.labels import rows_of
 from chaoskit.records import LabelRecord
-
-Floats = NDArray[np.float64]
 
 FARTHEST = timedelta(hours=14)
 """No zone is farther from UTC."""
@@ -60,7 +58,7 @@ def shifted(blocks: Sequence[Block], labels: Iterable[LabelRecord]) -> list[str]
     return [_words(float(offsets[at]), float(mean[best]), here)]
 
 
-def _middle(far: Floats, best: int, longest: int) -> int:
+def _middle(far: Doubles, best: int, longest: int) -> int:
     """The middle of the offsets on end, about as good as the best, that come first: later ones may be ends.
 
     A failure ends within the `longest` so many samples after it began.
@@ -71,7 +69,7 @@ def _middle(far: Floats, best: int, longest: int) -> int:
     return first + (int(np.argmin(alike[first:])) - 1) // 2
 
 
-def movement(block: Block) -> Floats:
+def movement(block: Block) -> Doubles:
     """How far the signal that moved most did [row, moment], in its own usual movements; NaN without any."""
     width = max(1, round(WINDOW.total_seconds() / block.step))
     most = np.full((len(block.rows), block.length), np.nan)
@@ -90,7 +88,7 @@ def movement(block: Block) -> Floats:
     return most
 
 
-def _means(values: Floats, width: int) -> Floats:
+def _means(values: Doubles, width: int) -> Doubles:
     """The mean [row, moment] of so many samples from each moment on; NaN where there is none."""
     there = ~missing(values)
     padded = ((0, 0), (1, width - 1))
@@ -101,7 +99,7 @@ def _means(values: Floats, width: int) -> Floats:
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
-def _around(label: LabelRecord, blocks: Sequence[Block], moves: Sequence[Floats]) -> Floats:
+def _around(label: LabelRecord, blocks: Sequence[Block], moves: Sequence[Doubles]) -> Doubles:
     """How far signals of whom it means move at each offset from its beginning; NaN outside of data."""
     reach = round(FARTHEST.total_seconds() / blocks[0].step)
     found = np.full(2 * reach + 1, np.nan)
@@ -115,7 +113,7 @@ def _around(label: LabelRecord, blocks: Sequence[Block], moves: Sequence[Floats]
     return found
 
 
-def _mean(found: Floats) -> tuple[Floats, Floats]:
+def _mean(found: Doubles) -> tuple[Doubles, Doubles]:
     """The mean over the failures at each offset, and the share of them that lie in the data then.
 
     NaN where few, or few of all, do. A schedule repeats itself, with fewer of them each time.

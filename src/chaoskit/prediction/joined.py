@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chaoskit.prediction import evidence, folds, plain
 from chaoskit.prediction.alarms import MARGIN, Judge, Scores
+from chaoskit.prediction.arrays import Floats
 from chaoskit.prediction.folds import Moments
 from chaoskit.prediction.labels import Labelled, Target
 from chaoskit.prediction.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.table import Table
 
-Floats = NDArray[np.float32]
 T = TypeVar("T")
 
 FOREST, EVIDENCE = "random forest", "evidence"
