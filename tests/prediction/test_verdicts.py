@@ -21,9 +21,11 @@ from chaoskit.prediction import artifact, calibrating, card, folds, objects, pag
 from chaoskit.prediction.alarms import Judge
 from chaoskit.prediction.dataset import Dataset
 from chaoskit.prediction.evaluation import Trained, build, evaluate, evaluate_foreign, recalibrated
+from chaoskit.prediction.faults import Faults
 from chaoskit.prediction.joined import Join
 from chaoskit.prediction.labels import Labelled, Target, label
 from chaoskit.prediction.table import tabulate
+from chaoskit.prediction.training import Model
 from chaoskit.records import LabelRecord
 
 
@@ -517,8 +519,14 @@ def test_the_plain_rules_get_their_thresholds_from_the_same_healthy_time(
     assert {line.name: line.threshold for line in lines} == limits
 
 
+def telling_faults(trained: Trained) -> Model:
+    """Its model with faults of the names of their classes."""
+    issues = trained.model.issues
+    return replace(trained.model, faults=Faults(issues, {}, {name: name for name in issues.classes_}))
+
+
 def test_a_fault_that_the_model_never_saw_is_named(trained: Trained, others: Labelled) -> None:
-    model = replace(trained.model, faults=trained.model.issues)
+    model = telling_faults(trained)
     strange = replace(others, events=tuple(replace(each, fault="ballooning") for each in others.events))
     for calibrated in (False, True):
         report = evaluate(replace(trained, model=model), strange, calibrated=calibrated)
@@ -546,7 +554,7 @@ def test_a_class_that_the_model_never_saw_is_named(trained: Trained, others: Lab
 
 
 def test_of_how_many_failures_no_fault_is_named_is_told(trained: Trained, others: Labelled) -> None:
-    model = replace(trained.model, faults=trained.model.issues)
+    model = telling_faults(trained)
     first, *rest = others.events
     some = replace(others, events=(first, *(replace(each, fault="memory-leak") for each in rest)))
     report = evaluate(replace(trained, model=model, witnesses=None), some)
@@ -562,7 +570,7 @@ def test_of_how_many_failures_no_fault_is_named_is_told(trained: Trained, others
 def test_a_fault_that_judges_nothing_is_not_named_as_one_that_was_told_wrong(
     trained: Trained, others: Labelled
 ) -> None:
-    model = replace(trained.model, faults=trained.model.issues)
+    model = telling_faults(trained)
     blind, *seen_ = (replace(each, fault="memory-leak") for each in others.events)
     strange = replace(
         others,
