@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from chaoskit import kube
-from chaoskit.errors import Conflict, Forbidden, NotFound
+from chaoskit.errors import Conflict, Forbidden, InvalidInput, NotFound
 from chaoskit.ports.cluster import Access, Change, Identity, Kind, Listing, Object, ObjectRef, Permission
 
 
@@ -143,6 +143,8 @@ def _operate(body: Any, step: Any) -> None:
     for part in way:
         body = body[part]
     if step["op"] == "remove":
+        if last not in body:
+            raise InvalidInput("the server rejected our request: there is no such value")
         del body[last]
     else:
         body[last] = copy.deepcopy(step["value"])

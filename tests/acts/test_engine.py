@@ -392,6 +392,27 @@ def test_a_successor_of_the_same_name_carries_no_fault() -> None:
     assert replaced(cluster, ManualClock()) == ["pod/cart-0 still carried the fault: evicted"]
 
 
+def test_a_pod_of_that_name_in_another_namespace_is_not_taken_for_a_successor() -> None:
+    """One pod of each namespace carries the fault; the first one does not go."""
+
+    def beside(body: Object) -> Object:
+        return {**body, "metadata": {**body["metadata"], "namespace": "annex"}}
+
+    cluster = FakeCluster(
+        chaos_engine("completed"), result(**{"pod__cart-0": "injected"}), replica_set(1), serving("cart-0"),
+        beside(replica_set(1)), beside(serving("cart-0")),
+    )  # fmt: skip
+
+    def evict(ref: ObjectRef) -> None:
+        if ref.namespace == "annex":
+            cluster.delete(ref)
+            cluster.create(beside(serving("cart-0")))
+
+    cluster.evicting = evict
+    left = engine.end(cluster, ManualClock(), replace(TRAIL, namespaces=("shop", "annex")))
+    assert left == ("fault still on pod cart-0",)
+
+
 @pytest.mark.parametrize("cut", ["pod/cart-0", str(ENGINE)])
 def test_a_successor_is_not_replaced_when_the_undo_is_begun_again(cut: str) -> None:
     """The answer is lost when the pod is told to go, or when the engine is to be removed."""

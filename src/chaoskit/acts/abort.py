@@ -75,7 +75,6 @@ def _awaited(
             if clock.monotonic() - answered >= PATIENCE:
                 raise
         else:
-            answered = clock.monotonic()
             vigil.looked()
             for id_ in watched.keys() & now.keys():
                 watched[id_] = now[id_]
@@ -85,6 +84,7 @@ def _awaited(
             for done in filter(None, (*ended.values(), *finish(cluster, clock, dead, listen, keep))):
                 del watched[done.account.id]
                 yield done
+            answered = clock.monotonic()
         if clock.monotonic() >= soon:
             soon = inf
             for each in watched.values():

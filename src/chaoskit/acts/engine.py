@@ -123,7 +123,7 @@ def _grace(pod: Object) -> int:
     return max(REVERTS, int(pod["spec"].get("terminationGracePeriodSeconds") or 0))
 
 
-def _replaced(hands: Hands, trail: Trail) -> dict[str, str]:
+def _replaced(hands: Hands, trail: Trail) -> dict[tuple[str, str], str]:
     """The pods that had to go because of the engine, however often its undo is begun again."""
     return hands.replaced.setdefault((trail.engine.namespace, trail.engine.name), {})
 
@@ -135,7 +135,8 @@ def _replace_disturbed_pods(hands: Hands, trail: Trail) -> Course[bool]:
     """
     replaced, gone = _replaced(hands, trail), False
     for pod in [pod for pod in disturbed(hands.cluster, trail, replaced) if kube.owner(pod) is not None]:
-        replaced[pod["metadata"]["name"]] = pod["metadata"]["uid"]  # before: its answer may be lost
+        meta = pod["metadata"]
+        replaced[meta["namespace"], meta["name"]] = meta["uid"]  # before: its answer may be lost
         gone |= yield from replace(hands, pod)
     return gone
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from chaoskit import kube, ownership
 from chaoskit.clock import Clock
-from chaoskit.errors import Conflict, Forbidden, Refused, after
+from chaoskit.errors import Conflict, Forbidden, InvalidInput, Refused, after
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 Path = tuple[str, ...]
@@ -41,7 +41,8 @@ def set_at(
 
     None is absent. The object is read again whenever it was written in between. A patch may have met itself
     there (it is sent twice when its answer was lost, or by somebody on the way): what is as it was to be is
-    its own doing, unless the server says who else set it.
+    its own doing, unless the server says who else set it, or nobody can say, as of what is absent. A removal
+    that meets itself is refused, as one of what is not there.
 
     Raises:
         NotFound: the object is gone.
@@ -60,8 +61,12 @@ def set_at(
             clock.sleep(_PAUSE)
             with after(harmless=error.harmless):
                 body = cluster.get(ref)
-            if value_at(body, path) != value or _is_of_others(body, path):
+            theirs = error.harmless if value is None else _is_of_others(body, path)
+            if value_at(body, path) != value or theirs:
                 continue
+        except InvalidInput:
+            if value is not None or value_at(cluster.get(ref), path) is not None:
+                raise
         return True
     raise Conflict(f"{'.'.join(path)} changes faster than it can be written")
 

@@ -45,8 +45,8 @@ class Leftover:
         return _LEFT[self.kind].format(self.name)
 
 
-Replaced = Mapping[str, str]
-"""Uids by name of the pods that had to go: a successor of that name (stateful sets) carries nothing."""
+Replaced = Mapping[tuple[str, str], str]
+"""Uids by namespace and name of the pods that had to go: their successors of that name carry nothing."""
 
 NONE: Replaced = MappingProxyType({})
 
@@ -122,7 +122,9 @@ def disturbed(cluster: Cluster, trail: Trail, replaced: Replaced) -> Iterator[Ob
     places = [(namespace, name) for name in (*noted, *told) for namespace in trail.namespaces]
     for namespace, name in dict.fromkeys((*places, *struck)):
         pod = kube.found(cluster, ObjectRef(kube.POD, namespace, name))
-        if pod is not None and pod["metadata"]["uid"] == replaced.get(name, pod["metadata"]["uid"]):
+        if pod is not None and pod["metadata"]["uid"] == replaced.get(
+            (namespace, name), pod["metadata"]["uid"]
+        ):
             yield pod
 
 

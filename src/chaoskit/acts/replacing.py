@@ -46,8 +46,8 @@ class Hands:
     tell: Callable[[str], None] = lambda _words: None
     doubts: Together = field(default_factory=Together)
     nodes: Together = field(default_factory=Together)
-    replaced: dict[Hashable, dict[str, str]] = field(default_factory=dict)
-    """By engine: uids by name of the pods that had to go because of it."""
+    replaced: dict[Hashable, dict[tuple[str, str], str]] = field(default_factory=dict)
+    """By engine: uids by namespace and name of the pods that had to go because of it."""
     _began: dict[Hashable, float] = field(default_factory=dict)
 
     def since(self, what: Hashable) -> float:

@@ -15,7 +15,7 @@ from chaoskit.acts.courses import Course, alone, side_by_side
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.replacing import Together
-from chaoskit.acts.sealed import sweep
+from chaoskit.acts.sealed import orphans
 from chaoskit.acts.stillness import Vigil
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, TakenOver
@@ -81,13 +81,13 @@ def rescue(
     meanwhile is left to it. What fails on one keeps no other from its undo: it is told in
     `left`, as is a ledger that cannot be read; both stay for the next rescue. `keep` is given each in turn,
     before its Lease tells no more of it: whoever is killed meanwhile has kept it, or the next rescue does.
-    Secrets with values of acts that nobody knows any more are removed, where they may be listed.
+    Secrets with values of acts that nobody knows any more are told, where they may be listed: only a person
+    knows whether what these did still stands.
     """
     with suppress(ChaoskitError):  # they are in nobody's way
-        for each in sweep(cluster, clock, namespace):
-            listen(
-                Warned(clock.now(), f"{each} is removed: the act whose values it kept has no Lease any more")
-            )
+        for each in orphans(cluster, clock, namespace):
+            words = f"{each} keeps values of an act whose Lease is gone: when nothing of it stands, delete it"
+            listen(Warned(clock.now(), words))
     found = dead(cluster, clock, active(cluster, namespace), namespace=namespace, stop=stop)
     return tuple(each for each in finish(cluster, clock, found, listen, keep) if each is not None)
 

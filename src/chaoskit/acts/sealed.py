@@ -75,8 +75,8 @@ class Sealed:
                 raise
 
 
-def sweep(cluster: Cluster, clock: Clock, namespace: str) -> Iterator[ObjectRef]:
-    """Old Secrets of acts that have no Lease are gone: their answer was lost, and they were stored late.
+def orphans(cluster: Cluster, clock: Clock, namespace: str) -> Iterator[ObjectRef]:
+    """Old Secrets of acts that have no Lease: stored after these had ended, or somebody removed the Lease.
 
     Raises:
         Forbidden: the caller may not list them.
@@ -88,5 +88,4 @@ def sweep(cluster: Cluster, clock: Clock, namespace: str) -> Iterator[ObjectRef]
             continue
         long_ago = began is not None and clock.now() - began > LONG_AGO
         if long_ago and kube.found(cluster, ObjectRef(kube.LEASE, ref.namespace, ref.name)) is None:
-            cluster.delete(ref)
             yield ref
