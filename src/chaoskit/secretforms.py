@@ -43,7 +43,7 @@ _BY_FORM = (
     ),
     # where the scheme was forgotten; an image's tag before its digest is none
     (
-        rf"((?<![\w@/.-]))(?!(?:e?mail|mailto|deployment):|{_OF_OURS}@)[^\s/:@\"'(),=]{{1,64}}:"
+        rf"((?<![\w@/.-]))(?!(?:e?mail|mailto|deployment):|{_OF_OURS}@[\w-]+(?![\w.:-]))[^\s/:@\"'(),=]{{1,64}}:"
         r"[^\s@/\"':]{1,256}(?=@(?!sha\d+:)[\w\[])"
     ),
     r"(\boracle:thin:[^\s/@\"']{1,64}/)[^\s@\"']{1,256}(?=@)",

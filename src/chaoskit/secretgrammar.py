@@ -63,6 +63,7 @@ def _shut_before(text: str, start: int, end: int, sign: str, depth: int) -> int 
 
 _ITEM = re.compile(r"\s{0,80}(?P<item>[^\s,\[\]{}\"'\\][^,\[\]{}\"'\n]*+)?")
 _NEXT = re.compile(r"[\\\s]{0,80},\s{0,80}")
+_GOES_ON_BEHIND = re.compile(r"\s*\][^\s\"',;&)\]}]")
 _AFTER = re.compile(r"\\{0,8}(?:\"\"\"|'''|[\"'])?(?=\s*(?:[,\]]|$))")
 
 
@@ -77,7 +78,7 @@ def listed(text: str, at: int) -> Span | None:
         if not (more := _NEXT.match(text, after.end())):
             break
         at = more.end()
-    return (spans[0][0], spans[-1][1]) if spans else None
+    return (spans[0][0], spans[-1][1]) if spans and not _GOES_ON_BEHIND.match(text, spans[-1][1]) else None
 
 
 def _item(text: str, at: int) -> Span | None:
@@ -113,7 +114,7 @@ def spanned(pattern: re.Pattern[str], text: str, at: int) -> Span | None:
 
 _HEAD = re.compile(r"[ \t]*(?P<sign>[|>][\d+-]{0,2})?[ \t]*(?:#[^\n]*)?\r?$", re.MULTILINE)
 _LINE = re.compile(r"\n(?P<indent>[ \t]*+)(?P<item>(?:-[ \t]++)*+)(?P<text>[^\n]*)")
-_SETTING = re.compile(r"[\"']?[\w.-]++[\"']?[ \t]*[:=](?:\s|$)")
+_SETTING = re.compile(r"[\"']?[\w.-]++[\"']?(?:[ \t]*:(?:\s|$)|[ \t]+=[ \t])")
 
 
 def has_its_value_below(text: str, at: int) -> bool:

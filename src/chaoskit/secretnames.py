@@ -67,10 +67,11 @@ _NONE_ANYHOW = re.compile(
 )
 """None behind any name: a reference, a state, how many are ready, that there is none."""
 _FIGURE = (
-    r"(?:-?\d{1,4}(?:\.\d+)?(?: ?(?:ms|[smhd%]))?|\d[\d.]*(?: of |/)\d[^\n]*"
-    r"|\d{1,5} (?:attempts|errors|failures|found|requests|restarts|times)[ \w]*)"
+    r"(?:-?\d{1,4}(?:\.\d+)?(?: ?(?:ms|[smhd%]))?"
+    r"|\d{1,5}(?:\.\d+)?(?: of |/)\d{1,5}(?:\.\d+)?%?(?:[ ,]+(?:[a-zA-Z]+|\d{1,5}))*"
+    r"|\d{1,5} (?:attempts|errors|failures|found|requests|restarts|times)(?: [a-zA-Z]+)*)"
 )
-_SAID = r"(?:degraded|errored|healthy|ok|passed|ready|recovered|weakness[ -]found(?:, [\w ,]+)?)"
+_SAID = r"(?:degraded|errored|healthy|ok|passed|ready|recovered|weakness[ -]found(?:, [a-z ,]+)?)"
 _A_WORKLOAD = re.compile(rf"(?![\w-]*{SURE}[a-z]*$)[a-z][a-z\d]*(?:-[a-z\d]+)+")
 """As Kubernetes has it: words in small letters and dashes; what ends as a password does, is one."""
 _OF_A_WORKLOAD = re.compile(rf"{_FIGURE}|{_SAID}")

@@ -33,12 +33,14 @@ _NAMES = re.compile(r"(?:(?<=\\)[nrt]|(?<![\w.-]))(?P<name>[\w.-]++)")
 _BOUND = re.compile(
     r"(?P<shut>\\*[\"'])?(?:"
     r"[ \t]*(?P<equals>=[~>=]?|:=|->|!=|!~)"
-    r"|(?P<pair>(?:(?<=[\"'])\s{0,80},?|\s{0,8},|(?=\s{0,8}\n))\s{0,80}"
+    r"|(?P<pair>(?:(?<=[\"'])\s{0,80},?|\s{0,8},|(?=\s{0,8}\n)"
+    r"|[ \t]{1,8}(?=\\*[\"']?value\\*[\"']?\s{0,8}[:=]))\s{0,80}"
     r"\\*[\"']?(?P<value>value)\\*[\"']?\s{0,8}[:=][ \t]{0,8})"
-    r"|[ \t]{0,8}(?P<colon>::?)"
+    r"|(?:(?<=[\"'])\s{0,80}|[ \t]{0,80})(?P<colon>::?)"
     r"|(?P<tag>(?:\s[^<>\n]{0,200})?>(?=[^<\n]++</))"
     r"|(?P<next>\s{0,80},\s{0,80}(?=\\*[\"']))"
-    r"|(?P<gap>(?:[ \t]|\\\r?\n){1,80})(?=[^\s|&;<>]))"
+    r"|(?P<gap>(?:[ \t]|\\\r?\n){1,80})(?=[^\s|&;<>]))",
+    re.IGNORECASE,
 )
 _BEFORE = re.compile(
     r"(?P<header>(?:-H\s?|--header[ =])(?:(?P<hdepth>\\*)(?P<hquote>[\"']))?)$"
@@ -55,6 +57,8 @@ _OF_A_PAIR = re.compile(r"[^\"'\n,}]{1,4096}")
 _TO_QUOTES = re.compile(r"(?:[^\n\"']|=\"[^\n\"]*\"|='[^\n']*'|(?<=\w)[\"'](?=\w))+")
 _TELLING = re.compile(r"(?=\S{0,64}?\d)(?=\S{0,64}?[A-Za-z])[^\s\"'\\{},;()\[\]<>]{6,}")
 """A word of letters and digits: where words may stand as well, only such a one is a secret."""
+_ALONE = re.compile(r"(?=\S{0,64}?\d)(?=\S{0,64}?[A-Za-z])[^\s\"'\\]{6,}")
+"""The same where nothing else stands: any sign may be in it."""
 _SURE = re.compile(SURE, re.IGNORECASE)
 _LOGS_IN = re.compile(r"(?:.*[-.])?(?:authorization|cookie)", re.IGNORECASE)
 _HEADER = re.compile(r"[A-Z]\w*-[A-Z][\w-]*")
@@ -115,7 +119,9 @@ class _Name:
             return listed(self.text, after) or word(self.text, after, whole=self._is_variable)
         if self._is_line:
             return found or self._line(after)
-        return found if bound["shut"] or bound["equals"] != "=" else self._alone(after)
+        if bound["shut"] or bound["equals"] != "=" or (found and self._is_sure):
+            return found
+        return self._among_words(after, found, self._place) or self._alone(after)
 
     def behind_colon(self, bound: re.Match[str]) -> Span | None:
         """Its value where only a value can stand."""
@@ -123,15 +129,21 @@ class _Name:
         is_apart = after > bound.end()
         found = quoted(self.text, after) or listed(self.text, after)
         if _LOGS_IN.fullmatch(self.called):
-            return None if _SAYS.match(self.text, self.start) else found or self._to_the_end(after)
+            return None if _SAYS.match(self.text, self.start) else found or self._login(after)
         if bound["shut"]:
             below = self._below(bound.end()) if self.has_lines else None
             return found or spanned(_NUMBER, self.text, after) or below
-        if self._place["header"] or (self._is_headed and is_apart):
+        if self._place["header"] or (self._is_headed and is_apart and not self._is_line):
             return self._to_the_end(after)
         if self._is_line:
             return (found or self._line(after)) if is_apart else self._below(after)
         return self._among_words(after, found, self._place if is_apart else _NOWHERE)
+
+    def _login(self, at: int) -> Span | None:
+        """What logs in, which has words of its own: a scheme, parameters, several cookies."""
+        if self._is_line and has_its_value_below(self.text, at):
+            return block(self.text, self.start, at, tells=None)
+        return self._to_the_end(at)
 
     def _among_words(self, at: int, found: Span | None, place: dict[str, str | None]) -> Span | None:
         """Its value where words may stand as well."""
@@ -170,7 +182,7 @@ class _Name:
 
     @cached_property
     def _place(self) -> dict[str, str | None]:
-        found = _BEFORE.search(self.text, max(0, self.start - 40), self.start)
+        found = _BEFORE.search(self.text, max(0, self.start - 200), self.start)
         return found.groupdict() if found else _NOWHERE
 
     @property
@@ -216,7 +228,7 @@ class _Name:
         return at, folded(self.text, self.start, end) if _is_secret(self.called, self.text[at:end]) else end
 
     def _below(self, at: int) -> Span | None:
-        return block(self.text, self.start, at, tells=None if self._is_sure else _TELLING)
+        return block(self.text, self.start, at, tells=None if self._is_sure else _ALONE)
 
     def _to_the_end(self, at: int) -> Span | None:
         """To the end of the quotes in which the name stands too, or of its line."""
@@ -230,8 +242,8 @@ class _Name:
     def _alone(self, at: int) -> Span | None:
         """A word of letters and digits that is all that stands there, in quotes or not."""
         within = quoted(self.text, at)
-        found = within or spanned(_TELLING, self.text, at)
-        if not found or not _TELLING.fullmatch(self.text, *found):
+        found = within or spanned(_ALONE, self.text, at)
+        if not found or not _ALONE.fullmatch(self.text, *found):
             return None
         return found if (_SHUT if within else _ENDS).match(self.text, found[1]) else None
 

@@ -28,6 +28,8 @@ def watched(*pauses: float) -> tuple[ManualClock, Vigil[str]]:
         ([300.0], False),
         ([300.0] * 3, False),  # away
         ([12.0] * 6, True),  # slow
+        ([12.0, 9.0, 12.0, 9.0, 12.0, 9.0, 12.0], False),
+        ([12.0, 9.0] * 4, True),  # slow by turns
         ([1.0, 12.0, 9.9, 9.9, 9.9], False),
         ([1.0, 12.0, 9.9, 9.9, 9.9, 0.4], True),
     ],

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from chaoskit.clock import Clock
 
 _AWAY = 3
-"""So many looks in a row come late because the server was away; with more of them it is slow."""
+"""So many looks come late because the server was away; with more of them it is slow."""
 
 K = TypeVar("K", bound=Hashable)
 
@@ -47,14 +47,15 @@ class Vigil(Generic[K]):
         """All of them have been looked at just now; a look without an answer is none.
 
         One that comes later than a Lease is renewed (each third of its duration) proves nothing of the time
-        before it: the server was away, or this process stood, and theirs had to wait as well. Where every
-        look is late the server is slow, and theirs get through as this one does.
+        before it: the server was away, or this process stood, and theirs had to wait as well. Where many
+        looks are late the server is slow, and theirs get through as these do.
         """
         before, self._looked = self._looked, self._clock.monotonic()
         for each in self._watched.values():
-            each.late = each.late + 1 if self._looked - before >= each.duration / 3 else 0
-            if 0 < each.late <= _AWAY:
-                each.since = self._looked
+            if self._looked - before >= each.duration / 3:
+                each.late += 1
+                if each.late <= _AWAY:
+                    each.since = self._looked
 
     def recount(self) -> None:
         """Each is watched for its whole duration from now on: what was not seen proves nothing."""
