@@ -60,7 +60,7 @@ _BY_FORM = (
     # what bears it
     (
         rf"(\bbearer[ \t]{{1,8}})(?!{PLACEHOLDER}|(?:auth|tokens?|authentication|certificate)(?![\w.=/+~-])"
-        r"|(?:charset|error|realm|scope|service)=[\"'])[^\s\"',;]{4,}"
+        r"|(?:charset|error|realm|scope|service)=[\"'])(?:\\(?!\\*[\"'])|[^\s\"',;\\\]]){4,}"
     ),
     # what a registry is logged in to with, and how a client of Redis and of OpenSSL says it
     r"(\"auth\\*\":\s{0,8}\\*\")(?=[a-z0-9+/]{0,64}[\dA-Z])[a-z0-9+/]{8,4096}={0,2}(?=\\*\")",

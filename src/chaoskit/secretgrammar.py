@@ -5,6 +5,7 @@ Each of these says where in the text the value stands that begins there, without
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -103,7 +104,7 @@ def word(text: str, at: int, *, whole: bool = False) -> Span | None:
     if found is None:
         return spanned(_BRACED, text, at) or spanned(_UNBROKEN if whole else _WORD, text, at)
     more = _GOES_ON_BARE.match(text, found[1])
-    return (found[0], more.end()) if more else found
+    return (at, more.end()) if more else found
 
 
 def spanned(pattern: re.Pattern[str], text: str, at: int) -> Span | None:
@@ -148,10 +149,14 @@ def _belongs(line: re.Match[str], column: int, is_text: bool, tells: re.Pattern[
     return tells is None or tells.fullmatch(line["text"].strip("\"'\r")) is not None
 
 
+_FOLDED = 20
+"""A value of YAML goes on over so many lines at most: more are the trace of an error."""
+
+
 def folded(text: str, name: int, end: int) -> int:
     """Where a value of YAML ends that goes on in deeper lines than its `name` has."""
     column = _column(text, name)
-    for line in _below(text, end):
+    for line in itertools.islice(_below(text, end), _FOLDED):
         deeper = line["text"] and not line["item"] and len(line["indent"]) > column
         if not deeper or _SETTING.match(line["text"]):
             break

@@ -72,6 +72,9 @@ _SAYS = re.compile(
 _PUT = re.compile(rf"(?:Bearer )?{PLACEHOLDER}")
 _METRIC = re.compile(r"\bkube_\w{1,64}\{[^{}]{0,200}$")
 _QUOTES = re.compile(r"[\\\"']+")
+_SENTENCE_GOES_ON = re.compile(r"[\"'](?:[\s,;.)\]}]|$)")
+_LONG = 512
+"""So many letters are a secret, whatever they say: no line is read again for each name that is in it."""
 
 
 def named(text: str) -> Iterator[Span]:
@@ -90,6 +93,8 @@ def named(text: str) -> Iterator[Span]:
 
 def _is_secret(called: str, value: str) -> bool:
     said = value.strip(" \t\r\n\\\"'")
+    if len(said) > _LONG:
+        return True
     return bool(said) and not _PUT.match(said) and looks_secret(called, _QUOTES.sub("", said))
 
 
@@ -106,7 +111,9 @@ class _Name:
 
     def value(self) -> Span | None:
         bound = _BOUND.match(self.text, self.end)
-        return _READ[bound.lastgroup or ""](self, bound) if bound else None
+        if bound is None or (not bound["shut"] and self._is_quoted_alone(bound.end())):
+            return None
+        return _READ[bound.lastgroup or ""](self, bound)
 
     def behind_equals(self, bound: re.Match[str]) -> Span | None:
         if self._is_label:
@@ -134,7 +141,7 @@ class _Name:
             below = self._below(bound.end()) if self.has_lines else None
             return found or spanned(_NUMBER, self.text, after) or below
         if self._place["header"] or (self._is_headed and is_apart and not self._is_line):
-            return self._to_the_end(after)
+            return found if found and not self._is_in_quotes else self._to_the_end(after)
         if self._is_line:
             return (found or self._line(after)) if is_apart else self._below(after)
         return self._among_words(after, found, self._place if is_apart else _NOWHERE)
@@ -191,6 +198,19 @@ class _Name:
         if self.called != "secret":
             return False
         return _METRIC.search(self.text, max(0, self.start - 2 * LONGEST), self.start) is not None
+
+    def _is_quoted_alone(self, at: int) -> bool:
+        """Whether the quotes in which it stands are shut there, as where a sentence speaks of it."""
+        sign = self._place["quote"]
+        return (
+            bool(sign)
+            and self.text.startswith(sign or "", at)
+            and bool(_SENTENCE_GOES_ON.match(self.text, at))
+        )
+
+    @property
+    def _is_in_quotes(self) -> bool:
+        return bool(self._place["quote"] or self._place["hquote"])
 
     @property
     def _is_line(self) -> bool:
