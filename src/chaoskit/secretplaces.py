@@ -59,6 +59,8 @@ _TELLING = re.compile(r"(?=\S{0,64}?\d)(?=\S{0,64}?[A-Za-z])[^\s\"'\\{},;()\[\]<
 """A word of letters and digits: where words may stand as well, only such a one is a secret."""
 _ALONE = re.compile(r"(?=\S{0,64}?\d)(?=\S{0,64}?[A-Za-z])[^\s\"'\\]{6,}")
 """The same where nothing else stands: any sign may be in it."""
+_BELOW = re.compile(r"(?=\S{0,64}?\d)(?=\S{0,64}?[A-Za-z])\S{6,}")
+"""The same in a line of its own: quotes too."""
 _SURE = re.compile(SURE, re.IGNORECASE)
 _LOGS_IN = re.compile(r"(?:.*[-.])?(?:authorization|cookie)", re.IGNORECASE)
 _HEADER = re.compile(r"[A-Z]\w*-[A-Z][\w-]*")
@@ -128,7 +130,8 @@ class _Name:
             return found or self._line(after)
         if bound["shut"] or bound["equals"] != "=" or (found and self._is_sure):
             return found
-        return self._among_words(after, found, self._place) or self._alone(after)
+        headed = self._to_the_end(after) if self._is_headed and not found else None
+        return headed or self._among_words(after, found, self._place) or self._alone(after)
 
     def behind_colon(self, bound: re.Match[str]) -> Span | None:
         """Its value where only a value can stand."""
@@ -248,7 +251,7 @@ class _Name:
         return at, folded(self.text, self.start, end) if _is_secret(self.called, self.text[at:end]) else end
 
     def _below(self, at: int) -> Span | None:
-        return block(self.text, self.start, at, tells=None if self._is_sure else _ALONE)
+        return block(self.text, self.start, at, tells=None if self._is_sure else _BELOW)
 
     def _to_the_end(self, at: int) -> Span | None:
         """To the end of the quotes in which the name stands too, or of its line."""

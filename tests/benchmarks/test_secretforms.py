@@ -20,7 +20,8 @@ UNITS = (
     "token_", "token-", "a.token=", "?code=A1",
     "token-a=1 of 2 ", "password-length=12 ", "token-key.", "mongo -u a ", "{a-key: b ",
     "password: |\n", "password:\n ", "- password:\n- ", "password: |\n\n",
-    '"passwords": ["a", ', "password = '''", " - ", "cookie=TOKEN ", "Authorization: Bearer TOKEN ", "cookie=must be ", "a-cookie=1 of 1 ", "\n  a: |",
+    '"passwords": ["a", ', "password = '''", " - ", "\n  a: |",
+    "cookie=TOKEN ", "Authorization: Bearer TOKEN ", "cookie=must be ", "a-cookie=1 of 1 ",
 )  # fmt: skip
 ESCAPED = ("\\n", "\\\\n", "\\\\\\\\n", "\\\\r\\\\n", '\\"', '\\\\"', "\\t ")
 """How JSON, and JSON within JSON, writes the end of a line and quotes."""
