@@ -180,7 +180,7 @@ def test_predictions_and_recoveries_do_not_wait_for_their_history(stage: Stage, 
     heard: list[events.Event] = []
     predictions = chaoskit.AIChaosEngine(away).predict("shop", model=fitted.name, listen=heard.append)
     assert predictions
-    assert sum(isinstance(each, events.Warned) for each in heard) == len(predictions)
+    assert sum(isinstance(each, events.Warned) for each in heard) == 1  # of all of them
     assert sum(isinstance(each, events.Foreseen) for each in heard) == len(predictions)
     assert chaoskit.AutoRecovery(away).history() == ()
 
