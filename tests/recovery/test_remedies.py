@@ -12,6 +12,7 @@ from tests.recovery.simulated import Scene, ref, scene
 
 from chaoskit import kube
 from chaoskit.acts.ledger import Ledger
+from chaoskit.adapters.kubernetes.transport import Request
 from chaoskit.errors import CannotStart, Refused, TakenOver
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
@@ -382,7 +383,10 @@ def test_replicas_that_somebody_set_alike_at_this_moment_are_theirs(shop: Scene,
     wanted = shop.deployment("cart")["spec"]["replicas"] + 1
 
     def theirs() -> None:
-        shop.cluster.patch(ref("cart"), {"spec": {"replicas": wanted}})
+        path, query = "/apis/apps/v1/namespaces/shop/deployments/cart", (("fieldManager", "kubectl"),)
+        body = {"spec": {"replicas": wanted}}
+        asked = Request("patch", "PATCH", path, query, body, "application/merge-patch+json")
+        shop.cluster._transport.json(asked)
 
     _while_busy(_planned(shop, "scale", by=1, max=9), shop, ledger, theirs)
     assert shop.deployment("cart")["spec"]["replicas"] == wanted
