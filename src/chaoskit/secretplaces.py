@@ -74,7 +74,7 @@ _SAYS = re.compile(
 _PUT = re.compile(rf"(?:Bearer )?{PLACEHOLDER}")
 _METRIC = re.compile(r"\bkube_\w{1,64}\{[^{}]{0,200}$")
 _QUOTES = re.compile(r"[\\\"']+")
-_SENTENCE_GOES_ON = re.compile(r"[\"'](?:[\s,;.)\]}]|$)")
+_SENTENCE_GOES_ON = re.compile(r"(?P<sign>[\"'])(?:[\s,;.)\]}]|$)")
 _LONG = 512
 """So many letters are a secret, whatever they say: no line is read again for each name that is in it."""
 
@@ -204,12 +204,8 @@ class _Name:
 
     def _is_quoted_alone(self, at: int) -> bool:
         """Whether the quotes in which it stands are shut there, as where a sentence speaks of it."""
-        sign = self._place["quote"]
-        return (
-            bool(sign)
-            and self.text.startswith(sign or "", at)
-            and bool(_SENTENCE_GOES_ON.match(self.text, at))
-        )
+        shut = _SENTENCE_GOES_ON.match(self.text, at)
+        return shut is not None and shut["sign"] == self._place["quote"]
 
     @property
     def _is_in_quotes(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from chaoskit import kube
-from chaoskit.errors import Conflict, Forbidden, InvalidInput, NotFound
+from chaoskit.errors import Conflict, Forbidden, NotFound
 from chaoskit.ports.cluster import Access, Change, Identity, Kind, Listing, Object, ObjectRef, Permission
 
 
@@ -142,12 +142,7 @@ def _operate(body: Any, step: Any) -> None:
     *way, last = (part.replace("~1", "/").replace("~0", "~") for part in step["path"][1:].split("/"))
     for part in way:
         body = body[part]
-    if step["op"] == "remove":
-        if last not in body:
-            raise InvalidInput("the server rejected our request: there is no such value")
-        del body[last]
-    else:
-        body[last] = copy.deepcopy(step["value"])
+    body[last] = copy.deepcopy(step["value"])
 
 
 def node(name: str = "node-1", **spec: Any) -> Object:

@@ -1,53 +1,43 @@
-"""A field is set or removed once, whatever becomes of the answers."""
+"""A field that is removed is so once, whoever else does it, and whatever becomes of the answers."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acts.fake import FakeCluster, node
+from tests.acts.fake import CART, FakeCluster, deployment, node
+from tests.acts.lossy import Lossy, connected
 
 from chaoskit import kube
 from chaoskit.acts import fields
 from chaoskit.clock import ManualClock
-from chaoskit.errors import Conflict, InvalidInput
 from chaoskit.ports.cluster import Object, ObjectRef
 
 NODE = ObjectRef(kube.NODE, "", "node-1")
+LABEL = ("metadata", "labels", "a.b/c")
 
 
-class Resent(FakeCluster):
-    """Somebody on the way sends each patch twice; the second answer is heard."""
+@pytest.mark.parametrize("path", [("spec", "paused"), LABEL])
+def test_a_removal_whose_answer_is_lost_is_done(tmp_path: Path, path: fields.Path) -> None:
+    body = deployment()
+    body["spec"]["paused"], body["metadata"]["labels"] = True, {"a.b/c": "d"}
+    server = Lossy(FakeCluster(body))
+    with connected(tmp_path, server) as cluster:
+        assert fields.set_at(cluster, ManualClock(), CART, path, lambda _: None)
+    assert server.patches == 2
+    assert fields.value_at(server.stored.get(CART), path) is None
+
+
+class Contested(FakeCluster):
+    """Somebody else uncordons the node just before the first patch arrives."""
 
     def patch(self, ref: ObjectRef, patch: Any, **options: Any) -> Object:
-        super().patch(ref, patch, **options)
+        if self.get(ref)["spec"].get("unschedulable"):
+            super().patch(ref, {"spec": {"unschedulable": None}})
         return super().patch(ref, patch, **options)
 
 
-def test_a_removal_that_meets_itself_is_done() -> None:
-    cluster = Resent(node(unschedulable=True))
-    assert fields.set_at(cluster, ManualClock(), NODE, fields.CORDON, lambda _: None)
-    assert "unschedulable" not in cluster.get(NODE)["spec"]
-
-
-def test_a_removal_that_the_server_refuses_is_told() -> None:
-    cluster = FakeCluster(node(unschedulable=True))
-
-    def refuse(_verb: str, _ref: ObjectRef) -> None:
-        raise InvalidInput("the server rejected our request")
-
-    cluster.before_write = refuse
-    with pytest.raises(InvalidInput, match="rejected"):
-        fields.set_at(cluster, ManualClock(), NODE, fields.CORDON, lambda _: None)
-
-
 def test_what_somebody_else_removes_at_the_same_moment_is_not_ours() -> None:
-    cluster = FakeCluster(node(unschedulable=True))
-
-    def theirs(_verb: str, _ref: ObjectRef) -> None:
-        cluster.before_write = lambda _verb, _ref: None
-        cluster.patch(NODE, {"spec": {"unschedulable": None}})
-        raise Conflict("it has changed")
-
-    cluster.before_write = theirs
+    cluster = Contested(node(unschedulable=True))
     assert not fields.set_at(cluster, ManualClock(), NODE, fields.CORDON, lambda _: None)

@@ -7,7 +7,7 @@ from typing import Any
 
 from chaoskit import kube, ownership
 from chaoskit.clock import Clock
-from chaoskit.errors import Conflict, Forbidden, InvalidInput, Refused, after
+from chaoskit.errors import Conflict, Forbidden, Refused, after
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 Path = tuple[str, ...]
@@ -41,8 +41,8 @@ def set_at(
 
     None is absent. The object is read again whenever it was written in between. A patch may have met itself
     there (it is sent twice when its answer was lost, or by somebody on the way): what is as it was to be is
-    its own doing, unless the server says who else set it, or nobody can say, as of what is absent. A removal
-    that meets itself is refused, as one of what is not there.
+    its own doing, unless the server says who else set it; of what is absent it says of nobody, and what was
+    gone at the first attempt was not ours.
 
     Raises:
         NotFound: the object is gone.
@@ -54,9 +54,11 @@ def set_at(
         value = wanted(present)
         if value == present:
             return False
-        patch = _setting(body, path, value)
         try:
-            cluster.patch(ref, patch, type="json", subresource=subresource)
+            if value is None:
+                cluster.patch(ref, _removing(body, path), subresource=subresource)
+            else:
+                cluster.patch(ref, _setting(body, path, value), type="json", subresource=subresource)
         except Conflict as error:
             clock.sleep(_PAUSE)
             with after(harmless=error.harmless):
@@ -64,9 +66,6 @@ def set_at(
             theirs = error.harmless if value is None else _is_of_others(body, path)
             if value_at(body, path) != value or theirs:
                 continue
-        except InvalidInput:
-            if value is not None or value_at(cluster.get(ref), path) is not None:
-                raise
         return True
     raise Conflict(f"{'.'.join(path)} changes faster than it can be written")
 
@@ -81,11 +80,18 @@ def _setting(body: Object, path: Path, value: Any) -> list[dict[str, Any]]:
     steps = [
         {"op": "replace", "path": "/metadata/resourceVersion", "value": body["metadata"]["resourceVersion"]}
     ]
-    if value is None:
-        return [*steps, {"op": "remove", "path": _pointer(path)}]
     above = [path[:length] for length in range(1, len(path)) if value_at(body, path[:length]) is None]
     steps += [{"op": "add", "path": _pointer(missing), "value": {}} for missing in above]
     return [*steps, {"op": "add", "path": _pointer(path), "value": value}]
+
+
+def _removing(body: Object, path: Path) -> dict[str, Any]:
+    """A merge patch for this version: where the value is gone by then, a JSON patch were refused as wrong."""
+    patch: Any = None
+    for step in reversed(path):
+        patch = {step: patch}
+    meta = patch.get("metadata") or {}
+    return {**patch, "metadata": {**meta, "resourceVersion": body["metadata"]["resourceVersion"]}}
 
 
 def _pointer(path: Path) -> str:
