@@ -452,13 +452,12 @@ def test_a_drill_stays_owed_until_the_recovery_that_changed_the_same_is_taken_ba
 # ---------------------------------------------------------------- on a cluster
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    folder = tmp_path_factory.mktemp("drills")
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
     with (
         SimulatedCluster(seed=7, rate=pace(15), story="quiet", history=timedelta(minutes=2)) as simulated,
         chaoskit.connect(
-            kubeconfig=str(simulated.kubeconfig(folder / "kubeconfig")), home=folder / "home"
+            kubeconfig=str(simulated.kubeconfig(tmp_path / "kubeconfig")), home=tmp_path / "home"
         ) as connected,
     ):
         yield connected
@@ -485,6 +484,14 @@ def test_a_bad_release_is_injected_recovered_from_and_scored(world: World) -> No
     assert report([found]).misses(SINGLE_GATES) == ()
     assert specs(world.cluster, "shop") == before
     assert _left(world) == []
+
+
+def test_what_was_recovered_just_now_is_not_drilled(world: World) -> None:
+    drill(world, _native(world, "bad-release", "cart"), namespace="shop")
+    before = specs(world.cluster, "shop")
+    with pytest.raises(CannotStart, match="nothing would be done about deployment/cart: cool-down until"):
+        drill(world, _native(world, "bad-release", "cart"), namespace="shop")
+    assert specs(world.cluster, "shop") == before
 
 
 def test_what_a_person_must_mend_is_told_and_taken_back(world: World) -> None:

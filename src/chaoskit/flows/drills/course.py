@@ -23,8 +23,13 @@ from chaoskit.flows.world import World
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Cluster, Object
 from chaoskit.records import RecoveryRecord
-from chaoskit.recovery import Decision, Issue, Plan, Refusal
-from chaoskit.recovery.guards import AFTERMATH
+from chaoskit.recovery import Decision, Issue, Plan, Refusal, refusal_words
+from chaoskit.recovery.attempts import ledgered
+from chaoskit.recovery.given import target_of
+from chaoskit.recovery.guards import AFTERMATH, guarded
+from chaoskit.recovery.issues import called
+from chaoskit.recovery.runbook import defaults
+from chaoskit.recovery.symptoms import Severity
 
 LOOK = 2.0
 """Seconds between two looks."""
@@ -59,7 +64,8 @@ def drill(
     Raises:
         Interrupted: `stop` was set, or it was aborted; what can be taken back was.
         Unjudged: chaos was halted meanwhile; what can be taken back was.
-        CannotStart: something is wrong already: whose fault it would be could not be told.
+        CannotStart: something is wrong already: whose fault it would be could not be told; or the workload
+            was recovered just now, and rests.
         Refused: a guard forbids the injection.
         UndoUnconfirmed: it was cut short, and the fault could not be taken back.
     """
@@ -94,6 +100,9 @@ class _Course:
         """The whole drill."""
         if any(isinstance(each, Plan) and each.acts for each in self._decisions()[1]):
             raise CannotStart("something is wrong already: no drill before it is mended")
+        held = self._rests()
+        if held is not None:
+            raise CannotStart(f"nothing would be done about {self.injection.workload}: {refusal_words(held)}")
         before = specs(self.world.cluster, self.namespace)
         ran = frozenset(running(self.world.cluster, self.namespace))
         self.judge = Judge(self.truth, self.namespace, ran)
@@ -105,6 +114,18 @@ class _Course:
                 raise
             self.score = replace(self.score, left=error.message)
         return self._scored(before)
+
+    def _rests(self) -> Refusal | None:
+        """What was done to the workload just now, if that alone keeps everybody's hands off it."""
+        if not self.truth.issue:
+            return None
+        target, now = target_of(self.namespace, self.injection.workload), self.world.clock.now()
+        issue = Issue(
+            called(self.truth.issue, target), self.truth.issue, target, now, now, Severity.HIGH, 1.0, ()
+        )
+        past = ledgered(self.world.governor.accounts(self.namespace))
+        books = (each.spec for each in defaults() if each.spec.matches.issue == issue.kind)
+        return next(filter(None, (guarded(issue, each.guards, past, now) for each in books)), None)
 
     def _played(self, patience: float) -> None:
         """The fault was watched until it was over, and it is known whether it was mended."""
@@ -278,7 +299,7 @@ def _stands(decisions: Sequence[Decision]) -> str | None:
         for each in decisions
         if not each.issue.root
         and each.issue.kind != "unexplained"
-        and (isinstance(each, Plan) or each.outcome is Outcome.REFUSED)
+        and (not each.acts if isinstance(each, Plan) else each.outcome is Outcome.REFUSED)
     ]
     if any(isinstance(each, Refusal) and each.guard == _STORM for each in roots):
         return None  # it may be a storm: wait and see
