@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from chaoskit.prediction import features
-from chaoskit.prediction.dataset import Block, Dataset, Row
-from chaoskit.prediction.labels import Target, label
-from chaoskit.prediction.table import tabulate
+from chaoskit.prediction.data.dataset import Block, Dataset, Row
+from chaoskit.prediction.labelling.labels import Target, label
+from chaoskit.prediction.learning.table import tabulate
 from chaoskit.signals import BY_NAME
 
 FULL, SMALL, WORKLOADS, STEP = 60, 20, 10, 300

@@ -22,17 +22,17 @@ import pytest
 
 from chaoskit.flows.foreseeing import AGAIN
 from chaoskit.ports.metrics import Signal
-from chaoskit.prediction.calibration import Curve
-from chaoskit.prediction.dataset import Block, Dataset, Row
-from chaoskit.prediction.evidence import Evidence
+from chaoskit.prediction.answers.predictor import history as history_of
+from chaoskit.prediction.answers.predictor import predict
+from chaoskit.prediction.data.dataset import Block, Dataset, Row
+from chaoskit.prediction.data.recent import Recent
 from chaoskit.prediction.features import Following, Live, Spec
-from chaoskit.prediction.forest import Lesson, Options, fit, score
-from chaoskit.prediction.joined import Join
-from chaoskit.prediction.labels import Target, label
-from chaoskit.prediction.predictor import history as history_of
-from chaoskit.prediction.predictor import predict
-from chaoskit.prediction.recent import Recent
-from chaoskit.prediction.training import Model
+from chaoskit.prediction.labelling.labels import Target, label
+from chaoskit.prediction.learning.calibration import Curve
+from chaoskit.prediction.learning.evidence import Evidence
+from chaoskit.prediction.learning.forest import Lesson, Options, fit, score
+from chaoskit.prediction.learning.joined import Join
+from chaoskit.prediction.learning.training import Model
 from chaoskit.records import LabelRecord, PredictionRecord
 from chaoskit.signals import BY_NAME, known
 

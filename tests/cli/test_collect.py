@@ -12,7 +12,7 @@ from tests.commandline import CommandLine
 
 from chaoskit.cli import collect
 from chaoskit.flows.collecting import Collected
-from chaoskit.prediction.chunks import Chunk
+from chaoskit.prediction.reading.chunks import Chunk
 
 WANTED = ("--signal", "memory_usage", "--signal", "ready", "--signal", "error_ratio")
 

@@ -20,7 +20,7 @@ from chaoskit.cli.predict import Gate
 from chaoskit.flows.foreseeing import Manner, Outlook
 from chaoskit.outcome import Outcome
 from chaoskit.prediction import Health, Silent
-from chaoskit.prediction.scoring import Bin, Score
+from chaoskit.prediction.judging.scoring import Bin, Score
 from chaoskit.records import PredictionRecord
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -39,9 +39,9 @@ from chaoskit.ports.cluster import Identity, Kind
 from chaoskit.ports.metrics import Series, Signal
 from chaoskit.ports.store import Document
 from chaoskit.prediction import Dataset, Health, Silent
-from chaoskit.prediction.dataset import Block, Row, unmeasured
-from chaoskit.prediction.recent import Recent, latest
-from chaoskit.prediction.training import Model
+from chaoskit.prediction.data.dataset import Block, Row, unmeasured
+from chaoskit.prediction.data.recent import Recent, latest
+from chaoskit.prediction.learning.training import Model
 from chaoskit.records import PredictionRecord, RecoveryRecord
 from chaoskit.recovery import Vote
 from chaoskit.signals import BY_NAME

@@ -10,7 +10,8 @@ from tests.prediction.conftest import leaking, small, tiny
 
 from chaoskit import errors
 from chaoskit.flows import learning
-from chaoskit.prediction import Chaos, Objectives, ledgers
+from chaoskit.prediction import Chaos, Objectives
+from chaoskit.prediction.artifacts import ledgers
 from chaoskit.records import LabelRecord
 
 

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from chaoskit.ports.metrics import Signal
-from chaoskit.prediction.dataset import Block, Dataset, Row
-from chaoskit.prediction.evaluation import Trained, build
-from chaoskit.prediction.forest import Options
-from chaoskit.prediction.labels import Labelled, Target, label
-from chaoskit.prediction.mapping import load_mapping
-from chaoskit.prediction.tables import read
+from chaoskit.prediction.data.dataset import Block, Dataset, Row
+from chaoskit.prediction.judging.evaluation import Trained, build
+from chaoskit.prediction.labelling.labels import Labelled, Target, label
+from chaoskit.prediction.learning.forest import Options
+from chaoskit.prediction.reading.mapping import load_mapping
+from chaoskit.prediction.reading.tables import read
 from chaoskit.records import LabelRecord
 from chaoskit.signals import BY_NAME
 

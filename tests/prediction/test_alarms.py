@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from chaoskit import errors
-from chaoskit.prediction import features, folds
-from chaoskit.prediction.alarms import Judge, Judgement
-from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.labels import Labelled, Target, Truth, label
-from chaoskit.prediction.table import tabulate
+from chaoskit.prediction import features
+from chaoskit.prediction.data.dataset import Dataset
+from chaoskit.prediction.labelling.labels import Labelled, Target, Truth, label
+from chaoskit.prediction.learning import folds
+from chaoskit.prediction.learning.alarms import Judge, Judgement
+from chaoskit.prediction.learning.table import tabulate
 from chaoskit.records import LabelRecord
 
 World = Callable[..., Dataset]

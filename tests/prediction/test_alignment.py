@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from tests.prediction.conftest import START, made
 
-from chaoskit.prediction.alignment import shifted
-from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction.data.dataset import Dataset
+from chaoskit.prediction.labelling.alignment import shifted
 from chaoskit.records import LabelRecord
 
 AT = [95 + 61 * number for number in range(12)]

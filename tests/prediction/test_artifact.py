@@ -16,9 +16,10 @@ from chaoskit import errors
 from chaoskit.experiments.checks import Check
 from chaoskit.files import whole
 from chaoskit.flows import doctor, learning
-from chaoskit.prediction import artifact, ledgers, objects, registry
-from chaoskit.prediction.evaluation import Trained
+from chaoskit.prediction import naming, objects
+from chaoskit.prediction.artifacts import artifact, ledgers, registry
 from chaoskit.prediction.features import layout
+from chaoskit.prediction.judging.evaluation import Trained
 
 KEY = b"a key that two installations share"
 
@@ -173,18 +174,18 @@ def test_a_model_of_the_longest_name_is_promoted_and_calibrated_like_any_other(
     trained: Trained, tmp_path: Path
 ) -> None:
     good = replace(trained, report=replace(trained.report, beaten_by=()))
-    base = "x" * registry.LONGEST
-    registry.check_name(base)
+    base = "x" * naming.LONGEST
+    naming.check_name(base)
     folder = artifact.save(good, tmp_path / registry.next_name(tmp_path, base), state=tmp_path)
     assert registry.promote(tmp_path, folder.name)
     name = folder.name
     for number in (1, 2, 3):
-        name = registry.next_name(tmp_path, registry.calibrated_name(name))
+        name = registry.next_name(tmp_path, naming.calibrated_name(name))
         assert name == f"{base}-1-calibrated-{number}"
         artifact.save(good, tmp_path / name, state=tmp_path)
     assert len(registry.names(tmp_path)) == 4
     with pytest.raises(errors.InvalidInput, match="is no name of a model") as caught:
-        registry.calibrated_name("x" * 220)
+        naming.calibrated_name("x" * 220)
     assert caught.value.hint == "train or import the model under a shorter name"
 
 

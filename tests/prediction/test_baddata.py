@@ -13,14 +13,14 @@ import pytest
 
 from chaoskit import errors
 from chaoskit.outcome import of_error
-from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.evaluation import build
-from chaoskit.prediction.forest import Options
-from chaoskit.prediction.grid import per_second
-from chaoskit.prediction.labels import Labelled, Target, label
-from chaoskit.prediction.mapping import Mapping, load_mapping
-from chaoskit.prediction.plausible import unchanging
-from chaoskit.prediction.tables import read
+from chaoskit.prediction.data.dataset import Dataset
+from chaoskit.prediction.data.grid import per_second
+from chaoskit.prediction.judging.evaluation import build
+from chaoskit.prediction.labelling.labels import Labelled, Target, label
+from chaoskit.prediction.labelling.plausible import unchanging
+from chaoskit.prediction.learning.forest import Options
+from chaoskit.prediction.reading.mapping import Mapping, load_mapping
+from chaoskit.prediction.reading.tables import read
 from chaoskit.records import LabelRecord
 
 World = Callable[..., Dataset]

@@ -20,10 +20,10 @@ from chaoskit.adapters.prometheus import refusal
 from chaoskit.clock import ManualClock, Pace
 from chaoskit.flows.collecting import Collected, collect
 from chaoskit.ports.metrics import Alert, QueryRefused, Sample, Series, Signal
-from chaoskit.prediction.chunks import Asked, alone, chunks
-from chaoskit.prediction.mapping import load_mapping
-from chaoskit.prediction.sheets import Form
-from chaoskit.prediction.tables import read
+from chaoskit.prediction.reading.chunks import Asked, alone, chunks
+from chaoskit.prediction.reading.mapping import load_mapping
+from chaoskit.prediction.reading.sheets import Form
+from chaoskit.prediction.reading.tables import read
 from chaoskit.signals import BY_NAME
 
 T0 = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -12,14 +12,14 @@ import pytest
 
 from chaoskit.flows.collecting import collect as collect_files
 from chaoskit.ports.metrics import Alert, Sample, Series, Signal
-from chaoskit.prediction.chunks import Asked
-from chaoskit.prediction.dataset import Dataset, collect
+from chaoskit.prediction.answers.reasons import Look
+from chaoskit.prediction.data.dataset import Dataset, collect
+from chaoskit.prediction.data.recent import Recent, latest
 from chaoskit.prediction.features import Following, Live, Spec, batch, spec
-from chaoskit.prediction.mapping import load_mapping
-from chaoskit.prediction.reasons import Look
-from chaoskit.prediction.recent import Recent, latest
-from chaoskit.prediction.sheets import Form
-from chaoskit.prediction.tables import read
+from chaoskit.prediction.reading.chunks import Asked
+from chaoskit.prediction.reading.mapping import load_mapping
+from chaoskit.prediction.reading.sheets import Form
+from chaoskit.prediction.reading.tables import read
 from chaoskit.signals import BY_NAME
 
 START = datetime(2026, 3, 2, tzinfo=UTC)

@@ -10,9 +10,9 @@ import pytest
 
 from chaoskit import errors, events
 from chaoskit.ports.metrics import Alert, Sample, Series, Signal
-from chaoskit.prediction.dataset import Dataset, collect
-from chaoskit.prediction.labels import Labelled
-from chaoskit.prediction.recent import latest
+from chaoskit.prediction.data.dataset import Dataset, collect
+from chaoskit.prediction.data.recent import latest
+from chaoskit.prediction.labelling.labels import Labelled
 from chaoskit.signals import BY_NAME
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -12,20 +12,22 @@ from sklearn.metrics import average_precision_score
 from tests.prediction.conftest import leaking, tiny
 
 from chaoskit import errors
-from chaoskit.prediction import baselines, card, classes, features, folds, page
-from chaoskit.prediction.alarms import Catch, Judge, Judgement
-from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.evaluation import Trained, build, evaluate, evaluate_foreign, recalibrated
-from chaoskit.prediction.examining import (
+from chaoskit.prediction import features
+from chaoskit.prediction.data.dataset import Dataset
+from chaoskit.prediction.judging import baselines, card, classes, page
+from chaoskit.prediction.judging.evaluation import Trained, build, evaluate, evaluate_foreign, recalibrated
+from chaoskit.prediction.judging.examining import (
     Examiner,
     expected_calibration_error,
     intervals,
     precision_interval,
     rate_bound,
 )
-from chaoskit.prediction.forest import Options
-from chaoskit.prediction.labels import Event, Labelled, Target, label
-from chaoskit.prediction.table import tabulate
+from chaoskit.prediction.labelling.labels import Event, Labelled, Target, label
+from chaoskit.prediction.learning import folds
+from chaoskit.prediction.learning.alarms import Catch, Judge, Judgement
+from chaoskit.prediction.learning.forest import Options
+from chaoskit.prediction.learning.table import tabulate
 from chaoskit.records import LabelRecord
 
 World = Callable[..., Dataset]
@@ -313,7 +315,7 @@ def test_calibration_error_is_the_distance_between_said_and_seen() -> None:
 
 def test_the_card_is_json_without_holes_and_markdown_with_every_method(trained: Trained) -> None:
     text = json.dumps(card.document(trained.report), allow_nan=False)
-    assert json.loads(text)["schema"] == "chaoskit.io/model-card/v7"
+    assert json.loads(text)["schema"] == "chaoskit.io/model-card/v8"
     text_ = page.markdown(trained.report, "A model", about=["From a test."])
     for row in card.rows(trained.report):
         assert len(row) == len(card.HEADINGS)

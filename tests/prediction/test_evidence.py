@@ -9,18 +9,20 @@ import numpy as np
 import pytest
 
 from chaoskit import errors
-from chaoskit.prediction import calibrating, evidence, features, folds, page
-from chaoskit.prediction.alarms import Judge
-from chaoskit.prediction.calibration import Healthy, Usual, usual
-from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.evaluation import Trained, build, evaluate, recalibrated
-from chaoskit.prediction.forest import Options
-from chaoskit.prediction.joined import EVIDENCE
-from chaoskit.prediction.labels import Labelled, Target, label
-from chaoskit.prediction.plain import STATIC
-from chaoskit.prediction.predictor import predict
-from chaoskit.prediction.table import tabulate
-from chaoskit.prediction.training import train
+from chaoskit.prediction import features
+from chaoskit.prediction.answers.predictor import predict
+from chaoskit.prediction.data.dataset import Dataset
+from chaoskit.prediction.judging import calibrating, page
+from chaoskit.prediction.judging.evaluation import Trained, build, evaluate, recalibrated
+from chaoskit.prediction.labelling.labels import Labelled, Target, label
+from chaoskit.prediction.learning import evidence, folds
+from chaoskit.prediction.learning.alarms import Judge
+from chaoskit.prediction.learning.calibration import Healthy, Usual, usual
+from chaoskit.prediction.learning.forest import Options
+from chaoskit.prediction.learning.joined import EVIDENCE
+from chaoskit.prediction.learning.plain import STATIC
+from chaoskit.prediction.learning.table import tabulate
+from chaoskit.prediction.learning.training import train
 from chaoskit.records import LabelRecord
 
 World = Callable[..., Dataset]

@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 from tests.prediction.conftest import START, made, small, tiny
 
-from chaoskit.prediction import classes, faults, features, folds
-from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.faults import Faults, alike
-from chaoskit.prediction.forest import Lesson
-from chaoskit.prediction.forest import fit as grown
-from chaoskit.prediction.labels import Target, label
-from chaoskit.prediction.report import ClassReport
-from chaoskit.prediction.table import Samples, Table, tabulate
-from chaoskit.prediction.training import fit_classes, train
+from chaoskit.prediction import features
+from chaoskit.prediction.data.dataset import Dataset
+from chaoskit.prediction.judging import classes
+from chaoskit.prediction.judging.report import ClassReport
+from chaoskit.prediction.labelling.labels import Target, label
+from chaoskit.prediction.learning import faults, folds
+from chaoskit.prediction.learning.faults import Faults, alike
+from chaoskit.prediction.learning.forest import Lesson
+from chaoskit.prediction.learning.forest import fit as grown
+from chaoskit.prediction.learning.table import Samples, Table, tabulate
+from chaoskit.prediction.learning.training import fit_classes, train
 from chaoskit.records import LabelRecord
 
 MINUTES = 900

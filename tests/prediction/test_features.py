@@ -10,8 +10,8 @@ import pytest
 from chaoskit import errors
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction import features
-from chaoskit.prediction.dataset import Block, Dataset, Row
-from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.data.dataset import Block, Dataset, Row
+from chaoskit.prediction.labelling.labels import Labelled
 
 World = Callable[..., Dataset]
 

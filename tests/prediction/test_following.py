@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.prediction.test_live import RECIPES, history, same, spec
 
-from chaoskit.prediction.dataset import Block
+from chaoskit.prediction.data.dataset import Block
 from chaoskit.prediction.features import Following, Recipe, batch
 
 OPEN = 4

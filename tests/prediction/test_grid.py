@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.grid import apart, nearest
-from chaoskit.prediction.mapping import load_mapping
-from chaoskit.prediction.tables import read
+from chaoskit.prediction.data.dataset import Dataset
+from chaoskit.prediction.data.grid import apart, nearest
+from chaoskit.prediction.reading.mapping import load_mapping
+from chaoskit.prediction.reading.tables import read
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LONG = "signals: {cpu_usage: {column: cpu}}\n"

@@ -27,11 +27,12 @@ from tests.prediction.conftest import tiny
 from tests.servers import free_port
 
 from chaoskit import errors
-from chaoskit.prediction import far, features, folds, forest, search
-from chaoskit.prediction.forest import Options
-from chaoskit.prediction.labels import Labelled, label
-from chaoskit.prediction.table import Table, tabulate
-from chaoskit.prediction.training import out_of_fold
+from chaoskit.prediction import features
+from chaoskit.prediction.labelling.labels import Labelled, label
+from chaoskit.prediction.learning import far, folds, forest, search
+from chaoskit.prediction.learning.forest import Options
+from chaoskit.prediction.learning.table import Table, tabulate
+from chaoskit.prediction.learning.training import out_of_fold
 
 Small = Callable[..., Options]
 
@@ -108,7 +109,7 @@ def test_a_dask_scheduler_that_no_worker_joins_is_unavailable(
 def test_what_dask_lacks_for_an_address_is_told_in_its_own_words_and_alone() -> None:
     pytest.importorskip("distributed")
     asked = (  # in a process of its own, whose end is looked at, too
-        "from chaoskit.prediction.forest import Options, grow\n"
+        "from chaoskit.prediction.learning.forest import Options, grow\n"
         "try: list(grow((), Options(backend='dask', scheduler='tls://127.0.0.1:1')))\n"
         "except Exception as error: print(type(error).__name__, error)\n"
     )

@@ -9,10 +9,11 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.evaluation import Trained
-from chaoskit.prediction.health import Health, health_of, ranges
-from chaoskit.prediction.labels import Labelled
+from chaoskit.prediction.answers.health import Health, health_of
+from chaoskit.prediction.data.dataset import Dataset
+from chaoskit.prediction.judging.evaluation import Trained
+from chaoskit.prediction.labelling.labels import Labelled
+from chaoskit.prediction.learning.ranges import ranges
 
 Change = Callable[[np.ndarray], None]
 

@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from chaoskit.prediction import features, folds, joined, plain
-from chaoskit.prediction.alarms import Judge, Scores
-from chaoskit.prediction.baselines import Baseline
-from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.joined import ALARM, EVIDENCE, FOREST, Join
-from chaoskit.prediction.labels import Labelled, Mode, Target, label
-from chaoskit.prediction.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
-from chaoskit.prediction.table import Table
+from chaoskit.prediction import features
+from chaoskit.prediction.data.dataset import Dataset
+from chaoskit.prediction.judging.baselines import Baseline
+from chaoskit.prediction.labelling.labels import Labelled, Mode, Target, label
+from chaoskit.prediction.learning import folds, joined, plain
+from chaoskit.prediction.learning.alarms import Judge, Scores
+from chaoskit.prediction.learning.joined import ALARM, EVIDENCE, FOREST, Join
+from chaoskit.prediction.learning.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
+from chaoskit.prediction.learning.table import Table
 from chaoskit.records import LabelRecord
 
 World = Callable[..., Dataset]

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from chaoskit.outcome import Outcome
-from chaoskit.prediction.alarms import Judge
-from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.failures import Objectives
-from chaoskit.prediction.labels import Labelled, Target, label
-from chaoskit.prediction.outside import from_recoveries, from_runs, issue_of_fault
-from chaoskit.prediction.rules import by_rules
+from chaoskit.prediction.answers.rules import by_rules
+from chaoskit.prediction.data.dataset import Dataset
+from chaoskit.prediction.labelling.failures import Objectives
+from chaoskit.prediction.labelling.labels import Labelled, Target, label
+from chaoskit.prediction.labelling.outside import from_recoveries, from_runs, issue_of_fault
+from chaoskit.prediction.learning.alarms import Judge
 from chaoskit.records import LabelRecord, RecoveryRecord, RunRecord
 
 World = Callable[..., Dataset]

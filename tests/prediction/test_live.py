@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chaoskit.prediction.dataset import Block, Dataset, Row
+from chaoskit.prediction.data.dataset import Block, Dataset, Row
 from chaoskit.prediction.features import Live, Recipe, Spec, batch, compute
 from chaoskit.prediction.features import live as lives
 from chaoskit.signals import BY_NAME

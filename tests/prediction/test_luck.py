@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from tests.prediction.conftest import START, made, tiny
 
-from chaoskit.prediction import folds
-from chaoskit.prediction.alarms import Judge
-from chaoskit.prediction.evaluation import build
-from chaoskit.prediction.labels import Labelled, Target, label
-from chaoskit.prediction.luck import AT_RANDOM, by_luck
+from chaoskit.prediction.judging.evaluation import build
+from chaoskit.prediction.judging.luck import AT_RANDOM, by_luck
+from chaoskit.prediction.labelling.labels import Labelled, Target, label
+from chaoskit.prediction.learning import folds
+from chaoskit.prediction.learning.alarms import Judge
 from chaoskit.records import LabelRecord
 
 DETECT = Target("detect", timedelta(0))

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from tests.prediction.conftest import made
 
-from chaoskit.prediction import evidence, features, folds
-from chaoskit.prediction.dataset import Dataset, present
+from chaoskit.prediction import features
+from chaoskit.prediction.data.dataset import Dataset, present
+from chaoskit.prediction.data.packed import Packed
 from chaoskit.prediction.features import batch
 from chaoskit.prediction.features.context import Groups
-from chaoskit.prediction.labels import Target, label
-from chaoskit.prediction.packed import Packed
-from chaoskit.prediction.table import tabulate
+from chaoskit.prediction.labelling.labels import Target, label
+from chaoskit.prediction.learning import evidence, folds
+from chaoskit.prediction.learning.table import tabulate
 
 WORKLOADS, RELEASES, LASTS = 5, 12, 200
 

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from chaoskit.prediction.dataset import Block, Dataset, Row
-from chaoskit.prediction.labels import Labelled, Target, label
+from chaoskit.prediction.data.dataset import Block, Dataset, Row
+from chaoskit.prediction.labelling.labels import Labelled, Target, label
 from chaoskit.prediction.patterns import Failure, clusters, patterns, seasons, sequels
 from chaoskit.signals import BY_NAME
 

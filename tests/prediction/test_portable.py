@@ -17,16 +17,18 @@ from tests.prediction.test_verdicts import healthy, later
 
 from chaoskit import errors
 from chaoskit.flows import learning
-from chaoskit.prediction import artifact, features, folds, portable, registry, seen, trees
-from chaoskit.prediction.alarms import Judge
-from chaoskit.prediction.evaluation import Trained, build, evaluate_foreign
-from chaoskit.prediction.evidence import Evidence
-from chaoskit.prediction.forest import Lesson, Options, fit
-from chaoskit.prediction.joined import EVIDENCE, FOREST, Join
-from chaoskit.prediction.labels import Labelled, Target, label
-from chaoskit.prediction.predictor import predict
-from chaoskit.prediction.soundness import unsound
-from chaoskit.prediction.training import Model
+from chaoskit.prediction import features
+from chaoskit.prediction.answers.predictor import predict
+from chaoskit.prediction.artifacts import artifact, portable, registry, trees
+from chaoskit.prediction.artifacts.soundness import unsound
+from chaoskit.prediction.judging.evaluation import Trained, build, evaluate_foreign
+from chaoskit.prediction.labelling.labels import Labelled, Target, label
+from chaoskit.prediction.learning import folds, seen
+from chaoskit.prediction.learning.alarms import Judge
+from chaoskit.prediction.learning.evidence import Evidence
+from chaoskit.prediction.learning.forest import Lesson, Options, fit
+from chaoskit.prediction.learning.joined import EVIDENCE, FOREST, Join
+from chaoskit.prediction.learning.training import Model
 from chaoskit.records import LabelRecord
 
 pytest.importorskip("skl2onnx")

@@ -17,23 +17,24 @@ from tests.prediction.test_live import history as past
 
 from chaoskit import errors
 from chaoskit.ports.cluster import Identity
-from chaoskit.prediction import features, plain
-from chaoskit.prediction.alarms import confirmed
-from chaoskit.prediction.dataset import Block, Dataset, Row
-from chaoskit.prediction.evaluation import Trained, build
+from chaoskit.prediction import features
+from chaoskit.prediction.answers.predictor import history, predict
+from chaoskit.prediction.answers.reasons import Look, amount, duration
+from chaoskit.prediction.answers.risks import Seen
+from chaoskit.prediction.answers.rules import by_rules, findings
+from chaoskit.prediction.answers.silence import heard, silent
+from chaoskit.prediction.data.dataset import Block, Dataset, Row
 from chaoskit.prediction.features import Recipe
-from chaoskit.prediction.incidents import nearest
-from chaoskit.prediction.joined import FOREST, Join
-from chaoskit.prediction.labels import Labelled, Target, label
-from chaoskit.prediction.paths import by_tree, contributions, leaves
-from chaoskit.prediction.plain import LINEAR, STATIC, SYMPTOM
-from chaoskit.prediction.predictor import history, predict
-from chaoskit.prediction.reasons import Look, amount, duration
-from chaoskit.prediction.risks import Seen
-from chaoskit.prediction.rules import by_rules, findings
-from chaoskit.prediction.scoring import target_of
-from chaoskit.prediction.silence import heard, silent
-from chaoskit.prediction.table import tabulate
+from chaoskit.prediction.judging.evaluation import Trained, build
+from chaoskit.prediction.judging.scoring import target_of
+from chaoskit.prediction.labelling.labels import Labelled, Target, label
+from chaoskit.prediction.learning import plain
+from chaoskit.prediction.learning.alarms import confirmed
+from chaoskit.prediction.learning.incidents import nearest
+from chaoskit.prediction.learning.joined import FOREST, Join
+from chaoskit.prediction.learning.paths import by_tree, contributions, leaves
+from chaoskit.prediction.learning.plain import LINEAR, STATIC, SYMPTOM
+from chaoskit.prediction.learning.table import tabulate
 from chaoskit.records import PredictionRecord
 from chaoskit.signals import BY_NAME
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from tests.servers import shared_folder
 
-from chaoskit.prediction.labels import Target, label
-from chaoskit.prediction.mapping import load_mapping
-from chaoskit.prediction.tables import read
+from chaoskit.prediction.labelling.labels import Target, label
+from chaoskit.prediction.reading.mapping import load_mapping
+from chaoskit.prediction.reading.tables import read
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "data"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chaoskit import errors
-from chaoskit.prediction import room
+from chaoskit.prediction.data import room
 
 LIMITED = """
 import resource, sys
@@ -23,10 +23,10 @@ import re, sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 import numpy as np
-from chaoskit.prediction.dataset import Block, Dataset, Row
+from chaoskit.prediction.data.dataset import Block, Dataset, Row
 from chaoskit.prediction.features import Spec
-from chaoskit.prediction.labels import Target, label
-from chaoskit.prediction.table import needed, tabulate
+from chaoskit.prediction.labelling.labels import Target, label
+from chaoskit.prediction.learning.table import needed, tabulate
 from chaoskit.signals import KNOWN
 
 recipe, step = sys.argv[1], int(sys.argv[2])

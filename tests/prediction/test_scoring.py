@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from chaoskit.prediction import folds
-from chaoskit.prediction.alarms import Judge
-from chaoskit.prediction.dataset import Block, Dataset, Row
-from chaoskit.prediction.labels import Labelled, Target, label
-from chaoskit.prediction.scoring import Bin, by_model, score, target_of
+from chaoskit.prediction.data.dataset import Block, Dataset, Row
+from chaoskit.prediction.judging.scoring import Bin, by_model, score, target_of
+from chaoskit.prediction.labelling.labels import Labelled, Target, label
+from chaoskit.prediction.learning import folds
+from chaoskit.prediction.learning.alarms import Judge
 from chaoskit.records import LabelRecord, PredictionRecord
 from chaoskit.signals import BY_NAME
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from chaoskit import errors
-from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.folds import by_time
-from chaoskit.prediction.labels import Target, label
-from chaoskit.prediction.mapping import Mapping, load_mapping
-from chaoskit.prediction.tables import files, read
-from chaoskit.prediction.training import digest
-from chaoskit.prediction.values import moment
+from chaoskit.prediction.data.dataset import Dataset
+from chaoskit.prediction.labelling.labels import Target, label
+from chaoskit.prediction.learning.folds import by_time
+from chaoskit.prediction.learning.training import digest
+from chaoskit.prediction.reading.mapping import Mapping, load_mapping
+from chaoskit.prediction.reading.tables import files, read
+from chaoskit.prediction.reading.values import moment
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "data"
 

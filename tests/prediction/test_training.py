@@ -9,8 +9,12 @@ import pytest
 from tests.prediction.conftest import tiny
 
 from chaoskit import errors, events
-from chaoskit.prediction import features, folds, forest
-from chaoskit.prediction.calibration import (
+from chaoskit.prediction import features
+from chaoskit.prediction.data.dataset import Dataset
+from chaoskit.prediction.judging.evaluation import Trained
+from chaoskit.prediction.labelling.labels import Labelled, Target, label
+from chaoskit.prediction.learning import folds, forest
+from chaoskit.prediction.learning.calibration import (
     Calibration,
     Curve,
     Healthy,
@@ -22,12 +26,9 @@ from chaoskit.prediction.calibration import (
     moved,
     usual,
 )
-from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.evaluation import Trained
-from chaoskit.prediction.forest import Options
-from chaoskit.prediction.labels import Labelled, Target, label
-from chaoskit.prediction.table import Samples, tabulate
-from chaoskit.prediction.training import train
+from chaoskit.prediction.learning.forest import Options
+from chaoskit.prediction.learning.table import Samples, tabulate
+from chaoskit.prediction.learning.training import train
 
 World = Callable[..., Dataset]
 NOW = datetime(2026, 3, 3, tzinfo=UTC)

@@ -17,15 +17,18 @@ from tests.prediction.conftest import leaking, made, small, tiny
 from chaoskit import errors
 from chaoskit.cli import models
 from chaoskit.flows import learning
-from chaoskit.prediction import artifact, calibrating, card, folds, objects, page, registry, search, seen
-from chaoskit.prediction.alarms import Judge
-from chaoskit.prediction.dataset import Dataset
-from chaoskit.prediction.evaluation import Trained, build, evaluate, evaluate_foreign, recalibrated
-from chaoskit.prediction.faults import Faults
-from chaoskit.prediction.joined import Join
-from chaoskit.prediction.labels import Labelled, Target, label
-from chaoskit.prediction.table import tabulate
-from chaoskit.prediction.training import Model
+from chaoskit.prediction import objects
+from chaoskit.prediction.artifacts import artifact, registry
+from chaoskit.prediction.data.dataset import Dataset
+from chaoskit.prediction.judging import calibrating, card, page
+from chaoskit.prediction.judging.evaluation import Trained, build, evaluate, evaluate_foreign, recalibrated
+from chaoskit.prediction.labelling.labels import Labelled, Target, label
+from chaoskit.prediction.learning import folds, search, seen
+from chaoskit.prediction.learning.alarms import Judge
+from chaoskit.prediction.learning.faults import Faults
+from chaoskit.prediction.learning.joined import Join
+from chaoskit.prediction.learning.table import tabulate
+from chaoskit.prediction.learning.training import Model
 from chaoskit.records import LabelRecord
 
 

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from tests.prediction.conftest import START, leaking, made, tiny
 
-from chaoskit.prediction import features, folds, forest, probes, witnesses
-from chaoskit.prediction.alarms import Judge
-from chaoskit.prediction.dataset import Block
-from chaoskit.prediction.evaluation import Trained, evaluate
-from chaoskit.prediction.labels import Labelled, Target, label
-from chaoskit.prediction.report import ClassReport
-from chaoskit.prediction.table import tabulate
+from chaoskit.prediction import features
+from chaoskit.prediction.data.dataset import Block
+from chaoskit.prediction.judging import probes, witnesses
+from chaoskit.prediction.judging.evaluation import Trained, evaluate
+from chaoskit.prediction.judging.report import ClassReport
+from chaoskit.prediction.labelling.labels import Labelled, Target, label
+from chaoskit.prediction.learning import folds, forest
+from chaoskit.prediction.learning.alarms import Judge
+from chaoskit.prediction.learning.table import tabulate
 from chaoskit.records import LabelRecord
 
 

@@ -66,7 +66,7 @@ def calibrate(
 
 def _table(out: Console, found: Calibrated, files: str) -> None:
     out.print(f"model {found.name}", style="bold")
-    from chaoskit.prediction.card import number
+    from chaoskit.prediction.judging.card import number
 
     rows = [(name, number(found.before[name]), number(limit)) for name, limit in found.after.items()]
     columns(out, ("alarm", "threshold before", "now"), rows)

@@ -69,7 +69,7 @@ def collect(
     it goes on to the present.
     """
     from chaoskit.flows.collecting import collect as fetch
-    from chaoskit.prediction.chunks import Asked
+    from chaoskit.prediction.reading.chunks import Asked
 
     slowed = session.loaded.settings.model_copy(update={"prometheus_per_second": per_second})
     session = dataclasses.replace(session, loaded=session.loaded.model_copy(update={"settings": slowed}))

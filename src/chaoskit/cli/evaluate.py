@@ -49,7 +49,7 @@ def evaluate(
     """
     from chaoskit.flows.learning import judged
     from chaoskit.prediction import against, document, fallback, is_portable, promoted
-    from chaoskit.prediction.artifact import libraries
+    from chaoskit.prediction.artifacts.artifact import libraries
 
     measured.check_writable(out)
     dataset, meaning, target = measured.read(data, mapping, tell=session.say)

@@ -138,7 +138,7 @@ def show(out: Console, report: Report, elsewhere: str, told_before: Sequence[str
     On a terminal it has the columns that fit; which others there are `elsewhere` is said.
     """
     from chaoskit.prediction import notes, silent_forest
-    from chaoskit.prediction.card import caught, due, intervals, number, told
+    from chaoskit.prediction.judging.card import caught, due, intervals, number, told
 
     facts = ", ".join(
         f"{name.replace('_', ' ')} {_figure(value)}"
@@ -181,7 +181,7 @@ _CAUGHT = 5
 
 def _figures(out: Console, report: Report, elsewhere: str) -> None:
     from chaoskit.prediction import rows
-    from chaoskit.prediction.card import HEADINGS
+    from chaoskit.prediction.judging.card import HEADINGS
 
     found = rows(report)
     fit = beside((HEADINGS, *found), out.width, _CAUGHT) if out.is_terminal else len(HEADINGS)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from chaoskit.cli.session import Session
     from chaoskit.flows.foreseeing import Manner, Outlook
     from chaoskit.outcome import Outcome
-    from chaoskit.prediction.scoring import Score
-    from chaoskit.prediction.silence import Silent
+    from chaoskit.prediction.answers.silence import Silent
+    from chaoskit.prediction.judging.scoring import Score
     from chaoskit.records import PredictionRecord
 
 _QUIET = 0.05

@@ -110,7 +110,7 @@ def train(
     from math import inf
 
     from chaoskit.prediction import Objectives, Options, check_name
-    from chaoskit.prediction.forest import check
+    from chaoskit.prediction.learning.forest import check
 
     places = {"--all-namespaces": everywhere, "--namespace": session.asked_namespace}
     _check(given({"--data": data, "--mapping": mapping, **places}))
@@ -159,7 +159,7 @@ def _check(named: Collection[str]) -> None:
 
 
 def _facts(options: Options) -> dict[str, Any]:
-    from chaoskit.prediction.artifact import libraries
+    from chaoskit.prediction.artifacts.artifact import libraries
 
     return {"seed": options.seed, "trees": options.trees, **libraries()}
 

@@ -19,7 +19,7 @@ from chaoskit.ports.metrics import MetricsSource
 
 if TYPE_CHECKING:
     from chaoskit.prediction import Dataset
-    from chaoskit.prediction.chunks import Asked, Chunk
+    from chaoskit.prediction.reading.chunks import Asked, Chunk
 
 PATIENCE = 0.2
 """Seconds of the wall between two looks at whether an end is wanted."""
@@ -63,7 +63,7 @@ def collect(
     mapping, lies there, `CannotStart` when another process collects there, nothing was measured or Prometheus
     refuses to answer.
     """
-    from chaoskit.prediction.chunks import Folder, alone, chunks
+    from chaoskit.prediction.reading.chunks import Folder, alone, chunks
 
     with alone(folder):
         place, wanted = Folder(folder, asked), chunks(asked, start, end)

@@ -21,8 +21,8 @@ from chaoskit.records import PredictionRecord
 
 if TYPE_CHECKING:
     from chaoskit.prediction import Dataset, Health, Model, Silent
+    from chaoskit.prediction.data.recent import Recent
     from chaoskit.prediction.features import Following
-    from chaoskit.prediction.recent import Recent
 
 RULES_STEP = 60
 """Seconds between two samples where no model says otherwise."""
@@ -85,9 +85,9 @@ class Outlook:
 
 def manner(model: tuple[str, Model] | None, held_back: str = "") -> Manner:
     """How this model speaks, or the rules where there is none, or it is `held_back`."""
-    from chaoskit.prediction.foresight import forecasts
-    from chaoskit.prediction.joined import FOREST
-    from chaoskit.prediction.rules import HORIZON_MINUTES, NAME
+    from chaoskit.prediction.answers.rules import HORIZON_MINUTES, NAME
+    from chaoskit.prediction.labelling.foresight import forecasts
+    from chaoskit.prediction.learning.joined import FOREST
 
     if model is None:
         return Manner(NAME, "rules", HORIZON_MINUTES, held_back=held_back)
@@ -228,7 +228,7 @@ class Lookout:
 
     def _anew(self, start: datetime, end: datetime) -> Dataset:
         """All of this window; what was known is forgotten, once there is an answer."""
-        from chaoskit.prediction.recent import Recent
+        from chaoskit.prediction.data.recent import Recent
 
         found, recent = self._collected(start, end), Recent((end - start) // timedelta(seconds=self.step) + 1)
         self._recent = recent

@@ -13,7 +13,7 @@ from chaoskit.errors import Conflict, InvalidInput, NotFound, Refused, UnknownNa
 from chaoskit.events import Listener, ignore
 from chaoskit.flows.world import World
 from chaoskit.ports.cluster import Identity
-from chaoskit.prediction import room
+from chaoskit.prediction.data import room
 from chaoskit.records import LabelRecord, PredictionRecord, RecoveryRecord, RunRecord
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def judged(
         NoBaseline: the model learned from all of the data, or it has no failure.
         Refused: it is a copy of a model that is gone, or one from elsewhere, which nothing calibrates.
     """
-    from chaoskit.prediction import copies
+    from chaoskit.prediction.artifacts import copies
 
     asked = _folder(models, model)
     folder = copies.judged_as(models, asked)
@@ -256,7 +256,7 @@ def chosen(models: Path, name: str = "", *, key: bytes = b"") -> tuple[str, Mode
 
 def exported(models: Path, name: str, out: Path, *, key: bytes = b"") -> Path:
     """A kept model lies in `out` without pickle, for installations elsewhere; the folder."""
-    from chaoskit.prediction import copies, portable
+    from chaoskit.prediction.artifacts import copies, portable
 
     folder = _folder(models, name)
     model = prediction.load_model(folder, state=models, key=key)
@@ -269,8 +269,10 @@ def exported(models: Path, name: str, out: Path, *, key: bytes = b"") -> Path:
 
 def imported(models: Path, source: Path, name: str = "") -> str:
     """A model without pickle from elsewhere is kept; its name. Raises `InvalidInput` when it is none."""
-    from chaoskit.prediction import objects, portable
-    from chaoskit.prediction.registry import CARD, HUNG, LONGEST
+    from chaoskit.prediction import objects
+    from chaoskit.prediction.artifacts import portable
+    from chaoskit.prediction.artifacts.registry import CARD
+    from chaoskit.prediction.naming import HUNG, LONGEST
 
     wanted = name or str(objects.read(source / CARD).get("name") or source.name)
     prediction.check_name(wanted, longest=LONGEST + HUNG)

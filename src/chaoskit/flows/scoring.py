@@ -12,7 +12,7 @@ from chaoskit.flows.world import World
 from chaoskit.records import PredictionRecord
 
 if TYPE_CHECKING:
-    from chaoskit.prediction.scoring import Score
+    from chaoskit.prediction.judging.scoring import Score
 
 STEP = 60
 """Seconds: as fine as predictions are made."""
@@ -28,7 +28,7 @@ def scorecard(world: World, namespace: str, length: timedelta) -> tuple[Score, .
         NoBaseline: nothing was predicted then.
         CannotStart: there is no Prometheus, or it remembers nothing of that time.
     """
-    from chaoskit.prediction import scoring
+    from chaoskit.prediction.judging import scoring
 
     now = world.clock.now()
     kept = world.kept("prediction", {"namespace": namespace} if namespace else {}, since=now - length)

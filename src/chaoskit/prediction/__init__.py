@@ -15,86 +15,84 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from chaoskit.prediction.artifact import load as load
-    from chaoskit.prediction.artifact import load_model as load_model
-    from chaoskit.prediction.artifact import save as save
-    from chaoskit.prediction.card import document as document
-    from chaoskit.prediction.card import rows as rows
-    from chaoskit.prediction.dataset import Dataset as Dataset
-    from chaoskit.prediction.dataset import collect as collect
-    from chaoskit.prediction.dataset import unmeasured as unmeasured
-    from chaoskit.prediction.evaluation import Trained as Trained
-    from chaoskit.prediction.evaluation import build as build
-    from chaoskit.prediction.evaluation import evaluate as evaluate
-    from chaoskit.prediction.evaluation import evaluate_foreign as evaluate_foreign
-    from chaoskit.prediction.evaluation import recalibrated as recalibrated
-    from chaoskit.prediction.failures import Objectives as Objectives
-    from chaoskit.prediction.forest import Options as Options
-    from chaoskit.prediction.health import Health as Health
-    from chaoskit.prediction.health import health_of as health_of
-    from chaoskit.prediction.health import strange_here as strange_here
-    from chaoskit.prediction.labels import Chaos as Chaos
-    from chaoskit.prediction.labels import Labelled as Labelled
-    from chaoskit.prediction.labels import Target as Target
-    from chaoskit.prediction.labels import label as label
-    from chaoskit.prediction.mapping import Mapping as Mapping
-    from chaoskit.prediction.mapping import load_mapping as load_mapping
-    from chaoskit.prediction.outside import from_recoveries as from_recoveries
-    from chaoskit.prediction.outside import from_runs as from_runs
-    from chaoskit.prediction.page import markdown as markdown
-    from chaoskit.prediction.page import notes as notes
-    from chaoskit.prediction.page import silent_forest as silent_forest
-    from chaoskit.prediction.portable import is_portable as is_portable
-    from chaoskit.prediction.predictor import history as history
-    from chaoskit.prediction.predictor import predict as predict
-    from chaoskit.prediction.registry import Listed as Listed
-    from chaoskit.prediction.registry import against as against
-    from chaoskit.prediction.registry import answering as answering
-    from chaoskit.prediction.registry import bare as bare
-    from chaoskit.prediction.registry import calibrated_name as calibrated_name
-    from chaoskit.prediction.registry import check_answers as check_answers
-    from chaoskit.prediction.registry import check_name as check_name
-    from chaoskit.prediction.registry import fallback as fallback
-    from chaoskit.prediction.registry import judge as judge
-    from chaoskit.prediction.registry import names as names
-    from chaoskit.prediction.registry import next_name as next_name
-    from chaoskit.prediction.registry import promote as promote
-    from chaoskit.prediction.registry import promoted as promoted
-    from chaoskit.prediction.registry import retire as retire
-    from chaoskit.prediction.registry import rollback as rollback
-    from chaoskit.prediction.report import Report as Report
-    from chaoskit.prediction.rules import by_rules as by_rules
-    from chaoskit.prediction.silence import Silent as Silent
-    from chaoskit.prediction.silence import beside as beside
-    from chaoskit.prediction.silence import heard as heard
-    from chaoskit.prediction.silence import heard_of as heard_of
-    from chaoskit.prediction.silence import silent as silent
-    from chaoskit.prediction.tables import lacking_events as lacking_events
-    from chaoskit.prediction.tables import read as read
-    from chaoskit.prediction.training import Model as Model
+    from chaoskit.prediction.answers.health import Health as Health
+    from chaoskit.prediction.answers.health import health_of as health_of
+    from chaoskit.prediction.answers.health import strange_here as strange_here
+    from chaoskit.prediction.answers.predictor import history as history
+    from chaoskit.prediction.answers.predictor import predict as predict
+    from chaoskit.prediction.answers.rules import by_rules as by_rules
+    from chaoskit.prediction.answers.silence import Silent as Silent
+    from chaoskit.prediction.answers.silence import beside as beside
+    from chaoskit.prediction.answers.silence import heard as heard
+    from chaoskit.prediction.answers.silence import heard_of as heard_of
+    from chaoskit.prediction.answers.silence import silent as silent
+    from chaoskit.prediction.artifacts.artifact import load as load
+    from chaoskit.prediction.artifacts.artifact import load_model as load_model
+    from chaoskit.prediction.artifacts.artifact import save as save
+    from chaoskit.prediction.artifacts.portable import is_portable as is_portable
+    from chaoskit.prediction.artifacts.registry import Listed as Listed
+    from chaoskit.prediction.artifacts.registry import against as against
+    from chaoskit.prediction.artifacts.registry import answering as answering
+    from chaoskit.prediction.artifacts.registry import check_answers as check_answers
+    from chaoskit.prediction.artifacts.registry import fallback as fallback
+    from chaoskit.prediction.artifacts.registry import judge as judge
+    from chaoskit.prediction.artifacts.registry import names as names
+    from chaoskit.prediction.artifacts.registry import next_name as next_name
+    from chaoskit.prediction.artifacts.registry import promote as promote
+    from chaoskit.prediction.artifacts.registry import promoted as promoted
+    from chaoskit.prediction.artifacts.registry import retire as retire
+    from chaoskit.prediction.artifacts.registry import rollback as rollback
+    from chaoskit.prediction.data.dataset import Dataset as Dataset
+    from chaoskit.prediction.data.dataset import collect as collect
+    from chaoskit.prediction.data.dataset import unmeasured as unmeasured
+    from chaoskit.prediction.judging.card import document as document
+    from chaoskit.prediction.judging.card import rows as rows
+    from chaoskit.prediction.judging.evaluation import Trained as Trained
+    from chaoskit.prediction.judging.evaluation import build as build
+    from chaoskit.prediction.judging.evaluation import evaluate as evaluate
+    from chaoskit.prediction.judging.evaluation import evaluate_foreign as evaluate_foreign
+    from chaoskit.prediction.judging.evaluation import recalibrated as recalibrated
+    from chaoskit.prediction.judging.page import markdown as markdown
+    from chaoskit.prediction.judging.page import notes as notes
+    from chaoskit.prediction.judging.page import silent_forest as silent_forest
+    from chaoskit.prediction.judging.report import Report as Report
+    from chaoskit.prediction.labelling.failures import Objectives as Objectives
+    from chaoskit.prediction.labelling.labels import Chaos as Chaos
+    from chaoskit.prediction.labelling.labels import Labelled as Labelled
+    from chaoskit.prediction.labelling.labels import Target as Target
+    from chaoskit.prediction.labelling.labels import label as label
+    from chaoskit.prediction.labelling.outside import from_recoveries as from_recoveries
+    from chaoskit.prediction.labelling.outside import from_runs as from_runs
+    from chaoskit.prediction.learning.forest import Options as Options
+    from chaoskit.prediction.learning.training import Model as Model
+    from chaoskit.prediction.naming import bare as bare
+    from chaoskit.prediction.naming import calibrated_name as calibrated_name
+    from chaoskit.prediction.naming import check_name as check_name
+    from chaoskit.prediction.reading.mapping import Mapping as Mapping
+    from chaoskit.prediction.reading.mapping import load_mapping as load_mapping
+    from chaoskit.prediction.reading.tables import lacking_events as lacking_events
+    from chaoskit.prediction.reading.tables import read as read
 
 _HOME = {
-    "artifact": ("load", "load_model", "save"),
-    "card": ("document", "rows"),
-    "dataset": ("Dataset", "collect", "unmeasured"),
-    "evaluation": ("Trained", "build", "evaluate", "evaluate_foreign", "recalibrated"),
-    "failures": ("Objectives",),
-    "forest": ("Options",),
-    "health": ("Health", "health_of", "strange_here"),
-    "labels": ("Chaos", "Labelled", "Target", "label"),
-    "mapping": ("Mapping", "load_mapping"),
-    "outside": ("from_recoveries", "from_runs"),
-    "page": ("markdown", "notes", "silent_forest"),
-    "portable": ("is_portable",),
-    "predictor": ("history", "predict"),
-    "registry": (
+    "artifacts.artifact": ("load", "load_model", "save"),
+    "judging.card": ("document", "rows"),
+    "data.dataset": ("Dataset", "collect", "unmeasured"),
+    "judging.evaluation": ("Trained", "build", "evaluate", "evaluate_foreign", "recalibrated"),
+    "labelling.failures": ("Objectives",),
+    "learning.forest": ("Options",),
+    "answers.health": ("Health", "health_of", "strange_here"),
+    "labelling.labels": ("Chaos", "Labelled", "Target", "label"),
+    "naming": ("bare", "calibrated_name", "check_name"),
+    "reading.mapping": ("Mapping", "load_mapping"),
+    "labelling.outside": ("from_recoveries", "from_runs"),
+    "judging.page": ("markdown", "notes", "silent_forest"),
+    "artifacts.portable": ("is_portable",),
+    "answers.predictor": ("history", "predict"),
+    "artifacts.registry": (
         "Listed",
         "against",
         "answering",
-        "bare",
-        "calibrated_name",
         "check_answers",
-        "check_name",
         "fallback",
         "judge",
         "names",
@@ -104,11 +102,11 @@ _HOME = {
         "retire",
         "rollback",
     ),
-    "report": ("Report",),
-    "rules": ("by_rules",),
-    "silence": ("Silent", "beside", "heard", "heard_of", "silent"),
-    "tables": ("lacking_events", "read"),
-    "training": ("Model",),
+    "judging.report": ("Report",),
+    "answers.rules": ("by_rules",),
+    "answers.silence": ("Silent", "beside", "heard", "heard_of", "silent"),
+    "reading.tables": ("lacking_events", "read"),
+    "learning.training": ("Model",),
 }
 _MODULE_OF = {name: module for module, public in _HOME.items() for name in public}
 

@@ -20,7 +20,7 @@ from sklearn.cluster import AgglomerativeClustering
 
 from chaoskit.prediction import features
 from chaoskit.prediction.features import Spec
-from chaoskit.prediction.labels import Event, Labelled
+from chaoskit.prediction.labelling.labels import Event, Labelled
 
 WITHIN = timedelta(minutes=30)
 """What comes later than this after something does not follow from it."""

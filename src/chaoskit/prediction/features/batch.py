@@ -8,15 +8,15 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.arrays import Floats
-from chaoskit.prediction.dataset import Block, present
+from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.data.dataset import Block, present
+from chaoskit.prediction.data.packed import Packed, Part
 from chaoskit.prediction.features import evidence, window
 from chaoskit.prediction.features import statistics as st
 from chaoskit.prediction.features.context import Groups
 from chaoskit.prediction.features.layout import Shape, Spec
 from chaoskit.prediction.features.statistics import Base, Trailing
 from chaoskit.prediction.features.sums import LINE, MEAN, Array, Totals, missing
-from chaoskit.prediction.packed import Packed, Part
 
 CELLS = 1_600_000
 """Values that are worked on at once: bounds the memory for large clusters and long histories."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.dataset import Row
+from chaoskit.prediction.data.dataset import Row
 from chaoskit.prediction.features.sums import Array, missing, zeroed
 
 ENOUGH_WORKLOADS = 4

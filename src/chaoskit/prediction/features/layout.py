@@ -11,7 +11,7 @@ from typing import Literal
 
 from chaoskit import errors
 from chaoskit.ports.metrics import Signal
-from chaoskit.prediction.dataset import Dataset
+from chaoskit.prediction.data.dataset import Dataset
 
 Recipe = Literal["window", "evidence"]
 

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.arrays import Floats
-from chaoskit.prediction.dataset import Block, Row
+from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.data.dataset import Block, Row
 from chaoskit.prediction.features import statistics as st
 from chaoskit.prediction.features.batch import from_trailing
 from chaoskit.prediction.features.context import Groups

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.arrays import Floats
-from chaoskit.prediction.dataset import Block
+from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.data.dataset import Block
 from chaoskit.prediction.features import batch
 from chaoskit.prediction.features.layout import Spec
 from chaoskit.prediction.features.live import Live

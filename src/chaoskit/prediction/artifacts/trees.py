@@ -1,0 +1,182 @@
+"""A forest as plain arrays: it answers as the one that it was made of, and reading it runs no code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chaoskit import errors
+from chaoskit.prediction.data.arrays import Floats
+
+ARRAYS = ("children_left", "children_right", "feature", "threshold", "value")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nodes:
+    """The nodes of one tree, as scikit-learn names their arrays; `value` [node, 1, class]."""
+
+    children_left: NDArray[np.int32]
+    children_right: NDArray[np.int32]
+    feature: NDArray[np.int32]
+    threshold: NDArray[np.float64]
+    value: NDArray[np.float64]
+
+    def apply(self, rows: Floats) -> NDArray[np.intp]:
+        """The leaf of each row."""
+        node = np.zeros(len(rows), dtype=np.intp)
+        under_way = np.arange(len(rows))
+        while len(under_way := under_way[self.children_left[node[under_way]] >= 0]):
+            here = node[under_way]
+            left = rows[under_way, self.feature[here]] <= self.threshold[here]
+            node[under_way] = np.where(left, self.children_left[here], self.children_right[here])
+        return node
+
+
+@dataclass(frozen=True, eq=False)
+class Tree:
+    """One tree of a forest."""
+
+    tree_: Nodes
+
+    def predict_proba(self, rows: Floats) -> NDArray[np.float64]:
+        """The share of each class in each row's leaf."""
+        shares = self.tree_.value[self.tree_.apply(rows), 0]
+        found: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Forest:
+    """What scikit-learn's forest answers, for the part of it that is asked here.
+
+    `graph` is the same forest as ONNX, for speed: it answers where onnxruntime is installed.
+    """
+
+    classes_: NDArray[Any]
+    estimators_: tuple[Tree, ...]
+    graph: bytes = field(default=b"", repr=False)
+
+    def predict_proba(self, rows: Floats) -> NDArray[np.floating[Any]]:
+        """The mean over the trees of each class's share."""
+        if self._session is not None:
+            name = self._session.get_inputs()[0].name
+            found: NDArray[np.float32] = self._session.run(None, {name: np.asarray(rows, dtype=np.float32)})[
+                1
+            ]
+            return found
+        return self.by_arrays(rows)
+
+    def by_arrays(self, rows: Floats) -> NDArray[np.float64]:
+        """The same, without ONNX."""
+        total = np.zeros((len(rows), len(self.classes_)))
+        for tree in self.estimators_:
+            total += tree.predict_proba(rows)
+        return total / len(self.estimators_)
+
+    def apply(self, rows: Floats) -> NDArray[np.intp]:
+        """The leaf of each row in each tree [row, tree]."""
+        return np.stack([tree.tree_.apply(rows) for tree in self.estimators_], axis=1)
+
+    @cached_property
+    def _session(self) -> Any:
+        if not self.graph:
+            return None
+        try:
+            import onnxruntime
+        except ImportError:
+            return None
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            return onnxruntime.InferenceSession(self.graph, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its errors have no common base
+            raise errors.InvalidInput(f"the forest cannot be read as ONNX: {error}") from error
+
+
+def graph(forest: Any, features: int) -> bytes:
+    """A scikit-learn forest over so many features as ONNX.
+
+    Raises:
+        CannotStart: skl2onnx is not installed.
+    """
+    try:
+        from skl2onnx import to_onnx
+        from skl2onnx.common.data_types import FloatTensorType
+    except ImportError as error:
+        raise errors.CannotStart(
+            "ONNX is not installed", hint="in the folder of chaoskit's source: pip install '.[onnx]'"
+        ) from error
+    made = to_onnx(
+        forest,
+        initial_types=[("features", FloatTensorType([None, features]))],
+        options={id(forest): {"zipmap": False}},
+        target_opset=17,
+    )
+    whole: bytes = made.SerializeToString()
+    return whole
+
+
+def arrays(forest: Any, name: str) -> dict[str, NDArray[Any]]:
+    """The forest as arrays whose names begin with `name`: all trees' nodes on end, and where each ends."""
+    trees = [each.tree_ for each in forest.estimators_]
+    found = {f"{name}.{each}": np.concatenate([getattr(tree, each) for tree in trees]) for each in ARRAYS}
+    found[f"{name}.ends"] = np.cumsum([len(tree.children_left) for tree in trees])
+    found[f"{name}.classes"] = np.array([str(each) for each in forest.classes_])
+    return found
+
+
+def forest(found: Mapping[str, NDArray[Any]], name: str, graph: bytes = b"", *, whole: bool) -> Forest:
+    """The forest of these arrays; with `whole` its classes are whole numbers.
+
+    Raises:
+        InvalidInput: they are no forest.
+    """
+    try:
+        parts = {each: found[f"{name}.{each}"] for each in ARRAYS}
+        ends, classes = found[f"{name}.ends"], found[f"{name}.classes"]
+        first, trees = 0, []
+        for last in ends.tolist():
+            trees.append(Tree(Nodes(**{each: part[first:last] for each, part in parts.items()})))
+            _check(trees[-1].tree_, len(classes))
+            first = last
+        known = classes.astype(int) if whole else classes
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise errors.InvalidInput(f"the arrays of {name} are no forest: {error}") from error
+    if not trees:
+        raise errors.InvalidInput(f"the arrays of {name} have no tree")
+    return Forest(known, tuple(trees), graph)
+
+
+def _check(nodes: Nodes, classes: int) -> None:
+    """Children come after their parents and exist: a walk ends, and its end says a share of each class."""
+    count, here = len(nodes.children_left), np.arange(len(nodes.children_left))
+    inner = nodes.children_left >= 0
+    for child in (nodes.children_left, nodes.children_right):
+        if not ((child[inner] > here[inner]) & (child[inner] < count)).all():
+            raise ValueError("a tree with a child before its parent")
+    if not (nodes.feature[inner] >= 0).all():
+        raise ValueError("a tree that asks for no feature")
+    shares = nodes.value
+    if shares.shape != (count, 1, classes) or not count or not (np.isfinite(shares) & (shares >= 0)).all():
+        raise ValueError("nodes without shares of the classes")
+    if not (shares.sum(axis=-1) > 0).all():
+        raise ValueError("nodes that say nothing")
+
+
+def agree(forest: Forest, features: int) -> bool:
+    """Whether its graph, where that can be run, says what its arrays say, of rows around its thresholds."""
+    random = np.random.default_rng(0)
+    limits = np.concatenate([tree.tree_.threshold for tree in forest.estimators_])
+    rows = random.choice(limits, (64, features)).astype(np.float32)
+    return bool(np.allclose(forest.predict_proba(rows), forest.by_arrays(rows), atol=1e-6))
+
+
+def used(forests: Sequence[Forest]) -> int:
+    """One more than the highest feature that they ask for."""
+    return 1 + max(int(tree.tree_.feature.max()) for each in forests for tree in each.estimators_)

@@ -1,0 +1,195 @@
+"""Random forests: what they learn from, how they are grown, what they say. Grown here or on many machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestClassifier
+
+from chaoskit import errors
+from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.features import Spec
+from chaoskit.prediction.learning import far
+from chaoskit.prediction.learning.table import Samples, Table
+
+Backend = Literal["threading", "loky", "dask"]
+
+ADDRESS, SCHEMES = "--scheduler tcp://HOST:8786", {"", "tcp", "tls", "ws", "wss"}
+"""How the address of a Dask scheduler is written, and the protocols that such a one may name."""
+
+RISKIER = {"level", "level_max", "ahead15", "ahead30", "reset", "z_count"}
+"""Window features of which more is never less risk; of the evidence recipe all are."""
+
+SAFER = {"full_in", "full_in_long", "soonest"}
+"""Those of which more is never more risk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to train.
+
+    `recipe` auto lets validation choose. `negatives` is how many healthy samples are kept for each failing
+    one, half of them of the same moments; `most_rows` bounds the samples of one forest; `trees` is the size
+    of the forest that is kept, `fold_trees` of those that only examine. `trials` is how many
+    sizes of leaves and splits are tried, or `search_seconds` the time for it. `split` says what is held out:
+    time, for no other way is honest. `jobs` forests grow at once: in threads, in processes (loky) or
+    on the machines of a Dask cluster at `scheduler`.
+    """
+
+    recipe: Literal["auto", "window", "evidence"] = "auto"
+    false_alarms_per_day: float = 2.0
+    seed: int = 7
+    trees: int = 200
+    fold_trees: int = 100
+    leaf: int = 3
+    splits: float | Literal["sqrt", "log2"] = "sqrt"
+    folds: int = 4
+    negatives: int = 100
+    most_rows: int = 20_000
+    search_seconds: float = 0.0
+    trials: int = 0
+    split: str = "time"
+    jobs: int = 1
+    backend: Backend = "threading"
+    scheduler: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lesson:
+    """What one forest learns and what it is then asked: features, truth and weights; features."""
+
+    rows: Floats
+    y: NDArray[Any]
+    weights: NDArray[np.float64]
+    asked: Floats
+    monotonic: NDArray[np.int_] | None = None
+
+
+def lesson(table: Table, taught: Samples, asked: Samples, options: Options) -> Lesson:
+    """The failing samples and some healthy ones, chosen by the seed, and the questions."""
+    kept = taught.pick(thinned(taught, options))
+    return Lesson(table.features(kept), kept.y, weights(kept), table.features(asked), monotonic(table.spec))
+
+
+def monotonic(spec: Spec) -> NDArray[np.int_] | None:
+    """Per feature 1 where more is never less risk, -1 where more is never more, 0 where neither is sure."""
+    if spec.recipe == "evidence":
+        return np.ones(len(spec.names), dtype=int)
+    names = [name for _, name in spec.layout]
+    return np.array([int(name in RISKIER) - int(name in SAFER) for name in names])
+
+
+def grow(
+    lessons: Sequence[Lesson] | Iterator[Lesson], options: Options
+) -> Iterator[tuple[NDArray[np.float32], RandomForestClassifier]]:
+    """For each lesson in turn the answers, and the forest that gave them; `options.jobs` at a time."""
+    if options.backend == "dask":
+        check(options)
+        yield from far.answers(options.scheduler, _answer, ((each, options) for each in lessons))
+        return
+    with joblib.parallel_config(options.backend, n_jobs=options.jobs):
+        made = joblib.Parallel(return_as="generator")(
+            joblib.delayed(_answer)(each, options) for each in lessons
+        )
+        yield from made
+
+
+def _answer(each: Lesson, options: Options) -> tuple[NDArray[np.float32], RandomForestClassifier]:
+    forest = fit(each, options)
+    return score(forest, each.asked), forest
+
+
+def fit(each: Lesson, options: Options) -> RandomForestClassifier:
+    """A forest of this lesson; the same lesson and options grow the same forest."""
+    forest = RandomForestClassifier(
+        n_estimators=options.trees,
+        min_samples_leaf=options.leaf,
+        max_features=options.splits,
+        class_weight="balanced_subsample",
+        monotonic_cst=each.monotonic,
+        random_state=options.seed,
+        n_jobs=1,
+    )
+    return forest.fit(each.rows, each.y, sample_weight=each.weights)
+
+
+def check(options: Options) -> None:
+    """Where forests are to grow on a Dask cluster, Dask is here and `scheduler` is an address.
+
+    Raises:
+        CannotStart: Dask is not installed.
+        InvalidInput: it is no address.
+    """
+    if options.backend != "dask":
+        return
+    if find_spec("distributed") is None:
+        raise errors.CannotStart(
+            "Dask is not installed", hint="in the folder of chaoskit's source: pip install '.[dask]'"
+        )
+    if not options.scheduler:
+        raise errors.InvalidInput("a Dask cluster has an address", hint=ADDRESS)
+    if not _is_address(options.scheduler):
+        raise errors.InvalidInput(f"{options.scheduler!r} is no address of a Dask scheduler", hint=ADDRESS)
+
+
+def _is_address(scheduler: str) -> bool:
+    """Whether it is ``HOST:PORT``, with the scheme of a protocol or none, and nothing more."""
+    scheme, _, place = scheduler.rpartition("://")
+    try:
+        found = urlsplit(f"//{place}")
+        whole = bool(found.hostname and found.port) and found.netloc == place
+    except ValueError:
+        return False
+    return whole and scheme in SCHEMES and not {" ", "@"} & set(place)
+
+
+def score(forest: Any, rows: Floats) -> NDArray[np.float32]:
+    """The forest's share for failure, for each row of features."""
+    if not len(rows):
+        return np.zeros(0, dtype=np.float32)
+    share = forest.predict_proba(rows)[:, list(forest.classes_).index(1)]
+    return np.asarray(share, dtype=np.float32)
+
+
+def weights(samples: Samples) -> NDArray[np.float64]:
+    """Every event counts alike, within bounds, be it a restart of a minute or a leak of half an hour."""
+    found = np.ones(len(samples.y))
+    failing = samples.event >= 0
+    count = np.bincount(samples.event[failing])[samples.event[failing]]
+    found[failing] = np.clip(count.mean() / count, 0.25, 4) if len(count) else 1.0
+    return found
+
+
+def thinned(samples: Samples, options: Options) -> NDArray[np.intp]:
+    """Failing samples, healthy ones of the very same moments, and healthy ones of any time.
+
+    Other pods at the same moment share clock, load and session with the failing one: a forest that must
+    tell them apart cannot lean on any of these. They are drawn by their places, and rows lie by name: where
+    workloads are called otherwise, so that their order is another, others are drawn and the forest differs.
+    """
+    random = np.random.default_rng(options.seed)
+
+    def some(of: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+        return of if len(of) <= most else random.choice(of, most, replace=False)
+
+    moment = samples.block * 10**7 + samples.moment
+    failing = samples.y == 1
+    beside = np.isin(moment, moment[failing]) & ~failing
+    positive = some(np.flatnonzero(failing), options.most_rows // 2)
+    wanted = max(2000, options.negatives * len(positive))
+    share = min(wanted, options.most_rows - len(positive)) // 2
+    matched = some(np.flatnonzero(beside), share)
+    other = some(np.flatnonzero(~beside & ~failing), share)
+    return np.sort(np.concatenate([positive, matched, other]))
+
+
+def small(options: Options) -> Options:
+    """The same for forests that only examine."""
+    return replace(options, trees=options.fold_trees)

@@ -1,0 +1,92 @@
+"""What a model learned from, or was calibrated on: whose samples, from when to when; and what is neither."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chaoskit.prediction.data.dataset import Block
+from chaoskit.prediction.labelling.labels import Event, Labelled
+from chaoskit.prediction.learning.folds import Moments
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Samples of these pods (namespace, name) from the first to the last moment."""
+
+    pods: frozenset[tuple[str, str]]
+    first: datetime
+    last: datetime
+
+
+def spans(labelled: Labelled, chosen: Moments) -> tuple[Span, ...]:
+    """What the chosen moments cover, one span for each block."""
+    return tuple(_spans(labelled, chosen))
+
+
+def _spans(labelled: Labelled, chosen: Moments) -> Iterator[Span]:
+    for block, moments in zip(labelled.dataset.blocks, chosen, strict=True):
+        inside = np.flatnonzero(moments)
+        if len(inside):
+            yield Span(_pods(block), block.at(int(inside[0])), block.at(int(inside[-1])))
+
+
+def _pods(block: Block) -> frozenset[tuple[str, str]]:
+    return frozenset((row.namespace, row.pod) for row in block.rows)
+
+
+def fresh(tuned: Sequence[Span], labelled: Labelled) -> Moments:
+    """The moments outside every span of one of the block's pods, without failures that a span cuts.
+
+    Healthy samples alone set thresholds, so a failure that begins where a span ends is whole.
+    """
+    return _free(tuned, labelled, 0, lambda event, span: event.start < span.last)
+
+
+BESIDE = timedelta(minutes=5)
+"""So near to what was learned from, nothing judges, even of data that begins after it: a failure settles."""
+
+
+def unseen(known: Sequence[Span], labelled: Labelled, gap: int) -> Moments:
+    """The moments that have nothing to do with any span of one of the block's pods.
+
+    A block that holds some of a span looks back into it: `gap` samples around the span are left out there.
+    One that begins after it does not: there only what is `BESIDE` is. A failure that has a part in a span is
+    left out whole.
+    """
+    return _free(known, labelled, gap, lambda event, span: event.start <= span.last)
+
+
+def _free(
+    known: Sequence[Span], labelled: Labelled, gap: int, before: Callable[[Event, Span], bool]
+) -> Moments:
+    """What is far enough from every span; no failure that began `before` a span's end, unless it was over."""
+    found = []
+    for index, block in enumerate(labelled.dataset.blocks):
+        pods = _pods(block)
+        free = np.ones(block.length, dtype=np.bool_)
+        for span in known:
+            if span.pods & pods:
+                free &= _apart(span, block, gap)
+                for event in (each for each in labelled.events if each.block == index):
+                    if before(event, span) and _end(event, block) >= span.first:
+                        free[event.first : event.last + 1] = False
+        found.append(free)
+    return tuple(found)
+
+
+def _end(event: Event, block: Block) -> datetime:
+    """The failure's end, or its last sample here: that tells of the time before it."""
+    return max(event.end, block.at(event.last))
+
+
+def _apart(span: Span, block: Block, gap: int) -> NDArray[np.bool_]:
+    """The moments of the block that are far enough from the span."""
+    shares = span.first <= block.end and block.start <= span.last
+    margin = gap * block.step if shares else min(gap * block.step, BESIDE.total_seconds())
+    times: NDArray[np.float64] = block.times
+    return (times < span.first.timestamp() - margin) | (times > span.last.timestamp() + margin)

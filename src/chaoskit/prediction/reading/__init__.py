@@ -1,0 +1,1 @@
+"""Somebody's files, by a mapping, and ours: metrics, events, collected stretches of time."""
