@@ -354,6 +354,20 @@ def test_each_baseline_sees_what_it_is_made_for(world: World, options: Callable[
     assert made["IsolationForest"][1, 201] > np.nanmedian(made["IsolationForest"][1])
 
 
+def test_a_moving_average_begins_with_each_pod(world: World, options: Callable[..., Options]) -> None:
+    memory = 0.4 + 0.002 * np.random.default_rng(1).standard_normal((3, 240))
+    memory[1, :120], memory[2, 100:110] = np.nan, np.nan  # made later; not measured for ten minutes
+    memory[1, 200:206] += 0.3
+    labelled = label(world({"memory_usage": memory}), Target())
+    table = tabulate(labelled, features.spec(labelled.dataset))
+    every = baselines.fit(table, folds.everything(labelled), options())
+    scores = next(each.scores(table)[0] for each in every if each.name == "EWMA")
+    assert np.isnan(scores[1, :141]).all()
+    assert np.nanmax(scores[1, :200]) < 1
+    assert scores[1, 200] > 5
+    assert np.nanmax(scores[2]) < 1
+
+
 def test_the_forest_alone_and_every_member_stand_beside_the_joined_alarm(trained: Trained) -> None:
     report = trained.report
     assert card.rows(report)[1][0] == "random forest alone"

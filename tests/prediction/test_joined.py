@@ -177,6 +177,15 @@ def test_absence_is_the_silent_share_and_there_is_none_when_nobody_is_silent(wor
     assert found[:, -1].tolist() == pytest.approx([0, 0.6])
 
 
+def test_a_pod_that_has_just_begun_was_not_silent_before(world: World) -> None:
+    cpu = np.ones((3, 40))
+    cpu[1, :38] = np.nan
+    cpu[2, 30:33] = np.nan
+    found = plain.rules(world({"cpu_usage": cpu}))[ABSENCE][0]
+    assert found[1, -2:].tolist() == [0, 0]
+    assert found[2, 32] == pytest.approx(0.6)
+
+
 def quiet(world: World) -> Labelled:
     return label(world({"memory_usage": np.full((2, 300), 0.4)}), Target("detect", timedelta(0)))
 

@@ -16,6 +16,7 @@ from sklearn.ensemble import IsolationForest
 
 from chaoskit.prediction.data.arrays import Floats
 from chaoskit.prediction.data.dataset import Block, Row
+from chaoskit.prediction.features.window import floors
 from chaoskit.prediction.labelling.labels import Labelled
 from chaoskit.prediction.learning import plain
 from chaoskit.prediction.learning.alarms import Judge, Scores
@@ -26,6 +27,9 @@ from chaoskit.prediction.learning.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.learning.table import Table
 
 _ISOLATION_SAMPLES = 4000
+
+_WARM = 20
+"""So many samples a moving average takes before it says what is unusual."""
 
 _LARGEST = 4
 """By so many of its largest deviations a sample is isolated: by which signals would tell pods apart."""
@@ -157,15 +161,26 @@ def _z(table: Table, index: int, _: Any) -> Floats:
 
 
 def _ewma(table: Table, index: int, _: Any) -> Floats:
-    """Deviations from an exponentially weighted mean, in exponentially weighted standard deviations."""
-    values = _values(table, index).values
-    mean = np.where(np.isnan(values[:, :, 0]), 0, values[:, :, 0]).astype(np.float64)
-    spread = np.zeros_like(mean)
+    """Deviations from an exponentially weighted mean, in exponentially weighted standard deviations.
+
+    Of gauges and ratios, as the z-score. It begins with the first sample of each pod, and tells something once
+    there are more than `_WARM`. A deviation smaller than what matters in its unit stays small.
+    """
+    signals = table.labelled.dataset.signals
+    gauges = [place for place, signal in enumerate(signals) if signal.kind in {"gauge", "ratio"}]
+    values = _values(table, index).values[:, gauges].astype(np.float64)
+    floor = floors([signals[place] for place in gauges])[..., 0]
+    mean = np.full(values.shape[:2], np.nan)
+    spread, heard = np.zeros_like(mean), np.zeros_like(mean)
     score = _empty(table, index)
-    for moment in range(1, values.shape[2]):
-        apart = np.nan_to_num(values[:, :, moment] - mean)
-        unit = np.sqrt(spread) + 0.02 * np.abs(mean) + 1e-9
-        score[:, moment] = (np.abs(apart) / unit).max(axis=1) if moment > 20 else np.nan
+    for moment in range(values.shape[2]):
+        value = values[:, :, moment]
+        mean = np.where(np.isnan(mean), value, mean)
+        apart = np.nan_to_num(value - mean)
+        unit = np.fmax(np.sqrt(spread), np.fmax(floor, 0.02 * np.abs(mean)))
+        size = np.where(~np.isnan(value) & (heard > _WARM), np.abs(apart) / unit, np.nan)
+        score[:, moment] = np.fmax.reduce(size, axis=1, initial=np.nan)
+        heard += ~np.isnan(value)
         mean += 0.05 * apart
         spread = 0.95 * (spread + 0.05 * apart**2)
     return score

@@ -118,12 +118,13 @@ def _watched(dataset: Dataset, block: Block) -> dict[str, Floats]:
 
 
 def absence(dataset: Dataset, block: Block) -> Floats:
-    """How much of the last five minutes a pod that was there is silent; NaN when none ever is."""
+    """How much of the last five minutes a pod was silent that was there before; NaN when none ever is."""
     there = present(block.values)
     samples = max(1, round(SILENT_SECONDS / dataset.step))
     known = np.logical_or.accumulate(there, axis=1)
+    missed = known & ~there
     silent = np.zeros(there.shape, dtype=np.float32)
     for back in range(min(samples, there.shape[1])):
-        silent[:, back:] += ~there[:, : there.shape[1] - back] & known[:, back:]
+        silent[:, back:] += missed[:, : there.shape[1] - back]
     share = silent / samples if silent.any() else np.full_like(silent, np.nan)
     return share.astype(np.float32)
