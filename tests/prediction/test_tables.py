@@ -70,6 +70,19 @@ def test_the_later_runs_are_held_out_whatever_the_order_of_the_lines(
     assert digest(labelled.dataset) == digest(of((1, 2, 3, 4, 5, 6)))
 
 
+def test_runs_beside_one_another_are_cut_in_time(tmp_path: Path, mapping: Mapping) -> None:
+    by_run = mapping.model_copy(update={"identity": mapping.identity.model_copy(update={"run": "ns"})})
+    lines = [
+        f"2026-01-01T{m // 60:02}:{m % 60:02}:00Z,r{r},web,web-1,1,\n" for r in range(6) for m in range(80)
+    ]
+    events = "pod,web-1,cpu,2026-01-01T00:10:00Z,2026-01-01T00:12:00Z\n"
+    labelled = label(read(written(tmp_path, "".join(lines), events), by_run), Target("detect"))
+    early, late = by_time(labelled, 0.25, 5)
+    assert {(int(each.sum()), int(after.sum())) for each, after in zip(early, late, strict=True)} == {
+        (60, 15)
+    }
+
+
 def test_units_are_converted_and_an_empty_cell_stays_missing(tmp_path: Path, mapping: Mapping) -> None:
     data = read(written(tmp_path, "2026-01-01T00:00:00Z,s,web,web-1,250,\n"), mapping)
     (block,) = data.blocks

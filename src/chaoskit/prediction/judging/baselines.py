@@ -163,8 +163,8 @@ def _z(table: Table, index: int, _: Any) -> Floats:
 def _ewma(table: Table, index: int, _: Any) -> Floats:
     """Deviations from an exponentially weighted mean, in exponentially weighted standard deviations.
 
-    Of gauges and ratios, as the z-score. It begins with the first sample of each pod, and tells nothing before
-    `_WARM` more. A deviation smaller than what matters in its unit stays small.
+    Of gauges and ratios, as the z-score. It begins with the first sample of each pod and tells nothing before
+    `_WARM` more; a deviation smaller than what matters in its unit stays small.
     """
     signals = table.labelled.dataset.signals
     gauges = [place for place, signal in enumerate(signals) if signal.kind in {"gauge", "ratio"}]

@@ -65,7 +65,7 @@ class Split:
             )
         if self.out_of_fold:
             return "by time, whole events and stretches held out in turn, thresholds from the others"
-        if folds.whole_runs(table.labelled):
+        if folds.later(table.labelled, holdout):
             return f"by time: the last {holdout:.0%} of the runs held out whole"
         gap = 2 * table.spec.window * table.spec.step / 60
         return f"by time: the last {holdout:.0%} of every run held out, {gap:.0f} min before it left out"

@@ -35,10 +35,9 @@ MANY_RUNS = 4
 def by_time(labelled: Labelled, holdout: float, gap: int) -> tuple[Moments, Moments]:
     """The earlier part of every block, and its last `holdout` (a share) after a gap of so many samples.
 
-    Of many runs with events the last ones are held out whole.
+    Of many runs with events the last ones are held out whole, where they came `later` than all others.
     """
-    if runs := _runs(labelled):
-        first = runs[max(1, round(len(runs) * (1 - holdout)))]
+    if first := later(labelled, holdout):
         early = [np.full(b.length, n < first, dtype=bool) for n, b in enumerate(labelled.dataset.blocks)]
         return tuple(early), tuple(~each for each in early)
     early, late = [], []
@@ -48,6 +47,14 @@ def by_time(labelled: Labelled, holdout: float, gap: int) -> tuple[Moments, Mome
         early.append(moments < cut)
         late.append(moments >= cut + gap if block.length - cut > gap else moments < 0)
     return tuple(early), tuple(late)
+
+
+def later(labelled: Labelled, holdout: float) -> int:
+    """From which block on many runs are held out whole; 0 where they are few, or lie beside those before."""
+    runs, blocks = _runs(labelled), labelled.dataset.blocks
+    first = runs[min(len(runs) - 1, max(1, round(len(runs) * (1 - holdout))))] if runs else 0
+    apart = first and max(b.end for b in blocks[:first]) <= min(b.start for b in blocks[first:])
+    return first if apart else 0
 
 
 def everything(labelled: Labelled) -> Moments:
@@ -184,11 +191,6 @@ def number(
             for index, moments in enumerate(chosen)
         )
     return tuple(_stretches(labelled, index, moments, count) for index, moments in enumerate(chosen))
-
-
-def whole_runs(labelled: Labelled) -> bool:
-    """Whether runs are held out whole, for there are many with events."""
-    return bool(_runs(labelled))
 
 
 def _runs(labelled: Labelled) -> list[int]:
