@@ -316,6 +316,19 @@ def test_a_failure_told_and_shown_counts_once(world: World) -> None:
     assert [event.issue for event in labelled.events] == ["memory-leak"]
 
 
+def test_a_pod_that_another_has_replaced_is_neither_healthy_nor_cut_off(world: World) -> None:
+    cpu = np.ones((3, 120))
+    cpu[0, 60:], cpu[1, :58], cpu[2, 80:] = np.nan, np.nan, np.nan
+    seen = world({"cpu_usage": cpu})
+    block = seen.blocks[0]
+    rows = (*(row._replace(workload="deployment/web") for row in block.rows[:2]), block.rows[2])
+    y = label(replace(seen, blocks=(replace(block, rows=rows),)), DETECT).truths[0].y
+    assert (y[0, :60] == 0).all()
+    assert (y[0, 60:] == -1).all()
+    assert (y[1, 58:] == 0).all()
+    assert (y[2, :84] == 0).all()
+
+
 def test_a_pod_that_is_gone_is_scored_for_five_minutes_more(world: World) -> None:
     cpu = np.ones((1, 120))
     cpu[0, 50:] = np.nan

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from chaoskit.prediction import features
 from chaoskit.prediction.data.arrays import Floats
-from chaoskit.prediction.data.dataset import Block, Dataset, Row, departed, present
+from chaoskit.prediction.data.dataset import Block, Dataset, Row, present
+from chaoskit.prediction.data.replaced import departed
 from chaoskit.prediction.features.layout import Spec
 from chaoskit.prediction.labelling.labels import STALE
 from chaoskit.prediction.learning import joined, plain

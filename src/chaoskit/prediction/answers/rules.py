@@ -9,7 +9,8 @@ from datetime import datetime
 from chaoskit import clusters
 from chaoskit.ports.cluster import Identity
 from chaoskit.prediction.answers.reasons import PACE_MINUTES, Look, duration
-from chaoskit.prediction.data.dataset import Dataset, departed
+from chaoskit.prediction.data.dataset import Dataset
+from chaoskit.prediction.data.replaced import departed
 from chaoskit.records import PredictionRecord, new_id
 
 NAME = "rules"

@@ -94,8 +94,9 @@ class Dataset:
 
     Blocks are in order of time, as they begin: what is held out is the last of them.
 
-    `blind` names classes of failure that these signals cannot show, each with the reason: they are
-    reported, but neither learned from nor credited. `notes` say in words what is strange about what was read.
+    `blind` names classes of failure that these signals cannot show, each with the reason: they are reported,
+    and count in what is probable, but no forest learns from them and no figure credits them. `notes` say in
+    words what is strange about what was read.
     """
 
     signals: tuple[Signal, ...]
@@ -236,40 +237,6 @@ def put(counter: NDArray[np.float64], values: Values, fine: dict[int, Values], c
 def _measured(values: Values) -> Values:
     values[np.isinf(values)] = np.nan
     return values
-
-
-def departed(dataset: Dataset, block: Block) -> NDArray[np.bool_]:
-    """Which pods fell silent because they went: replaced, or no longer wanted.
-
-    A pod that went looks like one that is cut off. What tells them apart: another of its workload took its
-    place within five minutes, or the others say that its workload misses none.
-    """
-    found = np.zeros(len(block.rows), dtype=np.bool_)
-    silent = np.flatnonzero(missing(block.values[..., -1]).all(axis=1))
-    gone = {block.rows[index][:2] for index in silent.tolist()}
-    mine = [index for index, row in enumerate(block.rows) if row[:2] in gone]
-    there = present(block.values[mine])
-    first = there.argmax(axis=1)
-    last = block.length - 1 - there[:, ::-1].argmax(axis=1)
-    handover = round(300 / block.step)
-    place = {index: number for number, index in enumerate(mine)}
-    for index in silent.tolist():
-        number = place[index]
-        peers = [place[i] for i in mine if block.rows[i][:2] == block.rows[index][:2]]
-        came = first[peers] >= last[number] - handover
-        handed_over = (came & (last[peers] > last[number]) & (first[peers] > 0)).any()
-        found[index] = bool(handed_over) or _complete(dataset, block, [mine[peer] for peer in peers])
-    return found
-
-
-def _complete(dataset: Dataset, block: Block, rows: Sequence[int]) -> bool:
-    """Whether the newest word of these pods, all of one workload, is that no replica is missing."""
-    column = dataset.column("replicas_unavailable")
-    if column is None:
-        return False
-    newest = block.values[rows, column, -1]
-    known = newest[~missing(newest)]
-    return len(known) > 0 and bool((known == 0).all())
 
 
 def _thin(block: Block, factor: int) -> Block:

@@ -7,7 +7,8 @@ that announces itself. A ramp, whose beginning was told, is labelled from there 
 What cannot be known is censored, never silently negative: the time before failures without warning, a horizon
 more before the others (they may be under way), replicas of what fails, the time after a mitigation, chaos
 windows that are not labels, what follows from chaos or from another pod's failure, what led up to a failure
-that is told when its pod or the data had ended, and whatever is healthy less than a horizon before that end.
+that is told when its pod or the data had ended, whatever is healthy less than a horizon before that end, and
+a pod that another has replaced: a prediction leaves it out, too.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit.prediction.data.dataset import Block, Dataset, Row, Values, present
+from chaoskit.prediction.data.replaced import handed_over
 from chaoskit.prediction.labelling.failures import ERRORS, SETTLING, Objectives, from_history
 from chaoskit.records import LabelRecord, foretold
 
@@ -409,6 +411,7 @@ def _truth(
         number[rows, span] = np.where(hit, offset + index, number[rows, span])
     y[(y == 0) & _open_ended(block.values, lead)] = -1
     y[(y == 0) & ~scored] = -1
+    y[(y == 0) & (np.arange(block.length) >= handed_over(block)[:, None])] = -1
     return Truth(y, number)
 
 
