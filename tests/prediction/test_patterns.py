@@ -50,6 +50,38 @@ def test_chance_is_no_pattern(seed: int) -> None:
     assert seasons(found, hours=168) == ()
 
 
+def test_one_bad_afternoon_is_no_season() -> None:
+    afternoon = [1440 + 840 + each for each in (0, 13, 31, 42, 66, 80, 97)]
+    assert seasons(failures(CART, afternoon), hours=120) == ()
+
+
+def test_incidents_of_many_failures_at_random_times_are_hardly_ever_a_season() -> None:
+    random = np.random.default_rng(0)
+
+    def incidents() -> list[float]:
+        starts = random.uniform(0, 14 * 1440, 5)
+        return sorted(
+            float(each) for start in starts for each in start + np.cumsum(random.uniform(11, 25, 5))
+        )
+
+    assert sum(bool(seasons(failures(CART, incidents()), hours=336)) for _ in range(300)) <= 6
+
+
+def test_a_night_with_several_failures_counts_once_though_it_passes_midnight() -> None:
+    nights = [
+        day * 1440 + shift + each for day, shift in enumerate([0, 9, -9, 4, 7, -3]) for each in (-20, 15)
+    ]
+    (one,) = seasons(failures(CART, nights), hours=168)
+    assert (one.cycle, one.times, one.of) == ("day", 12, 12)
+
+
+def test_what_came_once_after_several_follows_once() -> None:
+    bursts = [100.0, 111, 122, 4000, 4011, 4022]
+    assert (
+        sequels(ordered(failures(CART, bursts), failures(ORDERS, [125, 2000, 4025, 6000])), hours=168) == ()
+    )
+
+
 def test_failures_at_night_are_a_season() -> None:
     nights = [day * 1440 + 150 + shift for day, shift in enumerate([0, 20, -25, 10, 35, -10])]
     found = failures(CART, nights[:2] + nights[3:])

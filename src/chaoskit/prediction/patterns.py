@@ -159,11 +159,11 @@ def sequels(found: Sequence[Failure], hours: float) -> tuple[Sequel, ...]:
 def _sequel(
     a: tuple[str, str], b: tuple[str, str], by_kind: Mapping[tuple[str, str], list[float]], hours: float
 ) -> Sequel | None:
-    """How often `b` came within half an hour after `a`."""
+    """How often `b` came within half an hour after `a`; after several of these it came once."""
     firsts, thens = np.array(by_kind[a]), np.array(by_kind[b])
     near = TOGETHER.total_seconds()
     place = np.searchsorted(thens, firsts - near)
-    known = place < len(thens)
+    known = (place < len(thens)) & (place != np.append(place[1:], -1))  # the last of several
     gaps = thens[place[known]] - firsts[known]
     gaps = gaps[gaps <= WITHIN.total_seconds()]
     if len(gaps) < TIMES:
@@ -191,7 +191,7 @@ def _once(told: Sequence[Sequel]) -> Iterator[Sequel]:
 # -- when ------------------------------------------------------------------------------------------------
 
 _CYCLES = (("day", 86400.0, DAYS * 24, 4), ("week", 604800.0, DAYS * 24 * 7 + 168, 6))
-"""Name, seconds, the hours of history that it takes, and the failures."""
+"""Name, seconds, the hours of history that it takes, and the days (or weeks) that have failures."""
 
 
 def seasons(found: Sequence[Failure], hours: float) -> tuple[Season, ...]:
@@ -211,15 +211,27 @@ def _of_kind(kind: tuple[str, str], times: Sequence[datetime], hours: float, loo
         yield Season(kind, "interval", when, len(times), len(times), by_chance)
         return
     for name, length, wanted, least in _CYCLES:
-        if hours < wanted or len(times) < least:
+        if hours < wanted or len(votes := _votes(times, length)) < least:
             continue
-        turn = np.exp(2j * np.pi * (_since_monday(times) % length) / length)
-        probability = _rayleigh(turn)
+        probability = _rayleigh(votes)
         if probability * tests < CHANCE:
-            middle = (float(np.angle(turn.mean())) / (2 * np.pi) % 1) * length
+            middle = (float(np.angle(votes.mean())) / (2 * np.pi) % 1) * length
             away = np.abs((_since_monday(times) - middle + length / 2) % length - length / 2)
             near = int((away <= length / 12).sum())
             yield Season(kind, name, _clock(name, middle), near, len(times), probability)
+
+
+def _votes(times: Sequence[datetime], length: float) -> NDArray[np.complex128]:
+    """The direction of each day (or week) that has failures: those of one incident are no witnesses apart.
+
+    Days are cut where failures are rarest, or one night's would be two.
+    """
+    turn = np.exp(2j * np.pi * (_since_monday(times) % length) / length)
+    cut = (float(np.angle(turn.mean())) / (2 * np.pi) + 0.5) * length
+    day = np.floor((np.array([each.timestamp() for each in times]) - 4 * 86400 - cut) / length)
+    means = np.array([turn[day == each].mean() for each in np.unique(day)])
+    votes: NDArray[np.complex128] = means / np.maximum(np.abs(means), np.finfo(np.float64).tiny)
+    return votes
 
 
 def _since_monday(times: Sequence[datetime]) -> NDArray[np.float64]:

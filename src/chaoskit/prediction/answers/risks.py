@@ -106,7 +106,7 @@ class Seen:
     @property
     def recent(self) -> Block:
         """As much of the block as the plain rules look at to judge its newest moments."""
-        count = samples_in(plain.LOOKBACK, self.block) + plain.REMEMBERED + plain.JUST + self.rows.shape[1]
+        count = samples_in(plain.REACH, self.block) + self.rows.shape[1]
         return self.block.cut(max(0, self.block.length - count), self.block.length)
 
 

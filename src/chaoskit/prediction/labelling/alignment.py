@@ -41,8 +41,7 @@ def shifted(blocks: Sequence[Block], labels: Iterable[LabelRecord]) -> list[str]
     if len(told) < ENOUGH:
         return []
     step, moves = blocks[0].step, [movement(block) for block in blocks]
-    found = np.array([_around(each, blocks, moves) for each in told])
-    mean, share = _mean(found[~np.isnan(found).all(axis=1)])
+    mean, share = _mean(_around(each, blocks, moves) for each in told)
     offsets = (np.arange(len(mean)) - len(mean) // 2) * step
     near = np.abs(offsets) <= NEAR.total_seconds()
     far = np.where(near, np.nan, mean)
@@ -113,14 +112,18 @@ def _around(label: LabelRecord, blocks: Sequence[Block], moves: Sequence[Doubles
     return found
 
 
-def _mean(found: Doubles) -> tuple[Doubles, Doubles]:
+def _mean(found: Iterable[Doubles]) -> tuple[Doubles, Doubles]:
     """The mean over the failures at each offset, and the share of them that lie in the data then.
 
-    NaN where few, or few of all, do. A schedule repeats itself, with fewer of them each time.
+    NaN where few, or few of all, do. A schedule repeats itself, with fewer of them each time. One that lies
+    outside of the data counts in nothing.
     """
-    count = (~np.isnan(found)).sum(axis=0)
-    told = count >= max(ENOUGH, len(found) / 2)
-    return np.where(told, np.nansum(found, axis=0) / np.maximum(count, 1), np.nan), count / max(1, len(found))
+    total, count, many = np.zeros(1), np.zeros(1), 0
+    for each in found:
+        there = ~np.isnan(each)
+        total, count, many = total + np.where(there, each, 0.0), count + there, many + bool(there.any())
+    told = count >= max(ENOUGH, many / 2)
+    return np.where(told, total / np.maximum(count, 1), np.nan), count / max(1, many)
 
 
 def _words(offset: float, there: float, here: float) -> str:

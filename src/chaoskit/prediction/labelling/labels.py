@@ -30,9 +30,6 @@ from chaoskit.records import LabelRecord, foretold
 Mode = Literal["detect", "forecast"]
 Chaos = Literal["mask", "label"]
 
-ISSUES = ("pod-crash", "memory-leak", "network", "database-connection", "cpu-saturation")
-"""The classes of failure; `other` is what fits none."""
-
 FORECASTABLE = {
     "memory-leak": "a leak climbs towards its limit",
     "database-connection": "a pool fills before it is exhausted",

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import numpy as np
 
 from chaoskit.prediction.data.arrays import Floats
 from chaoskit.prediction.data.dataset import Block, Dataset, present
 from chaoskit.prediction.features.statistics import increase, rolled, trend
+from chaoskit.prediction.labelling.failures import REMEMBERED
 
 STATIC, ABSENCE, SYMPTOM, LINEAR = "static rule", "absence", "symptom rule", "predict_linear"
 
 SATURATING = ("cpu_limit_ratio", "memory_usage", "fs_usage", "db_pool_usage", "db_connections", "error_ratio")
 
-REMEMBERED = 15
-"""For so many samples without a value it is remembered what the restarts were."""
-
-JUST = 3
-"""For so many samples a restart is news."""
+JUST = timedelta(minutes=3)
+"""For so long a restart is news."""
 
 CELLS = 500_000
 """Values that are worked on at once: bounds the memory for long histories of many pods."""
 
 LOOKBACK = timedelta(minutes=15)
 """No rule looks back further, but for what restarts were."""
+
+REACH = LOOKBACK + REMEMBERED + JUST
+"""So much the rules look at to judge one moment."""
 
 SILENT_SECONDS = 300
 """Of so long a time absence is the silent share."""
@@ -60,14 +62,15 @@ def symptoms(dataset: Dataset, block: Block) -> Floats:
     if "waiting_bad" in columns:
         found.append(columns["waiting_bad"])
     if "restarts" in columns:
-        found.append(_by_rows(_just_restarted, columns["restarts"]))
+        found.append(_by_rows(partial(_just_restarted, step=dataset.step), columns["restarts"]))
     return np.asarray(np.fmax.reduce(found), dtype=np.float32)
 
 
-def _just_restarted(restarts: Floats) -> Floats:
+def _just_restarted(restarts: Floats, step: int) -> Floats:
     """1 where a container has just been restarted, 0 where not, NaN where the number is missing."""
-    grown, _ = increase(restarts.astype(np.float64), REMEMBERED)
-    just = rolled((grown > 0).astype(np.float64), JUST) > 0
+    remembered, just_so_many = (max(1, round(each.total_seconds() / step)) for each in (REMEMBERED, JUST))
+    grown, _ = increase(restarts.astype(np.float64), remembered)
+    just = rolled((grown > 0).astype(np.float64), just_so_many) > 0
     return np.where(np.isnan(restarts), np.nan, just).astype(np.float32)
 
 
