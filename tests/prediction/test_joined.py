@@ -192,7 +192,14 @@ def quiet(world: World) -> Labelled:
 
 @pytest.mark.parametrize(
     ("member", "most", "limit"),
-    [(FOREST, 0.9, 9.9 / 10.9), (FOREST, 1.0, joined.BEYOND), (STATIC, 0.5, 0.55), (ABSENCE, 0.2, 0.6)],
+    [
+        (FOREST, 0.9, 9.9 / 10.9),
+        (FOREST, 1.0, joined.BEYOND),
+        (STATIC, 0.5, 0.55),
+        (STATIC, 0.93, 0.965),
+        (STATIC, 1.0, joined.BEYOND),
+        (ABSENCE, 0.2, 0.6),
+    ],
 )
 def test_a_threshold_from_healthy_time_lies_a_margin_above_it(
     world: World, member: str, most: float, limit: float
@@ -237,7 +244,7 @@ def test_a_single_scrape_that_failed_is_no_alarm(world: World, budget: float) ->
 
 @pytest.mark.parametrize(
     ("name", "budget", "limit"),
-    [("z-score", 2, 9.9), (ABSENCE, 2, 9.9), ("z-score", 14.4, 7.0), ("EWMA", 14.4, 7.0)],
+    [("z-score", 2, 9.9), ("EWMA", 2, 9.9), ("z-score", 14.4, 7.0), ("EWMA", 14.4, 7.0)],
 )
 def test_a_baseline_gets_from_healthy_time_the_lowest_threshold_that_keeps_the_budget(
     world: World, name: str, budget: float, limit: float
@@ -256,6 +263,16 @@ def test_a_rule_that_must_carry_elsewhere_joins_whatever_it_caught_here(world: W
     assert join.thresholds[STATIC] == pytest.approx(0.88, rel=1e-3)
     assert ABSENCE not in join.thresholds
     assert Judge(labelled, every).judge(join.over(members), ALARM).false == 0
+
+
+def test_a_full_limit_is_heard_where_healthy_pods_are_nearly_full(world: World) -> None:
+    labelled, every = quiet(world), folds.everything(quiet(world))
+    full = scores(*((1, at, 0.93 + 0.0002 * (at % 20)) for at in range(300)))
+    for budget in (2, 24):
+        reset = joined.reset(
+            Join({FOREST: 0.5, STATIC: 0.9}), labelled, every, {FOREST: scores(), STATIC: full}, budget
+        )
+        assert 0.93 < reset.thresholds[STATIC] <= 1
 
 
 def test_only_a_forest_may_be_without_an_alarm_of_its_own() -> None:

@@ -48,7 +48,9 @@ def quiet(world: World, length: int = 120, **more: np.ndarray) -> Dataset:
 
 
 def where(labelled: Labelled, meaning: int) -> list[int]:
-    found: list[int] = np.flatnonzero(labelled.truths[0].y[0] == meaning).tolist()
+    """The moments of the first row that mean so; those after a failure, which only linger, apart."""
+    truth = labelled.truths[0]
+    found: list[int] = np.flatnonzero((truth.y[0] == meaning) & ~truth.lingering[0]).tolist()
     return found
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from chaoskit.cli.session import Session
     from chaoskit.flows.foreseeing import Manner, Outlook
     from chaoskit.outcome import Outcome
-    from chaoskit.prediction.answers.silence import Silent
+    from chaoskit.prediction.answers.silence import Silent, Young
     from chaoskit.prediction.judging.scoring import Score
     from chaoskit.records import PredictionRecord
 
@@ -58,6 +58,7 @@ def document(outlook: Outlook, outcome: Outcome) -> dict[str, Any]:
         "stale": list(outlook.health.stale),
         "old": outlook.health.old,
         "silent": [dataclasses.asdict(each) for each in outlook.silent],
+        "young": [dataclasses.asdict(each) for each in outlook.young],
         "predictions": [each.document() for each in outlook.predictions],
     }
 
@@ -84,8 +85,8 @@ def _when(trained: datetime, at: datetime) -> str:
 def show(out: Console, outlook: Outlook, *, advice: bool = True, files: str = "") -> None:
     """The whole outlook; with `advice`, what to do next: there, or with the `files` that it is of."""
     table(out, outlook.predictions, advice=False, everywhere=outlook.everywhere, by=_by(outlook))
-    for each in outlook.silent:
-        told(out, "! ", _of_silent(each, outlook), style="yellow")
+    for each in outlook.unknown:
+        told(out, "! ", _of_unknown(each, outlook), style="yellow")
     if not outlook.predictions:
         return
     for warning in (*outlook.health.stale, *outlook.health.drift, outlook.health.old):
@@ -106,7 +107,7 @@ def _by(outlook: Outlook) -> str:
     return "rules: the promoted model does not answer here" if outlook.manner.held_back else ""
 
 
-def _of_silent(each: Silent, outlook: Outlook) -> str:
+def _of_unknown(each: Silent | Young, outlook: Outlook) -> str:
     return f"{each.namespace}/{each.words}" if outlook.everywhere else each.words
 
 
@@ -300,7 +301,7 @@ class _Changes:
             self._health = outlook.health.words
             self._session.say(headline(outlook))
         now = {_named(each, outlook): "; ".join(each.reasons) for each in outlook.predictions if each.alarmed}
-        silent = {_named(each, outlook): _of_silent(each, outlook) for each in outlook.silent}
+        silent = {_named(each, outlook): _of_unknown(each, outlook) for each in outlook.silent}
         at = f"{outlook.at:%H:%M:%S}"
         if self._alarmed is None:
             found, everywhere = outlook.predictions, outlook.everywhere

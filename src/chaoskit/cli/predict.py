@@ -50,7 +50,9 @@ def predict(
     fail_above: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="Exit 1 when a workload is at or over this probability, or a rule alarms."
+            min=0,
+            max=1,
+            help="Exit 1 when a workload is at or over this probability; of rules alone, when one alarms.",
         ),
     ] = None,
     fail_on_alarm: Annotated[
@@ -188,7 +190,7 @@ class Gate:
             return Outcome.DONE
         if any(self._over(each) for each in outlook.predictions):
             return Outcome.AT_OR_OVER_THRESHOLD
-        if outlook.silent or not outlook.predictions:
+        if outlook.unknown or not outlook.predictions:
             return Outcome.CANNOT_START
         return Outcome.BELOW_THRESHOLD
 
@@ -233,7 +235,9 @@ def _from_files(
     found = learning.answer(window, chosen, now=now)
     several = len({each.namespace for each in found}) > 1
     silent = prediction.silent(prediction.heard(window), now)
-    return Outlook(now, found, manner(chosen), health, silent, everywhere=several)
+    said = {(each.namespace, each.target) for each in found}
+    young = prediction.young(window, now, said) if chosen else ()
+    return Outlook(now, found, manner(chosen), health, silent, young, everywhere=several)
 
 
 def _answered_for(now: datetime, there: int, pods: int, *, newest: bool) -> str:

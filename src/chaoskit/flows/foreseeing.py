@@ -20,7 +20,7 @@ from chaoskit.ports.notifier import Raised
 from chaoskit.records import PredictionRecord
 
 if TYPE_CHECKING:
-    from chaoskit.prediction import Dataset, Health, Model, Silent
+    from chaoskit.prediction import Dataset, Health, Model, Silent, Young
     from chaoskit.prediction.data.recent import Recent
     from chaoskit.prediction.features import Following
 
@@ -71,8 +71,8 @@ class Manner:
 class Outlook:
     """What is foreseen at one moment, riskiest first, by whom, and what speaks against it.
 
-    Of the `silent` nothing can be said: they should run, but their samples have stopped. `everywhere` says
-    that more than one namespace was looked at.
+    Of the `silent` nothing can be said: they should run, but their samples have stopped. Nor of the `young`,
+    which have no past to compare with. `everywhere` says that more than one namespace was looked at.
     """
 
     at: datetime
@@ -80,7 +80,13 @@ class Outlook:
     manner: Manner
     health: Health
     silent: tuple[Silent, ...] = ()
+    young: tuple[Young, ...] = ()
     everywhere: bool = False
+
+    @property
+    def unknown(self) -> tuple[Silent | Young, ...]:
+        """Those of whom nothing can be said."""
+        return *self.silent, *self.young
 
 
 def manner(model: tuple[str, Model] | None, held_back: str = "") -> Manner:
@@ -156,7 +162,7 @@ class Lookout:
             self.listen(Unwatched(now, self.namespace))
             raise
         found = self._answered(window, now)
-        chosen = self._chosen()
+        chosen, said = self._chosen(), {(each.namespace, each.target) for each in found}
         found = self._with_help(
             self._wanted([e for e in found if chosen is None or (e.namespace, e.target) in chosen])
         )
@@ -164,8 +170,8 @@ class Lookout:
         for each in found:
             self.listen(_foreseen(each, self.namespace))
         silent = self._silent(window, now, chosen)
-        unknown = tuple((each.namespace, each.target) for each in silent)
-        self.listen(Looked(now, self.namespace, unknown))
+        stopped = tuple((each.namespace, each.target) for each in silent)
+        self.listen(Looked(now, self.namespace, stopped))
         health = prediction.health_of(self.model[1], window, now) if self.model else Health()
         if self.model:
             self.listen(_doubted(now, self.namespace, self.model[0], health))
@@ -176,6 +182,7 @@ class Lookout:
             manner(self.model, self._held_back or ""),
             health,
             silent,
+            self._young(window, now, said, chosen),
             everywhere=not self.namespace,
         )
 
@@ -314,6 +321,13 @@ class Lookout:
         missed = missed if chosen is None else missed & chosen
         self._heard = {who: at for who, at in self._heard.items() if who in missed or who not in quiet}
         return tuple(each for who, each in quiet.items() if who in missed)
+
+    def _young(
+        self, window: Dataset, now: datetime, said: Collection[Who], chosen: Collection[Who] | None
+    ) -> tuple[Young, ...]:
+        """Those of whom a model can say nothing yet; rules compare with no past."""
+        found = prediction.young(window, now, said) if self.model else ()
+        return tuple(e for e in found if chosen is None or (e.namespace, e.target) in chosen)
 
     def _due(self, who: Collection[Who]) -> set[Who]:
         """Those of them that should have samples."""

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from chaoskit.prediction.answers.predictor import predict as predict
     from chaoskit.prediction.answers.rules import by_rules as by_rules
     from chaoskit.prediction.answers.silence import Silent as Silent
+    from chaoskit.prediction.answers.silence import Young as Young
     from chaoskit.prediction.answers.silence import beside as beside
     from chaoskit.prediction.answers.silence import heard as heard
     from chaoskit.prediction.answers.silence import heard_of as heard_of
     from chaoskit.prediction.answers.silence import silent as silent
+    from chaoskit.prediction.answers.silence import young as young
     from chaoskit.prediction.artifacts.artifact import load as load
     from chaoskit.prediction.artifacts.artifact import load_model as load_model
     from chaoskit.prediction.artifacts.artifact import save as save
@@ -104,7 +106,7 @@ _HOME = {
     ),
     "judging.report": ("Report",),
     "answers.rules": ("by_rules",),
-    "answers.silence": ("Silent", "beside", "heard", "heard_of", "silent"),
+    "answers.silence": ("Silent", "Young", "beside", "heard", "heard_of", "silent", "young"),
     "reading.tables": ("lacking_events", "read"),
     "learning.training": ("Model",),
 }

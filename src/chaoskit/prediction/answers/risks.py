@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit.prediction import features
+from chaoskit.prediction.answers.silence import unripe
 from chaoskit.prediction.data.arrays import Floats
 from chaoskit.prediction.data.dataset import Block, Dataset, Row, present
 from chaoskit.prediction.data.replaced import departed
@@ -111,7 +112,10 @@ class Seen:
 
 
 def risks_of(model: Model, seen: Seen) -> list[Risk]:
-    """Each workload's riskiest pod among those seen in the last five minutes, riskiest first."""
+    """Each workload's riskiest pod among those seen in the last five minutes, riskiest first.
+
+    Of one that is too new for a past nothing is known: it is left out, but where a rule alarms.
+    """
     block = seen.block
     recent = samples_in(STALE, block)
     alive = np.flatnonzero(present(block.values[:, :, -recent:]).any(axis=1) & ~departed(seen.dataset, block))
@@ -119,13 +123,16 @@ def risks_of(model: Model, seen: Seen) -> list[Risk]:
     scores = shares.mean(axis=2).astype(np.float32)
     probability = model.probabilities(scores[:, -1])
     spread = model.probabilities(_bags(shares[:, -1]).ravel()).reshape(-1, len(alive))
-    low, high = np.quantile(spread, [0.1, 0.9], axis=0)
+    new = unripe(block)[alive]
+    low, high = np.where(new, [[0.0], [1.0]], np.quantile(spread, [0.1, 0.9], axis=0))
     units = _units(model, seen, alive, scores)
     score = joined.score(units, model.spec.recipe).min(axis=1)  # what held for as long as an alarm must
     foreseen = units[FOREST].min(axis=1) >= ALARM
     voices, voice = list(units), np.stack([each[:, -1] for each in units.values()]).argmax(axis=0)
     best: dict[tuple[str, str], Risk] = {}
-    for index in np.lexsort((-score, -probability, score < ALARM)).tolist():
+    for index in np.lexsort((-score, -probability, new, score < ALARM)).tolist():
+        if new[index] and score[index] < ALARM:
+            continue
         row = int(alive[index])
         who = block.rows[row]
         if (who.namespace, who.workload) not in best:

@@ -1,16 +1,18 @@
-"""Workloads of which nothing can be said: no pod of theirs has had a sample lately."""
+"""Workloads of which nothing can be said: no pod of theirs has a sample of late, or a past to go by."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chaoskit.prediction.answers.reasons import duration
-from chaoskit.prediction.data.dataset import Dataset, present
+from chaoskit.prediction.data.dataset import Block, Dataset, present
+from chaoskit.prediction.data.replaced import departed
 from chaoskit.prediction.labelling.labels import STALE
 
 Heard: TypeAlias = Mapping[tuple[str, str], datetime]
@@ -29,6 +31,48 @@ class Silent:
     def words(self) -> str:
         """``deployment/cart: no sample for 6 min, nothing is known of it``."""
         return f"{self.target}: no sample for {duration(self.minutes)}, nothing is known of it"
+
+
+YOUNG = timedelta(minutes=15)
+"""So much of its past features compare a pod's newest minutes with: before, they say nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Young:
+    """A workload whose oldest pod has samples of `minutes` alone: whether that is usual, nobody knows."""
+
+    namespace: str
+    target: str
+    minutes: float
+
+    @property
+    def words(self) -> str:
+        """``deployment/cart: samples of 3 min, 15 min are needed: nothing is known of it yet``."""
+        has, needs = duration(self.minutes), duration(YOUNG.total_seconds() / 60)
+        return f"{self.target}: samples of {has}, {needs} are needed: nothing is known of it yet"
+
+
+def unripe(block: Block) -> NDArray[np.bool_]:
+    """Which pods [row] have samples of less than `YOUNG`."""
+    return _ages(block) < YOUNG.total_seconds()
+
+
+def _ages(block: Block) -> NDArray[np.float64]:
+    """For how many seconds each pod [row] has had samples; NaN for one that never had any."""
+    there = present(block.values)
+    return np.where(there.any(axis=1), (block.length - there.argmax(axis=1)) * float(block.step), np.nan)
+
+
+def young(window: Dataset, now: datetime, known: Collection[tuple[str, str]]) -> tuple[Young, ...]:
+    """The workloads whose pods are all too new for anything to be said, by name; not the `known`."""
+    block = window.blocks[-1]
+    oldest: dict[tuple[str, str], float] = {}
+    ages = _ages(block)
+    for index in np.flatnonzero(_lately(block, now) & ~departed(window, block)).tolist():
+        if (who := block.rows[index][:2]) not in known:
+            oldest[who] = max(float(ages[index]), oldest.get(who, 0.0))
+    least = YOUNG.total_seconds()
+    return tuple(Young(*who, round(age / 60, 1)) for who, age in sorted(oldest.items()) if age < least)
 
 
 def heard(window: Dataset) -> Heard:
@@ -60,6 +104,10 @@ def beside(window: Dataset, now: datetime) -> int:
 def heard_of(dataset: Dataset, now: datetime) -> tuple[int, int]:
     """How many pods have a sample of the five minutes until then, and how many there are at any time."""
     block = dataset.until(now).blocks[-1]
+    return int(_lately(block, now).sum()), len({row for each in dataset.blocks for row in each.rows})
+
+
+def _lately(block: Block, now: datetime) -> NDArray[np.bool_]:
+    """Which pods [row] have a sample of the five minutes until then."""
     first = max(0, (now - STALE - block.start) // timedelta(seconds=block.step) + 1)
-    lately = present(block.values[..., first:]).any(axis=1)
-    return int(lately.sum()), len({row for each in dataset.blocks for row in each.rows})
+    return np.asarray(present(block.values[..., first:]).any(axis=1))

@@ -226,7 +226,11 @@ def without_events(labelled: Labelled) -> Labelled:
     So the minutes of grace after a failure set nothing: what lingers there is no health.
     """
     truths = [
-        Truth(np.where(quiet, 0, -1).astype(np.int8), np.full(quiet.shape, -1, dtype=np.int32))
+        Truth(
+            np.where(quiet, 0, -1).astype(np.int8),
+            np.full(quiet.shape, -1, dtype=np.int32),
+            np.zeros_like(quiet),
+        )
         for quiet in Judge(labelled, folds.everything(labelled)).quiet
     ]
     return replace(labelled, truths=tuple(truths), events=())

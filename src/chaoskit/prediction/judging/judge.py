@@ -16,9 +16,9 @@ from chaoskit.prediction.judging.luck import AT_RANDOM, by_luck
 from chaoskit.prediction.judging.report import FalseAlarm, Line, Member, Occurrence, Report
 from chaoskit.prediction.judging.witnesses import Witnesses
 from chaoskit.prediction.labelling.foresight import forecasts
-from chaoskit.prediction.labelling.labels import Event
+from chaoskit.prediction.labelling.labels import GRACE, Event
 from chaoskit.prediction.learning import evidence, folds, joined
-from chaoskit.prediction.learning.alarms import GRACE_MINUTES, Judge, Judgement, Scores
+from chaoskit.prediction.learning.alarms import Judge, Judgement, Scores
 from chaoskit.prediction.learning.calibration import fit_calibration
 from chaoskit.prediction.learning.folds import Moments
 from chaoskit.prediction.learning.forest import Options
@@ -58,7 +58,7 @@ class Judging:
         self.probed = probed or late
         self.judge = Judge(table.labelled, late)
         self.everything = table.everything(late)
-        self.asked = self.judge.clear(self.everything.known)
+        self.asked = self.everything.known
         self.examiner = Examiner(table, self.judge, self.asked)
 
     def report(self, split: str, notes: list[str]) -> Report:
@@ -70,7 +70,8 @@ class Judging:
         lines = [self._of_baseline(each, each.scores(self.table), each.threshold) for each in self.fitted]
         told = classes.by_model(self.model, self.table, self.judge.due)
         chances = self._chances(forest, self.model)
-        return self._report(forest, chances, [part], lines, told, split, [*notes, *self._strange()])
+        notes = [*notes, *self._strange()]
+        return self._report(forest, chances, [part], lines, told, self._strangers(), split, notes)
 
     def in_turn(self) -> list[Part]:
         """Each stretch with thresholds and probabilities that it gets from the healthy time of the others."""
@@ -96,7 +97,7 @@ class Judging:
             lambda part: self._chances(forest, part.model),
         )
         notes = [*notes, *self._strange(), _words_of_moved(parts)]
-        return self._report(forest, chances, parts, lines, told, split, notes)
+        return self._report(forest, chances, parts, lines, told, self._strangers(), split, notes)
 
     def out_of_fold(self, options: Options, split: str, notes: list[str]) -> Report:
         """On the scores that training made out of fold, thresholds of each stretch from the others."""
@@ -120,7 +121,7 @@ class Judging:
         lines = [self._in_turn(each, sides, count) for each in self.fitted]
         told = classes.out_of_fold(self.table, sides, options, self.judge.due)
         chances = joined.assemble(labelled, calibrations, lambda each: self._chances(forest, each))
-        return self._report(forest, chances, parts, lines, told, split, notes)
+        return self._report(forest, chances, parts, lines, told, self._strangers(count), split, notes)
 
     def _strange(self) -> list[str]:
         return classes.strange(self.model, self.table, self.judge.due)
@@ -166,12 +167,16 @@ class Judging:
     def _in_turn(self, each: Baseline, sides: Sequence[tuple[Moments, Moments]], count: int) -> Line:
         """A baseline out of fold, with thresholds that each stretch gets from the others."""
         scores = baselines.out_of_fold(each, self.table, sides)
+        return self._by_part(each.name, scores, self._limits(scores, count))
+
+    def _limits(self, scores: Scores, count: int) -> Sequence[tuple[Moments, float]]:
+        """For each of `count` stretches of time the threshold that is best for these scores on the others."""
 
         def limit(at: Moments) -> float:
             judge = Judge(self.table.labelled, at)
             return judge.best(scores, self._allowed(judge)).threshold
 
-        return self._by_part(each.name, scores, joined.in_turn(self.table.labelled, self.late, count, limit))
+        return joined.in_turn(self.table.labelled, self.late, count, limit)
 
     def _by_part(self, name: str, scores: Scores, limits: Sequence[tuple[Moments, float]]) -> Line:
         """What these scores mean with a threshold for each part of the time."""
@@ -191,6 +196,7 @@ class Judging:
         parts: Sequence[Part],
         lines: Sequence[Line],
         told: tuple[Any, Any],
+        strangers: Line | None,
         split: str,
         notes: list[str],
     ) -> Report:
@@ -198,12 +204,12 @@ class Judging:
         recipe = self.table.spec.recipe
         alarm = self._assemble(parts, lambda part: part.join.scores(part.members, recipe))
         judged = self.judge.judge(alarm, ALARM)
-        line = self.examiner.line(model.join.words, alarm, judged, chances)
+        line = self.examiner.line(_joined_by(parts), alarm, judged, chances)
         luck = by_luck(labelled, self.late, alarm, ALARM)
         single = self._assemble(parts, lambda part: part.alone.over({FOREST: forest}))
         alone = self.examiner.line("random forest alone", forest, self.judge.judge(single, ALARM), chances)
         said, truth = self.examiner.known(chances)
-        strangers, ahead = self._strangers(), forecasts(model.target, map(str, model.issues.classes_))
+        ahead = forecasts(model.target, map(str, model.issues.classes_))
         nameless = classes.nameless(self.table, self.judge.due) if told[1] else []
         return Report(
             target=model.target.words,
@@ -246,13 +252,15 @@ class Judging:
 
     def _grace(self, alarm: Scores, forest: Scores) -> list[str]:
         """In words, what PR-AUC is when the minutes after failures count as healthy."""
-        left_out = len(self.everything.known.y) - len(self.asked.y)
+        strictly = replace(self.table.labelled, truths=tuple(e.strict for e in self.table.labelled.truths))
+        asked = replace(self.table, labelled=strictly).samples(self.late)
+        left_out = len(asked.y) - len(self.asked.y)
         if not left_out:
             return []
-        strict = Examiner(self.table, self.judge, self.everything.known)
+        strict = Examiner(self.table, self.judge, asked)
         words = (
-            f"per sample, the {GRACE_MINUTES} min after a failure count neither way, as for alarms"
-            f" ({left_out} samples); with them as healthy PR-AUC is {strict.precision(alarm):.3f},"
+            f"per sample, the {GRACE.total_seconds() / 60:g} min after a failure count neither way, as for"
+            f" alarms ({left_out} samples); with them as healthy PR-AUC is {strict.precision(alarm):.3f},"
             f" of the forest alone {strict.precision(forest):.3f}"
         )
         return [words]
@@ -273,7 +281,8 @@ class Judging:
         join = parts[0].join if anew else self.model.join
         return Member(name, join.told[name], caught(judged, lambda event: event.issue), judged.false)
 
-    def _strangers(self) -> Line | None:
+    def _strangers(self, count: int = 0) -> Line | None:
+        """How forests do that never saw the workload; out of fold with thresholds of so many stretches."""
         made = self.witnesses.strangers if self.witnesses else None
         covered = {name for names, _ in made.forests for name in names} if made else set()
         if made is None or not any(event.workload in covered for event in self.judge.due):
@@ -281,11 +290,10 @@ class Judging:
         scores = made.scores(self.table, self.everything)
         if all(np.isnan(block).all() for block in scores):
             return None
-        return self._of_stranger(scores, made.threshold)
-
-    def _of_stranger(self, scores: Scores, threshold: float) -> Line:
         name = "random forest, workloads held out"
-        return self.examiner.line(name, scores, self.judge.judge(scores, threshold))
+        if count:
+            return self._by_part(name, scores, self._limits(scores, count))
+        return self.examiner.line(name, scores, self.judge.judge(scores, made.threshold))
 
     def _occurrences(self, judged: Judgement) -> list[Occurrence]:
         blocks = self.table.labelled.dataset.blocks
@@ -325,6 +333,13 @@ class Judging:
             "of_hours": round(dataset.hours, 1),
             **_counts("of_events", self.table.labelled.events),
         }
+
+
+def _joined_by(parts: Sequence[Part]) -> str:
+    """``random forest + static rule (1 of 8 parts)``: who makes the alarm that is judged."""
+    counts = Counter(name for part in parts for name in part.join.thresholds)
+    rare = {name: f" ({count} of {len(parts)} parts)" for name, count in counts.items() if count < len(parts)}
+    return " + ".join(f"{name}{rare.get(name, '')}" for name in counts)
 
 
 def _counts(name: str, of: Sequence[Event]) -> dict[str, Any]:

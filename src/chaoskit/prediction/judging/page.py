@@ -65,12 +65,11 @@ def silent_forest(report: Report) -> str:
     """In words, that the forest alarms nobody in the model that is kept, and why; "" where it does."""
     if report.thresholds.get(FOREST, 0.0) is not None:
         return ""
-    budget, hours = (report.kept or report).false_alarms_per_day, float(report.data["hours"])
+    budget = (report.kept or report).false_alarms_per_day
     return (
-        f"the forest alarms nobody by itself, however high its percentage: {budget:g} false alarms per day"
-        f" are {budget * hours / 24:.2g} in {hours:g} h of healthy time, and within that no threshold of its"
-        " own caught a failure that the others miss; more healthy time may give it one, or a larger budget"
-        " (--false-alarms-per-day)"
+        "the forest alarms nobody by itself, however high its percentage: where it was trained, no threshold of"
+        f" its own caught a failure that the others miss within {budget:g} false alarms per day; more healthy"
+        " time to train on may give it one, or a larger budget (train --false-alarms-per-day)"
     )
 
 

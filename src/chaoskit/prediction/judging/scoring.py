@@ -36,6 +36,7 @@ class Bin:
 class Score:
     """How one model did: `judged` predictions are known to be right or wrong, `open` not (yet).
 
+    One whose horizon is not over is open though it has come true: those that have not cannot be told yet.
     `brier` (lower is better; `reference` is what the share of failures itself would have), `ece` and `bins`
     are None and empty where there were no probabilities, or those of ramps. `events` failures happened to
     what was looked at while they could be caught, `caught` of them were alarmed in time; `false_alarms` in
@@ -91,10 +92,11 @@ def score(records: Sequence[PredictionRecord], labelled: Labelled) -> Score:
     """How these predictions, all of one model, did by this truth."""
     truth = of_workloads(labelled)
     looks = list(_looks(records, truth))
+    over = max(block.end for block in labelled.dataset.blocks) - labelled.target.lead
     known = [
         (each, y)
         for each, look in zip(records, looks, strict=True)
-        if look and (y := truth.truths[look.block].y[look.row, look.moment]) >= 0
+        if look and each.at <= over and (y := truth.truths[look.block].y[look.row, look.moment]) >= 0
     ]
     came = np.array([y for _, y in known], dtype=float)
     said = np.array([_chance(each) for each, _ in known])

@@ -48,6 +48,9 @@ MORE = 2
 SILENT = 0.6
 """Absence means something from three silent minutes of five on: a single scrape may fail."""
 
+SHARES = frozenset({FOREST, STATIC, ABSENCE})
+"""Members whose scores end at 1: with a threshold above it they would be silent."""
+
 FEW = 3
 """So few false alarms in the time that was seen set no threshold: one more or less decides everything."""
 
@@ -195,12 +198,19 @@ def fit(
 def _shared(judge: Judge, join: Join, members: Mapping[str, Scores], budget: float) -> Join:
     """The same with thresholds moved by the one factor that keeps all of them within the budget.
 
-    Not that of a rule which says yes or no: over 1 it would be silent.
+    Not that of a rule which says yes or no: over 1 it would be silent. Nor is one that speaks of a full limit
+    silenced so, where what is full in healthy time is within the budget.
     """
     firm = Join({name: limit for name, limit in join.thresholds.items() if name == SYMPTOM})
     factor = judge.best(_given(firm, members, join.over(members), np.inf), budget).threshold * (1 - LEAST)
     moved = {name: max(lowest(name), limit * max(LEAST, factor)) for name, limit in join.thresholds.items()}
-    return Join({**moved, **firm.thresholds})
+    found = Join({**moved, **firm.thresholds})
+    for name in sorted({STATIC, ABSENCE} & moved.keys()):
+        if found.thresholds[name] > 1 >= join.thresholds[name]:
+            heard = Join({**found.thresholds, name: 1.0})
+            within = judge.judge(heard.over(members), ALARM).false <= judge.allowed(budget)
+            found = heard if within else found
+    return found
 
 
 def _refined(judge: Judge, join: Join, members: Mapping[str, Scores], budget: float) -> Join:
@@ -242,13 +252,17 @@ def reset(
 def above_healthy(labelled: Labelled, chosen: Moments, member: str, scores: Scores) -> float:
     """The threshold that lies by a margin above all that healthy time shows of this member.
 
-    The forest's is a share, which ends at 1: its margin is one of its odds.
+    Of a score that ends at 1 it stays under that: the forest's margin is one of its odds, a rule's goes half
+    of the way at most. What healthy time shows at 1 is silent.
     """
     seen = evidence.tops(labelled, chosen, scores)
     most = max(float(seen.max()) if len(seen) else 1.0, LEAST)
+    if member in SHARES and most >= 1:
+        return BEYOND
     if member == FOREST:
-        return BEYOND if most >= 1 else 1 / (1 + (1 / most - 1) / MARGIN)
-    return max(most * MARGIN, lowest(member))
+        return 1 / (1 + (1 / most - 1) / MARGIN)
+    above = min(most * MARGIN, (1 + most) / 2) if member in SHARES else most * MARGIN
+    return max(above, lowest(member))
 
 
 def in_turn(
