@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from chaoskit.cli import outlooks
 from chaoskit.cli.predict import Gate
 from chaoskit.flows.foreseeing import Manner, Outlook
 from chaoskit.outcome import Outcome
-from chaoskit.prediction import Health, Silent
+from chaoskit.prediction import Health, Silent, Young
 from chaoskit.prediction.judging.scoring import Bin, Score
 from chaoskit.records import PredictionRecord
 
@@ -186,6 +187,17 @@ def test_whose_the_percentage_is_is_said_where_a_rule_alarms(rule: str, *, told:
     assert ("An alarm is a rule, the evidence or the forest" in text.getvalue()) is told
 
 
+def test_what_is_too_new_is_told_and_has_no_percentage() -> None:
+    seen = replace(outlook(record()), young=(NEW,))
+    text = io.StringIO()
+    outlooks.show(Console(file=text, soft_wrap=True), seen)
+    assert (
+        "deployment/pay: samples of 3 min, 15 min are needed: nothing is known of it yet" in text.getvalue()
+    )
+    document = outlooks.document(seen, Outcome.DONE)
+    assert document["young"] == [{"namespace": "shop", "target": "deployment/pay", "minutes": 3.0}]
+
+
 def test_a_short_watch_and_no_failure_are_told_as_such() -> None:
     score = Score("shop-1", 34, 0, 0.01, 0.0024, 0.0, 0.01, (), 0, 0, 0, 1, 0.04)
     text = io.StringIO()
@@ -267,6 +279,7 @@ def test_on_a_terminal_all_of_an_outlook_fits() -> None:
 
 RULE: dict[str, Any] = {"probability": None, "low": None, "high": None, "model": "rules"}
 CART = Silent("shop", "deployment/cart", 6.0)
+NEW = Young("shop", "deployment/pay", 3.0)
 
 
 @pytest.mark.parametrize(
@@ -283,6 +296,8 @@ CART = Silent("shop", "deployment/cart", 6.0)
         (Gate(on_alarm=True), outlook(record()), Outcome.BELOW_THRESHOLD),
         (Gate(0.9), outlook(record(), silent=(CART,)), Outcome.CANNOT_START),
         (Gate(0.4), outlook(record(), silent=(CART,)), Outcome.AT_OR_OVER_THRESHOLD),
+        (Gate(0.9), replace(outlook(record()), young=(NEW,)), Outcome.CANNOT_START),
+        (Gate(), replace(outlook(record()), young=(NEW,)), Outcome.DONE),
     ],
 )
 def test_what_nothing_is_known_of_passes_no_gate(gate: Gate, seen: Outlook, outcome: Outcome) -> None:
@@ -316,6 +331,7 @@ def test_an_answer_of_files_asks_nothing_of_their_events(tmp_path: Path) -> None
             "2100-01-01 00:00 UTC, the newest; 1 of 2 pods has samples then",
         ),
         ("", ("--at", "2026-01-01T00:30"), "2026-01-01 00:30 UTC; 2 of 2 pods have samples then"),
+        ("", ("--at", "2026-01-01T02:30+02:00"), "2026-01-01 00:30 UTC; 2 of 2 pods have samples then"),
         ("2026-01-01T01:04:00Z,web-1,1\n", (), "01:04 UTC, the newest; 1 of 2 pods has samples then"),
         ("2026-01-01T01:03:00Z,web-1,1\n", (), "01:03 UTC, the newest; 2 of 2 pods have samples then"),
     ],

@@ -22,7 +22,7 @@ from chaoskit.prediction.answers.predictor import history, predict
 from chaoskit.prediction.answers.reasons import Look, amount, duration
 from chaoskit.prediction.answers.risks import Seen
 from chaoskit.prediction.answers.rules import by_rules, findings
-from chaoskit.prediction.answers.silence import heard, silent
+from chaoskit.prediction.answers.silence import heard, silent, young
 from chaoskit.prediction.data.dataset import Block, Dataset, Row
 from chaoskit.prediction.features import Recipe
 from chaoskit.prediction.judging.evaluation import Trained, build
@@ -31,7 +31,7 @@ from chaoskit.prediction.labelling.labels import Labelled, Target, label
 from chaoskit.prediction.learning import plain
 from chaoskit.prediction.learning.alarms import confirmed
 from chaoskit.prediction.learning.incidents import nearest
-from chaoskit.prediction.learning.joined import FOREST, Join
+from chaoskit.prediction.learning.joined import BEYOND, FOREST, Join
 from chaoskit.prediction.learning.paths import by_tree, contributions, leaves
 from chaoskit.prediction.learning.plain import LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.learning.table import tabulate
@@ -199,15 +199,32 @@ def test_a_window_without_the_models_signals_cannot_be_judged(trained: Trained, 
         predict(trained.model, other, now=other.blocks[0].end)
 
 
-@pytest.mark.parametrize("samples", [1, 2, 5, 9])
-def test_of_minutes_there_is_an_answer_without_a_past(
+@pytest.mark.parametrize("samples", [1, 2, 5, 9, 14])
+def test_of_minutes_nothing_is_said_but_that_they_are_too_few(
     trained: Trained, leaks: Labelled, samples: int
 ) -> None:
     window = replace(leaks.dataset, blocks=(leaks.dataset.blocks[0].cut(200, 200 + samples),))
-    records = predict(trained.model, window, now=window.blocks[0].end)
-    assert len(records) == 8
-    assert all(each.probability is not None for each in records)
-    assert {len(each.trend) for each in records} == {1}
+    now = window.blocks[0].end
+    assert predict(trained.model, window, now=now) == ()
+    found = young(window, now, ())
+    assert {each.target for each in found} == {row.workload for row in window.blocks[0].rows}
+    assert {each.minutes for each in found} == {samples}
+    assert f"samples of {samples} min, 15 min are needed" in found[0].words
+
+
+def test_a_rule_that_alarms_is_heard_of_a_new_pod(trained: Trained, leaks: Labelled) -> None:
+    model = replace(trained.model, join=Join({FOREST: BEYOND, STATIC: 0.9}))
+    block = leaks.dataset.blocks[0].cut(100, 220)
+    values = block.values.copy()
+    values[:2, :, :-5] = np.nan
+    values[0, :, -5:], values[1, :, -5:] = 0.99, 0.4
+    window = replace(leaks.dataset, blocks=(replace(block, values=values),))
+    found = {each.target: each for each in predict(model, window, now=block.end)}
+    assert len(found) == len(block.rows) - 1
+    full = found[block.rows[0].workload]
+    assert (full.alarmed, full.rule, full.low, full.high) == (True, STATIC, 0.0, 1.0)
+    (new,) = young(window, block.end, {row[:2] for row in block.rows if row.workload in found})
+    assert (new.target, new.minutes) == (block.rows[1].workload, 5)
 
 
 def test_a_finer_grid_is_thinned_to_the_models(trained: Trained, leaks: Labelled) -> None:

@@ -67,6 +67,17 @@ def test_what_is_not_over_or_not_measured_is_open(leaks: Labelled) -> None:
     assert (found.judged, found.open, found.brier) == (0, 3, None)
 
 
+def test_what_came_true_before_its_horizon_is_over_waits_for_those_that_did_not(leaks: Labelled) -> None:
+    came = said(leaks, 10, 0.9)
+    block = leaks.dataset.blocks[0]
+    cut = (
+        round((came.at - block.start).total_seconds() / block.step) + 15
+    )  # it has failed, the horizon is 30 min
+    until = label(replace(leaks.dataset, blocks=(block.cut(0, cut),)), leaks.target)
+    assert until.truths[0].y[:, cut - 15].max() == 1
+    assert (score([came], until).judged, score([came], leaks).judged) == (0, 1)
+
+
 def test_rules_have_alarms_but_no_brier(leaks: Labelled) -> None:
     found = score([said(leaks, 10, None, model="rules")], leaks)
     assert (found.model, found.caught, found.brier, found.ece, found.bins) == ("rules", 1, None, None, ())

@@ -67,9 +67,9 @@ def silent_forest(report: Report) -> str:
         return ""
     budget = (report.kept or report).false_alarms_per_day
     return (
-        "the forest alarms nobody by itself, however high its percentage: where it was trained, no threshold of"
-        f" its own caught a failure that the others miss within {budget:g} false alarms per day; more healthy"
-        " time to train on may give it one, or a larger budget (train --false-alarms-per-day)"
+        "the forest alarms nobody by itself, however high its percentage: where it was trained, no threshold"
+        f" of its own caught a failure that the others miss within {budget:g} false alarms per day; more"
+        " healthy time to train on may give it one, or a larger budget (train --false-alarms-per-day)"
     )
 
 
