@@ -74,7 +74,7 @@ def test_a_dask_scheduler_that_is_mistyped_is_2_before_anything_is_read(tmp_path
     assert (ended.code, "'tcp://host:8786/' is no address of a Dask scheduler" in ended.err) == (2, True)
 
 
-@pytest.mark.parametrize("place", [("-n", "shop"), ("-A",)], ids=" ".join)
+@pytest.mark.parametrize("place", [("-n", "shop"), ("-A",), ("--hours", "2")], ids=" ".join)
 def test_files_are_learned_without_a_place_beside_them(tmp_path: Path, place: tuple[str, ...]) -> None:
     ended = CommandLine(tmp_path)("train", "--data", "nowhere", "--mapping", "nowhere.yaml", *place)
     assert (ended.code, "and --data do not go together" in ended.err) == (2, True)
@@ -247,6 +247,24 @@ def test_a_model_that_is_gone_is_said_and_rules_answer_once_it_is_retired(answer
     assert by_rules.startswith("rules: no model is promoted\n")
     assert by_rules.splitlines()[-1] == f"next  chaoskit train --data {DATA} --mapping {MAPPING}"
     assert "nothing to do" in answering("models", "retire").err
+
+
+def test_of_files_without_its_signals_rules_answer_unless_the_model_is_named(
+    answering: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "m.yaml").write_text(
+        "apiVersion: chaoskit.io/v1\nkind: DataMapping\nmetadata: {name: m}\nfiles: [m.csv]\nstep: 60\n"
+        "timestamp: at\nidentity: {pod: pod}\nsignals: {fs_usage: {column: x}}\n"
+    )
+    lines = "".join(f"2026-01-01T{m // 60:02}:{m % 60:02}:00Z,a,0.5\n" for m in range(90))
+    (tmp_path / "m.csv").write_text(f"at,pod,x\n{lines}")
+    files = ("--data", tmp_path, "--mapping", tmp_path / "m.yaml")
+    by_rules = answering("predict", *files)
+    assert (by_rules.code, "sockshop-k8s-1 does not answer here: " in by_rules.err) == (0, True)
+    assert "rules: the promoted model does not answer here" in by_rules.out
+    assert answering("predict", *files, "-o", "json").json["model"]["mode"] == "rules"
+    named = answering("predict", *files, "--model", "sockshop-k8s-1")
+    assert (named.code, "no pod has a sample of the model's signals" in named.err) == (4, True)
 
 
 def test_another_file_in_the_place_of_the_promoted_one_is_3(

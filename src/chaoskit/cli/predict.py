@@ -231,13 +231,20 @@ def _from_files(
     session.say(_answered_for(now, *prediction.heard_of(dataset, now), newest=not at))
     if others := prediction.beside(window, now):
         session.say(_unanswered(others, window.blocks[-1].run))
-    health = prediction.health_of(chosen[1], window, now) if chosen else prediction.Health()
+    held_back = ""
+    if chosen:
+        asked = window.select(chosen[1].spec.signals)
+        words = "" if model or settings.model else prediction.strange_here(chosen[1], asked)
+        held_back = f"{chosen[0]} does not answer here: {words}" if words else ""
+    if held_back:
+        chosen = None
+    health = prediction.health_of(chosen[1], asked, now) if chosen else prediction.Health()
     found = learning.answer(window, chosen, now=now)
     several = len({each.namespace for each in found}) > 1
     silent = prediction.silent(prediction.heard(window), now)
     said = {(each.namespace, each.target) for each in found}
     young = prediction.young(window, now, said) if chosen else ()
-    return Outlook(now, found, manner(chosen), health, silent, young, everywhere=several)
+    return Outlook(now, found, manner(chosen, held_back), health, silent, young, everywhere=several)
 
 
 def _answered_for(now: datetime, there: int, pods: int, *, newest: bool) -> str:

@@ -15,6 +15,9 @@ from chaoskit.cli.belonging import given, refuse_beside
 from chaoskit.cli.render import emit, next_step
 from chaoskit.cli.session import Session, command, new_app
 
+HOURS = 24.0
+"""So much of Prometheus' past is learned from where nobody says how much."""
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
@@ -60,8 +63,9 @@ def train(
         bool, typer.Option("--all-namespaces", "-A", help="Of all namespaces but protected ones.")
     ] = False,
     hours: Annotated[
-        float, typer.Option(min=1, help="How many hours of Prometheus' past to learn from.")
-    ] = 24.0,
+        float | None,
+        typer.Option(min=1, help=f"How many hours of Prometheus' past to learn from ({HOURS:g})."),
+    ] = None,
     data: Annotated[
         list[Path] | None, typer.Option(help="Learn from these files instead of Prometheus.")
     ] = None,
@@ -113,7 +117,7 @@ def train(
     from chaoskit.prediction.learning.forest import check
 
     places = {"--all-namespaces": everywhere, "--namespace": session.asked_namespace}
-    _check(given({"--data": data, "--mapping": mapping, **places}))
+    _check(given({"--data": data, "--mapping": mapping, "--hours": hours, **places}))
     if name:
         check_name(name)
     measured.check_writable(out)
@@ -134,7 +138,7 @@ def train(
     fitted, told_before = (
         _from_files(session, data, mapping, wanted)
         if data or mapping
-        else (_from_prometheus(session, hours, wanted, everywhere=everywhere), ())
+        else (_from_prometheus(session, hours or HOURS, wanted, everywhere=everywhere), ())
     )
     if out is not None:
         command_ = {
@@ -153,9 +157,9 @@ def train(
 
 
 def _check(named: Collection[str]) -> None:
-    """Files are given without a place beside them; `InvalidInput` unless so."""
+    """Files are given without a place or a time beside them; `InvalidInput` unless so."""
     for flag in ("--data", "--mapping"):
-        refuse_beside(flag, named, but=("--data", "--mapping"), why="of files every namespace is learned")
+        refuse_beside(flag, named, but=("--data", "--mapping"), why="of files all that is there is learned")
 
 
 def _facts(options: Options) -> dict[str, Any]:

@@ -130,10 +130,12 @@ def _asked(labelled: Labelled, model: Model) -> tuple[Labelled, tuple[str, ...]]
             f"the data has a sample every {dataset.step} s, the model goes by one every {step} s",
             hint=f"label it on the model's grid: label(dataset.thin({step}), ...)",
         )
-    lacks = [signal.name for signal in wanted if signal.name not in dataset.names]
-    if len(lacks) == len(wanted):
+    there = dataset.sampled().names
+    lacks = [signal.name for signal in wanted if signal.name not in there]
+    if 2 * len(lacks) > len(wanted):
         raise errors.NoBaseline(
-            f"the data has none of the model's signals: {', '.join(lacks)}", hint="map its columns to them"
+            f"the data lacks most of the model's signals ({', '.join(lacks)}): rules answer in its place",
+            hint="map its columns to them",
         )
     words = (f"without {', '.join(lacks)}, which the model knows and the data lacks",) if lacks else ()
     return replace(labelled, dataset=dataset.select(wanted)), words

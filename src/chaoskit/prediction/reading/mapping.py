@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
 
@@ -47,6 +47,12 @@ class Identity(_Written):
     workload_kind: str = pydantic.Field(default="deployment", alias="workloadKind")
 
 
+def _not_zero(scale: float) -> float:
+    if not scale:
+        raise ValueError("a scale of 0 would make everything 0")
+    return scale
+
+
 class Column(_Written):
     """One column as a signal: (column - `minus`) / `over` * `scale` is in `unit`.
 
@@ -57,7 +63,7 @@ class Column(_Written):
     column: str
     minus: str = ""
     over: str = ""
-    scale: float = 1.0
+    scale: Annotated[float, pydantic.Field(allow_inf_nan=False), pydantic.AfterValidator(_not_zero)] = 1.0
     rate: bool = False
     unit: str = ""
     kind: SignalKind = "gauge"

@@ -120,7 +120,7 @@ class Serving:
         noise = max(0.2, 1 + self._random.gauss(0, 0.12))
         size = float(role.pool)
         held = min(size, state.wrong.hold)
-        state.pool_in_use = min(size, held + (pool.in_use - held) * noise)
+        state.pool_in_use = min(size, max(0.0, held + (pool.in_use - held) * noise))
         state.pool_pending = pool.pending * noise
         everything_lost = 1 - (1 - lost) * (1 - database.lost)
         return Asked(pool.timed_out, database.failed, everything_lost, pool.wait + QUERIES * answer)
