@@ -263,7 +263,7 @@ def test_a_signal_that_the_data_lacks_is_missing_and_named(trained: Trained) -> 
 def test_data_without_most_signals_of_the_model_cannot_judge_it(trained: Trained, world: World) -> None:
     queue = label(world({"fs_usage": np.ones((2, 200)), "memory_usage": np.full((2, 200), np.nan)}), Target())
     with pytest.raises(
-        errors.NoBaseline, match="lacks most of the model's signals .*memory_usage, memory_by"
+        errors.NoBaseline, match=r"lacks most of the model's signals .*memory_usage, memory_by"
     ):
         evaluate(trained, queue)
 

@@ -164,8 +164,9 @@ def fit(
     """The join with the best event F1 within `budget` false alarms per day at the chosen moments.
 
     Each member first gets the threshold that suits it best with the whole budget to itself. Those of
-    `always` are joined, plain rules among them from above all that healthy time shows, and one factor on all
-    their thresholds keeps them within the budget. Another plain rule that catches something joins with the
+    `always` are joined, plain rules among them from a tenth above all that healthy time shows (one that is
+    full then is silent: this forest knows its pods), and one factor on all their thresholds keeps them within
+    the budget. Another plain rule that catches something joins with the
     threshold that it has, the best first, and the forest's own is set anew beside it, when all of them keep
     the budget and the alarms together are no worse (it may know what has not failed yet); evidence or a plain
     forecast when they catch at least two more, the latter where the target is one to forecast. The scores are
@@ -178,7 +179,8 @@ def fit(
         if name in always or _may_join(name, labelled.target)
     }
     for name in {STATIC, ABSENCE} & set(always) & set(members):
-        alone[name] = judge.judge(members[name], above_healthy(labelled, chosen, name, members[name]))
+        limit = max(MARGIN * _most(labelled, chosen, members[name]), lowest(name))
+        alone[name] = judge.judge(members[name], limit)
     ranked = sorted((name for name in alone if name not in always), key=lambda name: -alone[name].f1)
     first = {name: max(lowest(name), alone[name].threshold) for name in always if name in members}
     best = _refined(judge, _shared(judge, Join(first), members, budget), members, budget)
@@ -255,14 +257,19 @@ def above_healthy(labelled: Labelled, chosen: Moments, member: str, scores: Scor
     Of a score that ends at 1 it stays under that: the forest's margin is one of its odds, a rule's goes half
     of the way at most. What healthy time shows at 1 is silent.
     """
-    seen = evidence.tops(labelled, chosen, scores)
-    most = max(float(seen.max()) if len(seen) else 1.0, LEAST)
+    most = _most(labelled, chosen, scores)
     if member in SHARES and most >= 1:
         return BEYOND
     if member == FOREST:
         return 1 / (1 + (1 / most - 1) / MARGIN)
     above = min(most * MARGIN, (1 + most) / 2) if member in SHARES else most * MARGIN
     return max(above, lowest(member))
+
+
+def _most(labelled: Labelled, chosen: Moments, scores: Scores) -> float:
+    """The most that healthy time shows of these scores, 1 where there is none."""
+    seen = evidence.tops(labelled, chosen, scores)
+    return max(float(seen.max()) if len(seen) else 1.0, LEAST)
 
 
 def in_turn(
