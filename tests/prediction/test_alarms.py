@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from chaoskit import errors
+from chaoskit.prediction import features
 from chaoskit.prediction.data.dataset import Dataset
 from chaoskit.prediction.labelling.labels import Labelled, Target, Truth, label
 from chaoskit.prediction.learning import folds
 from chaoskit.prediction.learning.alarms import Judge, Judgement
+from chaoskit.prediction.learning.table import tabulate
 from chaoskit.records import LabelRecord
 
 World = Callable[..., Dataset]
@@ -172,8 +174,7 @@ def test_half_of_many_runs_are_half_of_them(world: World, count: int, examined: 
 def test_calm_runs_between_faulty_ones_lie_on_both_sides(world: World) -> None:
     many = runs(labelled_at(world, (148, 156)), 10)
     events = tuple(event for event in many.events if event.block % 2)
-    was = many.truths[0]
-    calm = Truth(np.zeros_like(was.y), np.full_like(was.event, -1), np.zeros_like(was.lingering))
+    calm = Truth(np.zeros_like(many.truths[0].y), np.full_like(many.truths[0].event, -1))
     truths = tuple(truth if day % 2 else calm for day, truth in enumerate(many.truths))
     turned = replace(many, events=events, truths=truths)
     (teaches, examines), _ = folds.halves(turned, folds.everything(turned), 132)
@@ -196,9 +197,14 @@ def test_failures_under_way_together_are_held_out_together(world: World) -> None
         assert len(set(examines[0][51:91].tolist())) == 1
 
 
-def test_the_minutes_after_a_failure_are_neither_taught_nor_asked(world: World) -> None:
+def test_the_minutes_of_grace_count_neither_way(world: World) -> None:
     labelled = labelled_at(world, (100, 105))
-    truth = labelled.truths[0]
-    assert np.argwhere(truth.y == -1).tolist() == [[0, at] for at in range(107, 112)]
-    assert np.argwhere(truth.strict.y == -1).tolist() == []
-    assert (truth.strict.y == 1).sum() == (truth.y == 1).sum()
+    table = tabulate(labelled, features.spec(labelled.dataset))
+    judge = Judge(labelled, folds.everything(labelled))
+    every = table.samples(folds.everything(labelled))
+    left = judge.clear(every)
+    out = {(row, at) for row, at in zip(every.row, every.moment, strict=True)} - {
+        (row, at) for row, at in zip(left.row, left.moment, strict=True)
+    }
+    assert out == {(0, at) for at in range(107, 112)}
+    assert left.failing == every.failing

@@ -180,7 +180,7 @@ def test_the_share_of_the_lead_of_one_failure_has_no_interval(leaks: Labelled) -
     event = next(each for each in leaks.events if each.first > 60)
     judge = Judge(replace(leaks, events=(event,)), folds.everything(leaks))
     table = tabulate(leaks, features.spec(leaks.dataset))
-    asked = table.samples(folds.everything(leaks))
+    asked = judge.clear(table.samples(folds.everything(leaks)))
     alarm = np.zeros(leaks.truths[0].y.shape, dtype=np.float32)
     alarm[list(event.rows), event.first - 16] = 1
     line = Examiner(table, judge, asked).line("one", [alarm], judge.judge([alarm], 0.5))

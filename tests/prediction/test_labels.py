@@ -48,9 +48,7 @@ def quiet(world: World, length: int = 120, **more: np.ndarray) -> Dataset:
 
 
 def where(labelled: Labelled, meaning: int) -> list[int]:
-    """The moments of the first row that mean so; those after a failure, which only linger, apart."""
-    truth = labelled.truths[0]
-    found: list[int] = np.flatnonzero((truth.y[0] == meaning) & ~truth.lingering[0]).tolist()
+    found: list[int] = np.flatnonzero(labelled.truths[0].y[0] == meaning).tolist()
     return found
 
 

@@ -226,11 +226,7 @@ def without_events(labelled: Labelled) -> Labelled:
     So the minutes of grace after a failure set nothing: what lingers there is no health.
     """
     truths = [
-        Truth(
-            np.where(quiet, 0, -1).astype(np.int8),
-            np.full(quiet.shape, -1, dtype=np.int32),
-            np.zeros_like(quiet),
-        )
+        Truth(np.where(quiet, 0, -1).astype(np.int8), np.full(quiet.shape, -1, dtype=np.int32))
         for quiet in Judge(labelled, folds.everything(labelled)).quiet
     ]
     return replace(labelled, truths=tuple(truths), events=())

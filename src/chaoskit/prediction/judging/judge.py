@@ -16,9 +16,9 @@ from chaoskit.prediction.judging.luck import AT_RANDOM, by_luck
 from chaoskit.prediction.judging.report import FalseAlarm, Line, Member, Occurrence, Report
 from chaoskit.prediction.judging.witnesses import Witnesses
 from chaoskit.prediction.labelling.foresight import forecasts
-from chaoskit.prediction.labelling.labels import GRACE, Event
+from chaoskit.prediction.labelling.labels import Event
 from chaoskit.prediction.learning import evidence, folds, joined
-from chaoskit.prediction.learning.alarms import Judge, Judgement, Scores
+from chaoskit.prediction.learning.alarms import GRACE_MINUTES, Judge, Judgement, Scores
 from chaoskit.prediction.learning.calibration import fit_calibration
 from chaoskit.prediction.learning.folds import Moments
 from chaoskit.prediction.learning.forest import Options
@@ -58,7 +58,7 @@ class Judging:
         self.probed = probed or late
         self.judge = Judge(table.labelled, late)
         self.everything = table.everything(late)
-        self.asked = self.everything.known
+        self.asked = self.judge.clear(self.everything.known)
         self.examiner = Examiner(table, self.judge, self.asked)
 
     def report(self, split: str, notes: list[str]) -> Report:
@@ -252,15 +252,13 @@ class Judging:
 
     def _grace(self, alarm: Scores, forest: Scores) -> list[str]:
         """In words, what PR-AUC is when the minutes after failures count as healthy."""
-        strictly = replace(self.table.labelled, truths=tuple(e.strict for e in self.table.labelled.truths))
-        asked = replace(self.table, labelled=strictly).samples(self.late)
-        left_out = len(asked.y) - len(self.asked.y)
+        left_out = len(self.everything.known.y) - len(self.asked.y)
         if not left_out:
             return []
-        strict = Examiner(self.table, self.judge, asked)
+        strict = Examiner(self.table, self.judge, self.everything.known)
         words = (
-            f"per sample, the {GRACE.total_seconds() / 60:g} min after a failure count neither way, as for"
-            f" alarms ({left_out} samples); with them as healthy PR-AUC is {strict.precision(alarm):.3f},"
+            f"per sample, the {GRACE_MINUTES} min after a failure count neither way, as for alarms"
+            f" ({left_out} samples); with them as healthy PR-AUC is {strict.precision(alarm):.3f},"
             f" of the forest alone {strict.precision(forest):.3f}"
         )
         return [words]

@@ -78,11 +78,7 @@ def of_workloads(labelled: Labelled) -> Labelled:
         labelled,
         dataset=replace(labelled.dataset, signals=(), blocks=named),
         truths=tuple(
-            Truth(
-                _greatest(truth.y, block, rows),
-                _greatest(truth.event, block, rows),
-                np.zeros((len(rows), block.length), dtype=np.bool_),
-            )
+            Truth(_greatest(truth.y, block, rows), _greatest(truth.event, block, rows))
             for truth, block, rows in zip(labelled.truths, blocks, rows_of, strict=True)
         ),
         events=tuple(map(moved, labelled.events)),

@@ -44,9 +44,6 @@ DETECTED_ONLY = {
 SPREADING = frozenset({ERRORS, "database-connection"})
 """Failures that reach a pod along its calls: while chaos is elsewhere, nobody knows whose they are."""
 
-GRACE = timedelta(minutes=5)
-"""For so long after a failure its metrics may linger."""
-
 STALE = timedelta(minutes=5)
 """From when on a pod without samples is gone, and says nothing about now."""
 
@@ -125,20 +122,10 @@ class _Window:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Truth:
-    """For one block, [row, moment]: `y` 1 failure, 0 none, -1 censored; `event` its number or -1.
-
-    `lingering` is what nothing but a failure that has just ended censors: an alarm there is neither right nor
-    false, and nothing is taught of it.
-    """
+    """For one block, [row, moment]: `y` 1 failure, 0 none, -1 censored; `event` its number or -1."""
 
     y: NDArray[np.int8]
     event: NDArray[np.int32]
-    lingering: NDArray[np.bool_]
-
-    @property
-    def strict(self) -> Truth:
-        """The same with what lingers taken for healthy."""
-        return replace(self, y=np.where(self.lingering, 0, self.y).astype(np.int8))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -422,17 +409,7 @@ def _truth(
     y[(y == 0) & _open_ended(block.values, lead)] = -1
     y[(y == 0) & ~scored] = -1
     y[(y == 0) & (np.arange(block.length) >= handed_over(block)[:, None])] = -1
-    lingering = _lingering(block, events) & (y == 0)
-    y[lingering] = -1
-    return Truth(y, number, lingering)
-
-
-def _lingering(block: Block, events: Iterable[Event]) -> NDArray[np.bool_]:
-    """Where a failure of the row has ended less than `GRACE` ago."""
-    found = np.zeros((len(block.rows), block.length), dtype=np.bool_)
-    for event in events:
-        found[list(event.rows), event.last + 1 : event.last + 1 + _steps(GRACE, block)] = True
-    return found
+    return Truth(y, number)
 
 
 def _open_ended(values: Values, lead: int) -> NDArray[np.bool_]:

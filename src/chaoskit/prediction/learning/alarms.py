@@ -16,10 +16,11 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.labelling.labels import GRACE, Event, Labelled
+from chaoskit.prediction.labelling.labels import Event, Labelled
 from chaoskit.prediction.learning.folds import Moments
+from chaoskit.prediction.learning.table import Samples
 
-BRIDGE_MINUTES, RECOUNT_MINUTES = 5, 30
+BRIDGE_MINUTES, RECOUNT_MINUTES, GRACE_MINUTES = 5, 30, 5
 
 MARGIN = 1.1
 """A threshold from healthy time alone lies so much above all that it saw: it saw little."""
@@ -154,7 +155,7 @@ class Judge:
     def _outside(self) -> tuple[list[NDArray[np.bool_]], list[NDArray[np.bool_]]]:
         """Where an alarm is false, and where it is on another row while an event is under way."""
         lead = round(self._labelled.target.lead.total_seconds() / self._step)
-        grace = round(GRACE.total_seconds() / self._step)
+        grace = round(GRACE_MINUTES * 60 / self._step)
         quiet = [scored.copy() for scored in self._scored]
         mine = [np.zeros_like(scored) for scored in self._scored]
         under_way = [np.zeros_like(scored) for scored in self._scored]
@@ -165,6 +166,14 @@ class Judge:
             under_way[event.block][:, event.first : event.last + 1] = True
         during = [moments & u & ~m for moments, u, m in zip(self._chosen, under_way, mine, strict=True)]
         return quiet, during
+
+    def clear(self, samples: Samples) -> Samples:
+        """Those that fail or are healthy; not the minutes of grace, in which an alarm is neither."""
+        found = samples.y == 1
+        for index, quiet in enumerate(self.quiet):
+            here = samples.block == index
+            found[here] |= quiet[samples.row[here], samples.moment[here]]
+        return samples.pick(found)
 
     def judge(self, scores: Scores, threshold: float) -> Judgement:
         """What alarms at scores of at least `threshold` would have meant."""
