@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import Any
+from collections.abc import Generator
+from typing import Any, cast
 
 import hypothesis
 import pytest
@@ -46,6 +47,25 @@ PACED = (
 
 LONG = (*PACED, "tests/benchmarks/", "tests/prediction/", "tests/simulator/")
 """Files that take minutes: last, one worker would still be at them when the others have nothing left."""
+
+
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Whether a test failed is known when it is torn down."""
+    report = yield
+    item.stash[_FAILED] = report.failed
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """A second try gets a cluster of its own: the first one's is as that left it, and may refuse for it."""
+    tries = getattr(item, "execution_count", 0)
+    if item.get_closest_marker("flaky") and item.stash.get(_FAILED, False) and tries == 1:
+        item.session._setupstate.teardown_exact(cast("pytest.Item", item.session))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
