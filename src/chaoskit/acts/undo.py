@@ -124,7 +124,7 @@ def _field(hands: Hands, entry: Entry) -> Undone:
 
     where = f"{entry.target} {'.'.join(entry.path)}"
     changed = fields.set_at(hands.cluster, hands.clock, entry.target, entry.path, restored)
-    if changed or last == entry.before:
+    if last in (entry.before, entry.after):
         return Undone("restored" if changed else "as before", f"{where} is as before")
     return Undone("not ours", f"{where} was changed by others since: it stays as it is")
 
