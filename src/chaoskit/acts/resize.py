@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from math import inf
 from typing import Any
 
 from chaoskit import kube
@@ -67,6 +68,28 @@ def undo(cluster: Cluster, entry: Entry) -> Undone:
             "not ours", f"{entry.target} got another {', '.join(others)} from others since: it stays"
         )
     return Undone("restored" if changed else "as before", f"{entry.target} has its own resources again")
+
+
+def held_back(pod: Object, entry: Entry) -> str:
+    """Why containers run with our lower limits still, though their own are written again; "" when none does.
+
+    Both are by the word of the kubelet, which gives more when its node has room, and nothing to a pod that is
+    over.
+    """
+    runs = {} if kube.is_over(pod) else {each["name"]: each for each in kube.container_statuses(pod)}
+    if not any(_lacks(pod, entry, name, runs.get(name) or {}) for name in entry.after):
+        return ""
+    pending = kube.condition(pod, "PodResizePending") or {}
+    return ": ".join(filter(None, (pending.get("reason"), pending.get("message")))) or "it does not say why"
+
+
+def _lacks(pod: Object, entry: Entry, name: str, status: Mapping[str, Any]) -> bool:
+    was, ours, wanted = entry.before[name] or {}, entry.after[name], _resources(pod).get(name) or {}
+    return any(
+        _limit(status.get("resources") or {}, each) == _limit(ours, each) < _limit(was, each)
+        and _limit(wanted, each) == _limit(was, each)
+        for each in ours["limits"]
+    )
 
 
 def _back(entry: Entry, present: Resources) -> tuple[Resources, tuple[str, ...]]:
@@ -143,9 +166,9 @@ def same(present: Mapping[str, Any] | None, ours: Mapping[str, Any]) -> bool:
     return all(_limit(present or {}, name) == _limit(ours, name) for name in ours["limits"])
 
 
-def _limit(resources: Mapping[str, Any], name: str) -> float | None:
+def _limit(resources: Mapping[str, Any], name: str) -> float:
     amount = (resources.get("limits") or {}).get(name)
-    return None if amount is None else kube.quantity(amount)
+    return inf if amount is None else kube.quantity(amount)
 
 
 def _shown(resources: Mapping[str, Any]) -> str:
