@@ -1,4 +1,4 @@
-"""A running pod's resources: what others write meanwhile is theirs, each limit by itself."""
+"""A running pod's resources: what others write meanwhile is theirs, each amount by itself."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ class Resizing(FakeCluster):
             }
         return super().patch(ref, {**patch, "spec": {"containers": containers}}, **more)
 
-    def set(self, **limits: str) -> None:
-        """Somebody else sets limits of the container."""
+    def set(self, part: str = "limits", **amounts: str) -> None:
+        """Somebody else sets amounts of the container."""
         self.patch(
-            POD, {"spec": {"containers": [{"name": "c", "resources": {"limits": limits}}]}},
+            POD, {"spec": {"containers": [{"name": "c", "resources": {part: amounts}}]}},
             type="strategic",
         )  # fmt: skip
 
@@ -93,7 +93,29 @@ def test_each_limit_is_put_back_unless_others_set_it_since(cluster: Resizing, sq
     undone = resize.undo(cluster, squeezed.entries[0])
     assert undone.fate == "not ours"
     assert undone.words == "pod/p got another memory limit of c from others since: it stays"
-    assert cluster.has == {"limits": {"memory": "300Mi", "cpu": "2"}, "requests": {"memory": "100Mi"}}
+    assert cluster.has == {"limits": {"memory": "300Mi", "cpu": "2"}, "requests": {"memory": "200Mi"}}
+
+
+def test_a_request_that_others_set_since_stays(cluster: Resizing, squeezed: Change) -> None:
+    cluster.set("requests", memory="150Mi")
+    undone = resize.undo(cluster, squeezed.entries[0])
+    assert undone.fate == "not ours"
+    assert undone.words == "pod/p got another memory request of c from others since: it stays"
+    assert cluster.has == {**OWN, "requests": {"memory": "150Mi"}}
+
+
+def test_a_request_is_put_back_though_others_have_put_the_limits_back(
+    cluster: Resizing, squeezed: Change
+) -> None:
+    cluster.set(**OWN["limits"])
+    assert resize.undo(cluster, squeezed.entries[0]).fate == "restored"
+    assert cluster.has == OWN
+
+
+def test_a_request_is_not_put_back_over_a_limit_of_others(cluster: Resizing, squeezed: Change) -> None:
+    cluster.set(memory="150Mi")
+    assert resize.undo(cluster, squeezed.entries[0]).fate == "not ours"
+    assert cluster.has == {"limits": {"memory": "150Mi", "cpu": "2"}, "requests": {"memory": "100Mi"}}
 
 
 def test_what_others_set_in_the_same_moment_stays(cluster: Resizing, squeezed: Change) -> None:
