@@ -62,7 +62,15 @@ class FakeCluster:
         stored["metadata"].setdefault("uid", f"uid-{next(self._versions)}")
         return self.store("create", ref, stored)
 
-    def patch(self, ref: ObjectRef, patch: Any, *, type: str = "merge", **_: Any) -> Object:  # noqa: A002
+    def patch(
+        self,
+        ref: ObjectRef,
+        patch: Any,
+        *,
+        type: str = "merge",  # noqa: A002
+        dry_run: bool = False,
+        **_: Any,
+    ) -> Object:
         self.before_write("patch", ref)
         body = self.get(ref)
         version = body["metadata"]["resourceVersion"]
@@ -73,7 +81,7 @@ class FakeCluster:
             _merge(body, patch)
         if body["metadata"]["resourceVersion"] != version:
             raise Conflict(f"{ref} has changed")
-        return self.store("patch", ref, body)
+        return body if dry_run else self.store("patch", ref, body)
 
     def delete(self, ref: ObjectRef, **options: Any) -> None:
         self.before_write("delete", ref)

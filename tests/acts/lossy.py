@@ -16,7 +16,7 @@ from chaoskit.clock import ManualClock
 from chaoskit.errors import ChaoskitError, Conflict, NotFound
 from chaoskit.ports.cluster import Cluster, Kind, ObjectRef
 
-_KINDS = (kube.LEASE, kube.CONFIG_MAP, kube.SECRET, kube.DEPLOYMENT)
+_KINDS = (kube.LEASE, kube.CONFIG_MAP, kube.SECRET, kube.DEPLOYMENT, kube.NODE)
 
 
 class Lossy:
@@ -34,7 +34,7 @@ class Lossy:
             return Answer(body={"resources": [_resource(each) for each in _KINDS]})
         (kind,) = (each for each in _KINDS if each.plural == root[-1])
         try:
-            return self._answered(asked, ObjectRef(kind, root[-2], last))
+            return self._answered(asked, ObjectRef(kind, root[-2] if kind.namespaced else "", last))
         except (NotFound, Conflict) as error:
             return _failed(409 if isinstance(error, Conflict) else 404, error, last)
 

@@ -24,6 +24,7 @@ from chaoskit import kube
 from chaoskit.acts.accounts import Account, accounts
 from chaoskit.acts.halt import HOME
 from chaoskit.adapters.sqlite import SqliteStore
+from chaoskit.errors import InvalidInput
 from chaoskit.events import Event, Step
 from chaoskit.flows.rescuing import rescue
 from chaoskit.flows.world import World
@@ -123,6 +124,20 @@ class Town(Watched):
             raise Killed
 
 
+class Givers(Town):
+    """It gives running pods more memory, and takes nothing back, as Kubernetes 1.33."""
+
+    def patch(self, ref: ObjectRef, patch: Any, *, dry_run: bool = False, **options: Any) -> Object:
+        if options.get("subresource") == "resize":
+            for now, new in zip(
+                self.get(ref)["spec"]["containers"], patch["spec"]["containers"], strict=True
+            ):
+                more, less = (kube.quantity(each["resources"]["limits"]["memory"]) for each in (new, now))
+                if more < less:
+                    raise InvalidInput("memory limits cannot be decreased")
+        return super().patch(ref, patch, dry_run=dry_run, **options)
+
+
 # ---------------------------------------------------------------- what goes wrong, and what is done
 
 
@@ -161,18 +176,18 @@ def _cart(replicas: int, *, memory: str = "", revision: int = 2) -> tuple[Object
     return body, old, new
 
 
-def _ill(mends: str = "", **more: Any) -> Town:
+def _ill(mends: str = "", town: Callable[..., Town] = Town, **more: Any) -> Town:
     """One of two pods of cart crashes."""
-    return Town(*_cart(2, **more), made.crashing("cart-0"), made.pod("cart-1"), mends=mends)
+    return town(*_cart(2, **more), made.crashing("cart-0"), made.pod("cart-1"), mends=mends)
 
 
-def _little() -> Town:
+def _little(town: Callable[..., Town] = Town) -> Town:
     """Both pods of cart may take little memory, and one crashes; the server gives more to running ones."""
-    town = _ill(memory="256Mi")
+    little = _ill(memory="256Mi", town=town)
     for pod in ("cart-0", "cart-1"):
-        body = town.objects[kube.POD, "shop", pod]
+        body = little.objects[kube.POD, "shop", pod]
         body["spec"]["containers"][0]["resources"] = {"limits": {"memory": "256Mi"}}
-    return town
+    return little
 
 
 def _three(*pods: Object) -> Town:
@@ -215,6 +230,9 @@ STORIES: Mapping[str, Story] = {
     "memory": Story(lambda: _ill("patch deployment/cart", memory="256Mi"), "raise-memory-limit", step=RAISED),
     "memory in vain": Story(lambda: _ill(memory="256Mi"), "raise-memory-limit", step=RAISED),
     "memory of pods in vain": Story(_little, "raise-memory-limit", step={"factor": 2}),
+    "memory that pods would keep in vain": Story(
+        lambda: _little(Givers), "raise-memory-limit", step={"factor": 2}
+    ),
     "restart": Story(lambda: _ill("patch deployment/cart"), "rolling-restart"),
     "ailing pods": Story(
         lambda: _three(*map(made.crashing, ("cart-0", "cart-1", "cart-2"))),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from math import inf
 from typing import Any
 
 from chaoskit import kube
@@ -14,7 +15,6 @@ from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 
 KIND = "resize"
 
-Amounts = Mapping[str, Any]
 Resources = Mapping[str, Mapping[str, Any]]
 """By container: its ``limits`` and ``requests``."""
 
@@ -48,7 +48,7 @@ def refusal(cluster: Cluster, pod: Object, after: Resources) -> str:
 
 
 def undo(cluster: Cluster, entry: Entry) -> Undone:
-    """Of each container's limits those that are ours still are as before, with their requests.
+    """Of each container's limits and requests those that are ours still are as before.
 
     Raises:
         NotFound: the pod is gone.
@@ -69,26 +69,53 @@ def undo(cluster: Cluster, entry: Entry) -> Undone:
     return Undone("restored" if changed else "as before", f"{entry.target} has its own resources again")
 
 
+def held_back(pod: Object, entry: Entry) -> str:
+    """Why containers run with our lower limits still, though their own are written again; "" when none does.
+
+    Both are by the word of the kubelet, which gives more when its node has room, and nothing to a pod that is
+    over.
+    """
+    if kube.is_over(pod) or not _runs_with_less(pod, entry):
+        return ""
+    pending = kube.condition(pod, "PodResizePending") or {}
+    return ": ".join(filter(None, (pending.get("reason"), pending.get("message")))) or "it does not say why"
+
+
+def _runs_with_less(pod: Object, entry: Entry) -> bool:
+    runs = {status["name"]: status.get("resources") for status in kube.container_statuses(pod)}
+    for name, part, each in _changed(entry, "limits"):
+        containers = (runs, entry.after, entry.before, _resources(pod))
+        running, ours, own, wanted = (_amount(of.get(name), part, each) for of in containers)
+        if running == ours < own == wanted:
+            return True
+    return False
+
+
 def _back(entry: Entry, present: Resources) -> tuple[Resources, tuple[str, ...]]:
-    """What puts back of each container what is ours still, and what of it others set since, in words."""
-    back, others = dict[str, Mapping[str, Any]](), list[str]()
-    for name, ours in entry.after.items():
-        was, now, mine = entry.before[name] or {}, present.get(name) or {}, list[str]()
-        for each in ours["limits"]:
-            if _limit(now, each) != _limit(was, each):
-                if _limit(now, each) == _limit(ours, each):
-                    mine.append(each)
-                else:
-                    others.append(f"{each} limit of {name}")
-        if mine:
-            parts = {part: _of(mine, was.get(part), ours.get(part)) for part in ("limits", "requests")}
-            back[name] = {part: amounts for part, amounts in parts.items() if amounts}
+    """What puts back of each container what is ours still, and what of it others set since, in words.
+
+    A request that is over a limit of others stays as it is: the server would refuse it.
+    """
+    back, others = dict[str, dict[str, dict[str, Any]]](), list[str]()
+    for name, part, each in _changed(entry, "limits", "requests"):
+        was, ours, now = entry.before[name] or {}, entry.after[name], present.get(name)
+        own, mine, found = (_amount(of, part, each) for of in (was, ours, now))
+        of_others = _amount(now, "limits", each) != _amount(ours, "limits", each)
+        limit = _amount(now if of_others else was, "limits", each)
+        if found == mine and own <= limit:
+            back.setdefault(name, {}).setdefault(part, {})[each] = (was.get(part) or {}).get(each)
+        elif found not in {own, mine}:
+            others.append(f"{each} {part.removesuffix('s')} of {name}")
     return back, tuple(others)
 
 
-def _of(names: Iterable[str], was: Amounts | None, ours: Amounts | None) -> Amounts:
-    """As those amounts were; None where there was none."""
-    return {each: (was or {}).get(each) for each in names if each in {**(was or {}), **(ours or {})}}
+def _changed(entry: Entry, *parts: str) -> Iterator[tuple[str, str, str]]:
+    """Container, part and name of each amount that is another one than before."""
+    for name, ours in entry.after.items():
+        for part in parts:
+            for each in ours.get(part) or {}:
+                if _amount(ours, part, each) != _amount(entry.before[name], part, each):
+                    yield name, part, each
 
 
 def _set(cluster: Cluster, ref: ObjectRef, wanted: Callable[[Resources], Resources]) -> bool:
@@ -140,12 +167,13 @@ def _are(present: Resources, after: Resources) -> bool:
 
 def same(present: Mapping[str, Any] | None, ours: Mapping[str, Any]) -> bool:
     """Whether the limits are the same amounts; the server may write them differently."""
-    return all(_limit(present or {}, name) == _limit(ours, name) for name in ours["limits"])
+    return all(_amount(present, "limits", each) == _amount(ours, "limits", each) for each in ours["limits"])
 
 
-def _limit(resources: Mapping[str, Any], name: str) -> float | None:
-    amount = (resources.get("limits") or {}).get(name)
-    return None if amount is None else kube.quantity(amount)
+def _amount(resources: Mapping[str, Any] | None, part: str, name: str) -> float:
+    """Infinite where there is none."""
+    amount = ((resources or {}).get(part) or {}).get(name)
+    return inf if amount is None else kube.quantity(amount)
 
 
 def _shown(resources: Mapping[str, Any]) -> str:

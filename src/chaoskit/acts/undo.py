@@ -19,7 +19,11 @@ LATE = 60.0
 
 IN_DOUBT = f"the server may do yet what nobody heard an answer to: looked at for {LATE:.0f} s"
 
-WAITS = {ENGINE: "its end is waited for", readiness.KIND: "waited for until it is Ready"}
+WAITS = {
+    ENGINE: "its end is waited for",
+    readiness.KIND: "waited for until it is Ready",
+    resize.KIND: "waited for until its node gives it its own resources",
+}
 """What is said of an undo that takes its time, by kind; of all others that it is waited for."""
 
 _MADE = frozenset({"created", ENGINE})
@@ -124,7 +128,7 @@ def _field(hands: Hands, entry: Entry) -> Undone:
 
     where = f"{entry.target} {'.'.join(entry.path)}"
     changed = fields.set_at(hands.cluster, hands.clock, entry.target, entry.path, restored)
-    if changed or last == entry.before:
+    if last in (entry.before, entry.after):
         return Undone("restored" if changed else "as before", f"{where} is as before")
     return Undone("not ours", f"{where} was changed by others since: it stays as it is")
 
@@ -151,8 +155,17 @@ def _rollout(hands: Hands, entry: Entry) -> Undone:
     return _left(entry, "its template changes faster than it can be restored")
 
 
-def _resize(hands: Hands, entry: Entry) -> Undone:
-    return resize.undo(hands.cluster, entry)
+def _resize(hands: Hands, entry: Entry) -> Course[Undone]:
+    undone, why = resize.undo(hands.cluster, entry), ""
+
+    def given() -> bool:
+        nonlocal why
+        why = resize.held_back(hands.cluster.get(entry.target), entry)
+        return not why
+
+    if (yield from hands.until(given)):
+        return undone
+    return _left(entry, f"its node does not give it its own resources, which a new pod has: {why}")
 
 
 def _engine(hands: Hands, entry: Entry) -> Course[Undone]:

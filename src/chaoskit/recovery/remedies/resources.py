@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
@@ -94,8 +94,9 @@ SCALE = Remedy(Scale, _plan_scale, _scale, _may_patch, _takes)
 class RaiseMemoryLimit(Step):
     """Multiply the memory limits of the workload's containers, up to `cap`.
 
-    Where the server resizes pods while they run, the running pods alone get more (`inPlace`), and a person
-    is to put it into the template; elsewhere a new revision is rolled out.
+    Where the server gives pods more while they run, and takes it back as well (since Kubernetes 1.34), the
+    running pods alone get more (`inPlace`), and a person is to put it into the template; elsewhere a new
+    revision is rolled out.
     """
 
     action: Literal["raise-memory-limit"]
@@ -173,7 +174,7 @@ def _planned(rung: Rung, container: Object) -> tuple[str, str]:
 def _short(
     rung: Rung, body: Object, target: ObjectRef, hands: Hands
 ) -> Sequence[tuple[Object, resize.Resources]]:
-    """The running pods with what they shall have, where the server would do that to all; else nothing.
+    """The running pods with what they shall have, where the server would do that, and the undo; else nothing.
 
     Raises:
         CannotStart: all have it already.
@@ -184,9 +185,8 @@ def _short(
     wanted = [(pod, found) for pod in running if (found := _more(rung, pod))]
     if running and not wanted:
         raise CannotStart(f"the running pods of {target} have the planned memory limit already")
-    if any(resize.refusal(hands.cluster, pod, resources) for pod, resources in wanted):
-        return ()
-    return wanted
+    asked = ((pod, each) for pod, more in wanted for each in (more, _hardly_less(pod, more)))
+    return () if any(resize.refusal(hands.cluster, pod, each) for pod, each in asked) else wanted
 
 
 def _more(rung: Rung, pod: Object) -> dict[str, Mapping[str, Any]]:
@@ -198,6 +198,21 @@ def _more(rung: Rung, pod: Object) -> dict[str, Mapping[str, Any]]:
             limits = {**(present.get("limits") or {}), "memory": after}
             found[container["name"]] = {**present, "limits": limits}
     return found
+
+
+def _hardly_less(pod: Object, names: Collection[str]) -> dict[str, Mapping[str, Any]]:
+    """A byte less of memory for these containers: whoever refuses that takes back nothing either."""
+    limited = (each for each in pod["spec"]["containers"] if each["name"] in names)
+    return {each["name"]: _a_byte_less(each["resources"]) for each in limited}
+
+
+def _a_byte_less(resources: Mapping[str, Any]) -> Mapping[str, Any]:
+    less, requests = (
+        f"{kube.quantity(resources['limits']['memory']) - 1:.0f}",
+        resources.get("requests") or {},
+    )
+    capped = {"memory": min(requests["memory"], less, key=kube.quantity)} if "memory" in requests else {}
+    return {"limits": {"memory": less}, "requests": capped}
 
 
 def _raised(container: Object, rung: Rung, target: ObjectRef) -> str:
