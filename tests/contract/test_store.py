@@ -20,7 +20,7 @@ from chaoskit.adapters.spool import SpoolingStore
 from chaoskit.adapters.sqlite import BEGINS, NEWEST, NEXT, OLD, SqliteStore
 from chaoskit.amending import AMENDED, early
 from chaoskit.clock import ManualClock
-from chaoskit.errors import InvalidInput, UnknownName
+from chaoskit.errors import InvalidInput, Unavailable, UnknownName
 from chaoskit.newer import KnownStore
 from chaoskit.ports.cluster import Identity
 from chaoskit.ports.store import Document, Store
@@ -292,6 +292,24 @@ def test_what_begins_with_an_id_is_found_without_reading_records(tmp_path: Path)
     with closing(sqlite3.connect(tmp_path / "store.db")) as db:
         ((*_, how),) = db.execute(f"EXPLAIN QUERY PLAN {BEGINS}", ("run", "a", "b")).fetchall()
     assert "PRIMARY KEY (kind=? AND id>? AND id<?)" in how
+
+
+FULL = """
+CREATE TRIGGER full BEFORE INSERT ON documents WHEN NEW.id = 'a2'
+BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END
+"""
+
+
+def test_why_nothing_can_be_kept_is_told_where_sqlite_has_rolled_back_itself(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "s.db")
+    store.put(document("a1"))
+    with closing(sqlite3.connect(tmp_path / "s.db")) as db:
+        db.executescript(FULL)
+    with pytest.raises(Unavailable, match="disk is full"):
+        store.put(document("a2"))
+    store.put(document("a3"))
+    assert {each["id"] for each in store.find("run")} == {"a1", "a3"}
+    store.close()
 
 
 def test_what_is_no_number_is_kept_all_the_same(tmp_path: Path) -> None:

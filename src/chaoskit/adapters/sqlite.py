@@ -183,15 +183,9 @@ class SqliteStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._translated():
-            db = self._opened()
+        with self._lock, self._translated(), self._opened() as db:
             db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
+            yield db
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
