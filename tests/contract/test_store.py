@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -309,6 +311,28 @@ def test_why_nothing_can_be_kept_is_told_where_sqlite_has_rolled_back_itself(tmp
         store.put(document("a2"))
     store.put(document("a3"))
     assert {each["id"] for each in store.find("run")} == {"a1", "a3"}
+    store.close()
+
+
+def test_who_holds_the_file_is_waited_for_once_and_what_comes_after_is_kept(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "s.db", soon=1)
+    store.put(document("a0"))
+    with closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None, check_same_thread=False)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        for key in ("a1", "a2", "a3", "a4", "a5", "a6"):
+            with pytest.raises(Unavailable, match="locked"):
+                store.put(document(key))
+        assert 1 <= time.monotonic() - began < 5
+        assert [each["id"] for each in store.find("run")] == ["a0"]
+        db.execute("ROLLBACK")
+        store.put(document("a7"))
+        db.execute("BEGIN IMMEDIATE")
+        lets_go = threading.Timer(0.2, db.execute, ("ROLLBACK",))
+        lets_go.start()
+        store.put(document("a8"))
+        lets_go.join()
+    assert {each["id"] for each in store.find("run")} == {"a0", "a7", "a8"}
     store.close()
 
 
