@@ -133,9 +133,13 @@ class Unwatched(Event):
 
 @dataclass(frozen=True, slots=True)
 class Warned(Event):
-    """Something is not as it should be but does not stop the work."""
+    """Something is not as it should be but does not stop the work.
+
+    `unkept` are the ids of records that the history does not have for it.
+    """
 
     message: str
+    unkept: tuple[str, ...] = ()
 
     @property
     def step(self) -> Step:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from contextlib import ExitStack
+from queue import SimpleQueue
 
 import pytest
 from tests.acts.fake import CART, FakeCluster
@@ -44,6 +45,20 @@ def test_a_lease_is_renewed_while_nobody_asks_the_ledger() -> None:
         cluster.before_write = saw
         with heart.attending(ledger):
             assert renewed.wait(20)
+
+
+def test_no_lease_waits_for_what_is_answered_about_another() -> None:
+    cluster, clock, asked, answer = FakeCluster(), quick(), SimpleQueue[str](), threading.Event()
+
+    def wait(_verb: str, ref: ObjectRef) -> None:
+        asked.put(ref.name)
+        answer.wait(20)
+
+    with Heart(cluster, clock) as heart, ExitStack() as open_:
+        pulses = crowd(cluster, clock, heart, open_)
+        open_.callback(answer.set)
+        cluster.before_write = wait
+        assert {asked.get(timeout=10) for _ in pulses} == {each.ledger.account.ref.name for each in pulses}
 
 
 def test_a_bug_in_the_hearts_thread_is_raised_by_whoever_asks() -> None:

@@ -529,20 +529,34 @@ def test_a_run_that_renews_is_left_alone_where_every_look_is_late() -> None:
 
 
 def test_a_secret_that_was_stored_after_its_act_had_ended_is_told_and_left_to_a_person() -> None:
-    """One of an act that begins, has a Lease, or is somebody else's is not."""
+    """One of an act that begins, has a Lease, never ran, or is somebody else's is not."""
     cluster, clock = FakeCluster(), ManualClock()
     killed(cluster, clock, "b")
     old, young = (kube.timestamp(clock.now() - timedelta(minutes=each)) for each in (11, 9))
-    for name, run, made in (
-        ("chaoskit-a", "a", old), ("chaoskit-b", "b", old), ("chaoskit-c", "c", young), ("theirs", "d", old),
+    for name, run, made, key in (
+        ("chaoskit-a", "a", old, "entry-1"), ("chaoskit-b", "b", old, "entry-1"),
+        ("chaoskit-c", "c", young, "entry-1"), ("theirs", "d", old, "entry-1"),
+        ("chaoskit-e", "e", old, "document"),
     ):  # fmt: skip
         labels = {kube.MANAGED_BY: "chaoskit", kube.RUN_LABEL: run}
         meta = {"name": name, "namespace": "shop", "creationTimestamp": made, "labels": labels}
-        cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta})
+        cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": {key: ""}})
     stop, heard = threading.Event(), list[Event]()
     stop.set()
     rescue(cluster, clock, stop=stop, listen=heard.append)
     assert [each.message.split()[0] for each in heard if isinstance(each, Warned)] == ["secret/chaoskit-a"]
-    assert len(cluster.list(kube.SECRET).items) == 4
+    assert len(cluster.list(kube.SECRET).items) == 5
     cluster.hidden.add(("secrets", ""))
     assert rescue(cluster, clock) != ()
+
+
+def test_a_lease_that_may_not_be_looked_at_hides_no_secret_of_another_act() -> None:
+    cluster, clock, heard = FakeCluster(), ManualClock(), list[Event]()
+    for place in ("closed", "shop"):
+        labels = {kube.MANAGED_BY: "chaoskit", kube.RUN_LABEL: "a"}
+        made = kube.timestamp(clock.now() - timedelta(minutes=11))
+        meta = {"name": "chaoskit-a", "namespace": place, "creationTimestamp": made, "labels": labels}
+        cluster.create({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": {"entry-1": ""}})
+    cluster.hidden.add(("leases", "closed"))
+    rescue(cluster, clock, listen=heard.append)
+    assert [each.message.split()[0] for each in heard if isinstance(each, Warned)] == ["secret/chaoskit-a"]

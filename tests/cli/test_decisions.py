@@ -107,8 +107,17 @@ def test_recoveries_whose_turn_did_not_come_are_named_and_never_end_green(
     assert [each["issue"] for each in told["not_begun"]] == ["shop/cart-pod-crash", "other/cart-pod-crash"]
 
 
-def _finished(went: Went, form: Format) -> int:
-    session = Session(load_settings({}, environment={}), form, ProgressFormat.PLAIN, False, False, True)
+def test_nobody_is_led_to_a_recovery_that_could_not_be_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    first, last = (replace(_record(), id=each, outcome=Outcome.RECOVERED) for each in ("r1", "r2"))
+    _finished(Went((first, last)), Format.TABLE, "r2")
+    assert "next  chaoskit show r1 --trace" in capsys.readouterr().out
+    _finished(Went((last,)), Format.TABLE, "r2")
+    assert "next" not in capsys.readouterr().out
+
+
+def _finished(went: Went, form: Format, *unkept: str) -> int:
+    settings = load_settings({}, environment={})
+    session = Session(settings, form, ProgressFormat.PLAIN, False, False, True, set(unkept))
     with pytest.raises(typer.Exit) as ended:
         finish(session, went)
     return ended.value.exit_code

@@ -26,6 +26,7 @@ def homeless(chaoskit: CommandLine) -> CommandLine:
 def test_a_run_goes_on_and_warns(homeless: CommandLine, simulated: Watched, write: Write) -> None:
     ended = homeless("run", write("cart.yaml", experiment("cart", steadyState=[READY])), "--yes")
     assert (ended.code, ended.err.count(UNKEPT)) == (0, 1), ended.err
+    assert "chaoskit show" not in ended.out
     assert simulated.left() == []
 
 

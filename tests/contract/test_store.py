@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -20,7 +22,7 @@ from chaoskit.adapters.spool import SpoolingStore
 from chaoskit.adapters.sqlite import BEGINS, NEWEST, NEXT, OLD, SqliteStore
 from chaoskit.amending import AMENDED, early
 from chaoskit.clock import ManualClock
-from chaoskit.errors import InvalidInput, UnknownName
+from chaoskit.errors import InvalidInput, Unavailable, UnknownName
 from chaoskit.newer import KnownStore
 from chaoskit.ports.cluster import Identity
 from chaoskit.ports.store import Document, Store
@@ -292,6 +294,46 @@ def test_what_begins_with_an_id_is_found_without_reading_records(tmp_path: Path)
     with closing(sqlite3.connect(tmp_path / "store.db")) as db:
         ((*_, how),) = db.execute(f"EXPLAIN QUERY PLAN {BEGINS}", ("run", "a", "b")).fetchall()
     assert "PRIMARY KEY (kind=? AND id>? AND id<?)" in how
+
+
+FULL = """
+CREATE TRIGGER full BEFORE INSERT ON documents WHEN NEW.id = 'a2'
+BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END
+"""
+
+
+def test_why_nothing_can_be_kept_is_told_where_sqlite_has_rolled_back_itself(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "s.db")
+    store.put(document("a1"))
+    with closing(sqlite3.connect(tmp_path / "s.db")) as db:
+        db.executescript(FULL)
+    with pytest.raises(Unavailable, match="disk is full"):
+        store.put(document("a2"))
+    store.put(document("a3"))
+    assert {each["id"] for each in store.find("run")} == {"a1", "a3"}
+    store.close()
+
+
+def test_who_holds_the_file_is_waited_for_once_and_what_comes_after_is_kept(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "s.db", soon=1)
+    store.put(document("a0"))
+    with closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None, check_same_thread=False)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        for key in ("a1", "a2", "a3", "a4", "a5", "a6"):
+            with pytest.raises(Unavailable, match="locked"):
+                store.put(document(key))
+        assert 1 <= time.monotonic() - began < 5
+        assert [each["id"] for each in store.find("run")] == ["a0"]
+        db.execute("ROLLBACK")
+        store.put(document("a7"))
+        db.execute("BEGIN IMMEDIATE")
+        lets_go = threading.Timer(0.2, db.execute, ("ROLLBACK",))
+        lets_go.start()
+        store.put(document("a8"))
+        lets_go.join()
+    assert {each["id"] for each in store.find("run")} == {"a0", "a7", "a8"}
+    store.close()
 
 
 def test_what_is_no_number_is_kept_all_the_same(tmp_path: Path) -> None:

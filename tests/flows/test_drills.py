@@ -13,6 +13,7 @@ from typing import Any, Literal, cast
 import pytest
 from tests.acts.fake import FakeCluster, deployment
 from tests.experiments.directly import trial
+from tests.flows.watched import Pager
 from tests.recovery import made
 from tests.servers import pace
 
@@ -60,6 +61,8 @@ from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.ports.notifier import Notice
 from chaoskit.records import RecoveryRecord
 from chaoskit.recovery import told
+from chaoskit.recovery.escalation import People
+from chaoskit.recovery.told import Matter
 from chaoskit.simulator.cluster import SimulatedCluster
 
 CRASH = Drilled(
@@ -610,6 +613,14 @@ def test_who_watches_in_a_drill_leaves_nothing_even_where_it_is_killed(world: Wo
     with Night(world, "shop", lambda event: leads.set() if getattr(event, "name", "") == "leader" else None):
         assert leads.wait(30)
         assert leases() == before
+
+
+def test_what_a_killed_drill_noted_keeps_nobody_from_being_told(world: World) -> None:
+    matter = Matter.of_storm("shop", world.cluster.identity())
+    night, pager = Night(world, "shop", ignore), Pager()
+    for notifier in (night, night, pager, pager):
+        People(world.cluster, world.clock, notifier).tell(matter, "", "critical", "r1", again=4 * 3600.0)
+    assert (len(night.notices), len(pager.notices)) == (1, 1)
 
 
 def test_where_something_is_wrong_already_no_drill_begins(world: World) -> None:

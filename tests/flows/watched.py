@@ -171,6 +171,8 @@ class Kept:
 class Pager:
     """Takes notices."""
 
+    heard = True
+
     def __init__(self) -> None:
         self.notices: list[Notice] = []
 

@@ -176,6 +176,8 @@ def test_a_guard_that_cannot_see_is_told_beside_the_recovery(shop: Scene, decisi
 
 
 class _DeadPager:
+    heard = True
+
     def send(self, notice: Notice) -> None:
         raise Unavailable("nobody answers", service="webhook")
 

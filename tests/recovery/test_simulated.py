@@ -54,6 +54,8 @@ def _settled(scene_: Scene) -> list[str]:
 
 
 class _Pager:
+    heard = True
+
     def __init__(self) -> None:
         self.notices: list[Notice] = []
 

@@ -137,7 +137,7 @@ def test_what_an_earlier_version_told_of_is_over_by_the_key_and_labels_that_it_h
 def test_what_nobody_heard_needs_no_all_clear_and_is_told_when_somebody_is_there() -> None:
     desk = Desk()
     nobody = People(desk.cluster, desk.clock, None)
-    assert "nobody is configured" in nobody.tell(MATTER, "", "critical", "r1", again=HOURS)
+    assert "nobody is there" in nobody.tell(MATTER, "", "critical", "r1", again=HOURS)
     assert nobody.known(MATTER, HOURS) is not None
     assert desk.people.known(MATTER, HOURS) is None
     known = told.look(desk.cluster, MATTER)

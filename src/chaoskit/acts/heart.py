@@ -1,13 +1,14 @@
-"""Keeps Leases alive, hears of halts and aborts in a thread of its own, whatever the acts are busy with.
+"""Keeps Leases alive, hears of halts and aborts in threads of its own, whatever the acts are busy with.
 
 An act that reads a slow log or asks a slow Prometheus must not look dead, and a halt must reach it in time.
+Nor must one that has many beside it: each Lease is renewed whatever the server answers about the others.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache, partial
 from types import TracebackType
@@ -89,6 +90,11 @@ class Pulse:
         if self._lost:
             raise TakenOver(self._lost)
 
+    def renew(self) -> None:
+        """The Lease is renewed if it is due; what keeps it from that, `feel` finds as well."""
+        with suppress(ChaoskitError):
+            self.ledger.renew()
+
     def feel(self, glance: _Glance, *, news: bool) -> None:
         """The Lease is renewed if it is due, and what the cluster says of the act is known; never raises.
 
@@ -135,9 +141,9 @@ def _by_ref(cluster: Cluster, namespace: str) -> dict[ObjectRef, Account]:
 
 
 class Heart:
-    """A context in which ledgers are attended; one thread for all of them.
+    """A context in which ledgers are attended: one thread hears for all of them, each is renewed by its own.
 
-    With a clock that tests turn by hand there is no thread: each question of a `Pulse` is a beat.
+    With a clock that tests turn by hand there are no threads: each question of a `Pulse` is a beat.
     """
 
     def __init__(self, cluster: Cluster, clock: Clock) -> None:
@@ -146,7 +152,7 @@ class Heart:
         self._bug: Exception | None = None
         self._pulses: set[Pulse] = set()
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beats, name="heart", daemon=True)
+        self._thread = self._beating("heart", self._beat, self._over)
 
     def __enter__(self) -> Self:
         if self._pause:
@@ -170,24 +176,30 @@ class Heart:
         if known is not None:
             yield known
             return
-        pulse = Pulse(self, ledger)
+        pulse, over = Pulse(self, ledger), threading.Event()
         self._pulses.add(pulse)
+        if self._pause:
+            self._beating("pulse", pulse.renew, over).start()
         try:
             yield pulse
         finally:
+            over.set()
             self._pulses.discard(pulse)
 
     def ask(self) -> None:
-        """Where no thread beats, this is a beat; a bug that stopped the thread is raised here."""
+        """Where no thread beats, this is a beat; a bug that stopped one is raised here."""
         if not self._pause:
             self._beat()
         if self._bug is not None:
             raise self._bug
 
-    def _beats(self) -> None:
+    def _beating(self, name: str, beat: Callable[[], None], over: threading.Event) -> threading.Thread:
+        return threading.Thread(target=self._beats, args=(beat, over), name=name, daemon=True)
+
+    def _beats(self, beat: Callable[[], None], over: threading.Event) -> None:
         try:
-            while not self._over.wait(max(SHORTEST, self._pause)):
-                self._beat()
+            while not over.wait(max(SHORTEST, self._pause)):
+                beat()
         except Exception as error:  # noqa: BLE001 - raised by `ask`: a heart never stops in silence
             self._bug = error
 

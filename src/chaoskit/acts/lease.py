@@ -30,7 +30,7 @@ class Gone(TakenOver):
 class HeldLease:
     """The Lease of one act; writes from several threads come one after another.
 
-    `renewed` is when it was written last, by the clock's `monotonic`, in seconds.
+    `renewed` is when it was written last, by the clock's `monotonic`, in seconds; `writing` is held for that.
     """
 
     def __init__(self, cluster: Cluster, clock: Clock, account: Account) -> None:
@@ -40,7 +40,7 @@ class HeldLease:
         self._account = account
         self._version = account.version
         self._heard, self._heard_at = account.abort, -inf
-        self._writing = threading.RLock()
+        self.writing = threading.RLock()
 
     def save(self, patch: Mapping[str, Any], telling: Telling | None = None) -> None:
         """The patch is in, with what there is to tell.
@@ -51,7 +51,7 @@ class HeldLease:
         Raises:
             TakenOver: another process holds the Lease, or it is `Gone`.
         """
-        with self._writing:
+        with self.writing:
             text, number = telling.text() if telling is not None else ("", 0)
             own = patch.get("metadata", {})
             notes = {**own.get("annotations", {}), **({TOLD: text} if text else {})}
@@ -79,7 +79,7 @@ class HeldLease:
         Raises:
             TakenOver: another process holds the Lease, or it is `Gone`.
         """
-        with self._writing:
+        with self.writing:
             for _ in range(_TRIES):
                 try:
                     self._cluster.delete(self._account.ref, version=self._version)

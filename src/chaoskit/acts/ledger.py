@@ -250,10 +250,11 @@ class Ledger:
         Raises:
             TakenOver: another process holds the account.
         """
-        due = self._clock.monotonic() - self._lease.renewed >= self.account.duration / 3
-        if due or (news and self.tell.fresh):
-            spec = {"renewTime": kube.timestamp(self._clock.now())}
-            self._lease.save({"spec": spec}, self.tell if news else None)
+        with self._lease.writing:  # what another thread has renewed meanwhile is not due
+            due = self._clock.monotonic() - self._lease.renewed >= self.account.duration / 3
+            if due or (news and self.tell.fresh):
+                spec = {"renewTime": kube.timestamp(self._clock.now())}
+                self._lease.save({"spec": spec}, self.tell if news else None)
 
     def wanted_end(self, seen: Account | None = None) -> str:
         """Why somebody wants this act to end now, "" when nobody does; `seen` is the Lease just read.

@@ -19,6 +19,9 @@ from chaoskit.ports.cluster import Cluster, ObjectRef
 LONG_AGO = timedelta(minutes=10)
 """What was asked for so long ago is done or never will be: a server takes a minute at most."""
 
+_ENTRY = "entry-"
+"""How the keys of values begin; the document of a run that is handed over lies there as well."""
+
 
 class Sealed:
     """What was there before and after of entries that are secret; `opened` says that the account is new.
@@ -38,7 +41,7 @@ class Sealed:
         if not entry.secret:
             return entry
         self._used = True
-        key = f"entry-{uuid.uuid4().hex[:8]}"
+        key = f"{_ENTRY}{uuid.uuid4().hex[:8]}"
         values = {"before": entry.before, "after": entry.after}
         data = {key: base64.b64encode(json.dumps(values).encode()).decode()}
         labels = {kube.MANAGED_BY: "chaoskit", kube.RUN_LABEL: self._run}
@@ -76,7 +79,7 @@ class Sealed:
 
 
 def orphans(cluster: Cluster, clock: Clock, namespace: str) -> Iterator[ObjectRef]:
-    """Old Secrets of acts that have no Lease: stored after these had ended, or somebody removed the Lease.
+    """Old Secrets with values of acts without a Lease: stored after these ended, or somebody removed it.
 
     Raises:
         Forbidden: the caller may not list them.
@@ -87,5 +90,14 @@ def orphans(cluster: Cluster, clock: Clock, namespace: str) -> Iterator[ObjectRe
         if ref.name != f"chaoskit-{kube.labels_of(each)[kube.RUN_LABEL]}":
             continue
         long_ago = began is not None and clock.now() - began > LONG_AGO
-        if long_ago and kube.found(cluster, ObjectRef(kube.LEASE, ref.namespace, ref.name)) is None:
+        values = any(key.startswith(_ENTRY) for key in each.get("data") or ())
+        if long_ago and values and _is_gone(cluster, ObjectRef(kube.LEASE, ref.namespace, ref.name)):
             yield ref
+
+
+def _is_gone(cluster: Cluster, lease: ObjectRef) -> bool:
+    """Whether there is no such Lease; one that may not be looked at may be there."""
+    try:
+        return kube.found(cluster, lease) is None
+    except Forbidden:
+        return False

@@ -22,6 +22,8 @@ class Webhook:
     The address is a secret (whoever knows it may post): no message names more of it than its host.
     """
 
+    heard = True
+
     def __init__(self, url: str, hooks: Hooks) -> None:
         self._url, self._hooks = url, hooks
 
@@ -38,6 +40,8 @@ class Webhook:
 
 class PagerDuty:
     """Opens an incident with the notice's key, and closes it when the notice says that it is over."""
+
+    heard = True
 
     def __init__(self, key: str, url: str, hooks: Hooks) -> None:
         self._key, self._url, self._hooks = key, url, hooks
@@ -61,6 +65,8 @@ class PagerDuty:
 
 class Alertmanager:
     """Raises an alert by Alertmanager's API (v2), and ends it when the notice says that it is over."""
+
+    heard = True
 
     def __init__(self, url: str, hooks: Hooks) -> None:
         self._url, self._hooks = url.rstrip("/") + "/api/v2/alerts", hooks
@@ -100,6 +106,8 @@ def _only(labels: Mapping[str, str], name: str) -> dict[str, str]:
 
 class Several:
     """Tells all of them; it is told when one of them took it."""
+
+    heard = True
 
     def __init__(self, notifiers: Iterable[Notifier]) -> None:
         self._notifiers: Sequence[Notifier] = tuple(notifiers)

@@ -31,6 +31,9 @@ CREATE INDEX IF NOT EXISTS documents_by_time ON documents (kind, at);
 CREATE INDEX IF NOT EXISTS documents_by_cluster ON documents (kind, {_OF}, at);
 """
 
+SOON = 3.0
+"""Seconds that another process which writes is waited for: whoever writes has something else to do."""
+
 _PRUNES = 3600.0
 _LAST = chr(0x10FFFF)
 """No letter comes after it."""
@@ -47,7 +50,8 @@ class SqliteStore:
 
     What is older than its kind's age in `ages` goes, at a write and at most once an hour: by the `wall`, or
     by the newest of its own cluster where that is ahead, as a simulator's may be; no other's time counts.
-    One that is not `kept` is empty, in memory, and makes no file.
+    One that is not `kept` is empty, in memory, and makes no file. Another process that writes it is waited
+    for `soon` seconds; if in vain, it is waited for no more until it lets go.
 
     Raises:
         Unavailable: the file cannot be opened, read or written; the message names it.
@@ -60,8 +64,11 @@ class SqliteStore:
         ages: Ages = MappingProxyType({}),
         kept: bool = True,
         wall: Clock | None = None,
+        soon: float = SOON,
     ) -> None:
         self._path = path
+        self._soon = soon
+        self._held = False
         self._ages = ages
         self._wall = wall or WallClock()
         self._kept = kept
@@ -164,7 +171,7 @@ class SqliteStore:
                 self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self._path.touch(mode=0o600)  # logs and documents of a cluster are nobody else's business
             file = self._path if self._kept else ":memory:"
-            self._db = _connection(file)
+            self._db = _connection(file, self._soon)
         return self._db
 
     def _prune(self, db: sqlite3.Connection) -> None:
@@ -183,15 +190,20 @@ class SqliteStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._translated():
-            db = self._opened()
+        with self._lock, self._translated(), self._opened() as db:
+            self._begin(db)
+            yield db
+
+    def _begin(self, db: sqlite3.Connection) -> None:
+        """Nobody else writes the file now; who reads it waits as ever."""
+        if self._held:
+            db.execute("PRAGMA busy_timeout = 0")
+        try:
+            self._held = True
             db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
+            self._held = False
+        finally:
+            db.execute(f"PRAGMA busy_timeout = {1000 * self._soon:.0f}")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -206,11 +218,11 @@ class SqliteStore:
             ) from error
 
 
-def _connection(file: Path | str) -> sqlite3.Connection:
+def _connection(file: Path | str, soon: float) -> sqlite3.Connection:
     """It is open, and has the tables; nothing stays open of one that cannot have them."""
     with ExitStack() as failing:
         db = failing.enter_context(
-            closing(sqlite3.connect(file, timeout=30, check_same_thread=False, isolation_level=None))
+            closing(sqlite3.connect(file, timeout=soon, check_same_thread=False, isolation_level=None))
         )
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")

@@ -35,8 +35,14 @@ def showing(session: Session) -> Iterator[Shown]:
 
     What a run's documents call secret its Journal has hidden already, who knows what the run found.
     """
-    with _showing(session) as (hear, aside):
-        yield Shown(lambda event: hear(events.hiding(event, given())), aside)
+    with _showing(session) as (show, aside):
+
+        def hear(event: events.Event) -> None:
+            if isinstance(event, events.Warned):
+                session.unkept.update(event.unkept)
+            show(events.hiding(event, given()))
+
+        yield Shown(hear, aside)
 
 
 Aside = Callable[[], AbstractContextManager[object]]

@@ -57,8 +57,8 @@ def finish(session: Session, went: Went, *, unplaced: Sequence[Unplaced] = ()) -
         print_alerts(out, unplaced)
         if went.owed:
             next_step(out, "chaoskit rescue")
-        elif went.done:
-            next_step(out, f"chaoskit show {went.done[-1].id} --trace")
+        elif kept := [each.id for each in went.done if each.id not in session.unkept]:
+            next_step(out, f"chaoskit show {kept[-1]} --trace")
 
     if isinstance(went.why, ChaoskitError):
         sys.stderr.write(complaints.words(went.why))

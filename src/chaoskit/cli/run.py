@@ -25,7 +25,7 @@ from chaoskit.reports.reading import UNLOOKED, looked, scored
 from chaoskit.reports.score import JUDGED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from rich.console import Console
 
@@ -146,7 +146,7 @@ def run(
         "runs": [each.document() for each in records],
         **unwritten,
     }
-    emit(session, "runs", document, lambda out: _answer(out, reports, records, min_score))
+    emit(session, "runs", document, lambda out: _answer(session, out, reports, records, min_score))
     raise typer.Exit(document["exit"])
 
 
@@ -332,13 +332,15 @@ def _handed(out: Console, handed: Sequence[Account]) -> None:
     next_step(out, f"chaoskit show {handed[-1].id} --follow")
 
 
-def _answer(out: Console, reports: Reports, records: Sequence[RunRecord], least: float | None) -> None:
+def _answer(
+    session: Session, out: Console, reports: Reports, records: Sequence[RunRecord], least: float | None
+) -> None:
     """The runs; before them whether they reached the score, if one was asked for."""
     if least is not None and reports.outcome is not None:
         score = "unknown" if reports.score is None else f"{reports.score:g}"
         words = f"resilience score {score} of 100, at least {least:g} wanted{_unlooked(reports.records)}"
         outcome_line(out, reports.outcome.words, reports.outcome.exit_code, words)
-    table(out, records)
+    table(out, records, session.unkept)
 
 
 def _unlooked(records: Sequence[dict[str, Any]]) -> str:
@@ -347,8 +349,11 @@ def _unlooked(records: Sequence[dict[str, Any]]) -> str:
     return f"; {UNLOOKED} by {', '.join(names)}" if names else ""
 
 
-def table(out: Console, records: Sequence[RunRecord]) -> None:
-    """Each run's answer, why, how to mend it and how its undo stands; the last line is what to do next."""
+def table(out: Console, records: Sequence[RunRecord], unkept: Collection[str] = ()) -> None:
+    """Each run's answer, why, how to mend it and how its undo stands; the last line is what to do next.
+
+    Nobody is led to what is `unkept`.
+    """
     placed = len({each.namespace for each in records}) > 1
     for record in records:
         words = f"{record.fault} on {_whom(record, placed=placed)}"
@@ -363,8 +368,10 @@ def table(out: Console, records: Sequence[RunRecord]) -> None:
             out.print(f"  resilience score {scored(record.document())}")
     if any(record.undo.left for record in records):
         next_step(out, "chaoskit rescue")
-    elif records := [each for each in records if each.outcome is not Outcome.NOT_BEGUN]:
-        next_step(out, f"chaoskit show {records[-1].id} --trace")
+    elif kept := [
+        each.id for each in records if each.outcome is not Outcome.NOT_BEGUN and each.id not in unkept
+    ]:
+        next_step(out, f"chaoskit show {kept[-1]} --trace")
 
 
 def _whom(record: RunRecord, *, placed: bool) -> str:

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -119,6 +119,8 @@ class Session:
     quiet: bool
     verbose: bool
     no_color: bool
+    unkept: set[str] = field(default_factory=set)
+    """Ids of what this call could not keep in the history: nobody is led to it there."""
 
     @contextmanager
     def connected(self, *, announce: bool = True) -> Iterator[Runtime]:

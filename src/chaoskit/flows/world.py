@@ -74,14 +74,15 @@ class World:
 
     def keep(self, listen: Listener, *documents: Document) -> None:
         """They are in the history; when that fails, the listener is told once, and the work goes on."""
-        why = ""
+        why, unkept = "", list[str]()
         for each in documents:
             try:
                 self.store.put(each)
             except ChaoskitError as error:
                 why = error.message
-        if why:
-            listen(Warned(self.clock.now(), f"not in the history: {why}"))
+                unkept.append(each["id"])
+        if unkept:
+            listen(Warned(self.clock.now(), f"not in the history: {why}", tuple(unkept)))
 
     @property
     def governor(self) -> Governor:

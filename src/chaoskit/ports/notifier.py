@@ -29,6 +29,11 @@ class Notice:
 class Notifier(Protocol):
     """Sends notices."""
 
+    @property
+    def heard(self) -> bool:
+        """Whether people hear them."""
+        ...
+
     def send(self, notice: Notice) -> None:
         """The notice was accepted by the receiver; `Unavailable` when not."""
         ...

@@ -29,14 +29,20 @@ Steps = Sequence[dict[str, Any]]
 class People:
     """Whoever is on call: told once of what lasts, as the cluster remembers, and when it is over.
 
-    Without a `notifier` nobody can be told; it is written down all the same, so that it is not tried again
-    and again. What looks secret, and the `secrets` of this installation, they are not told.
+    Without a `notifier`, or with one that nobody hears, nobody can be told; it is written down all the same,
+    so that it is not tried again and again. What looks secret, and the `secrets` of this installation, they
+    are not told.
     """
 
     cluster: Cluster
     clock: Clock
     notifier: Notifier | None
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    @property
+    def heard(self) -> bool:
+        """Whether anybody is there to be told."""
+        return self.notifier is not None and self.notifier.heard
 
     def send(self, notice: Notice) -> None:
         """Whoever is there to be told took the notice, without secrets; `Unavailable` when nobody did."""
@@ -50,8 +56,7 @@ class People:
         """
         found = told.look(self.cluster, matter)
         span = timedelta(seconds=again)
-        heard = self.notifier is not None
-        due = found is None or found.is_due(matter, span, self.clock.now(), heard=heard, idle=idle)
+        due = found is None or found.is_due(matter, span, self.clock.now(), heard=self.heard, idle=idle)
         return None if due else found
 
     def tell(
@@ -76,11 +81,10 @@ class People:
             return known_words(already, self.clock.now())
         labels = {**matter.labels, "recovery": run}
         self.send(Notice(matter.title, text, severity, labels, matter.key))
-        heard = self.notifier is not None
-        said = "a person was told" if heard else "a person has to look; nobody is configured to be told"
+        said = "a person was told" if self.heard else "a person has to look; nobody is there to be told"
         try:
             before = told.look(self.cluster, matter)
-            told.note(self.cluster, self.clock, matter, before, heard=heard, idle=idle)
+            told.note(self.cluster, self.clock, matter, before, heard=self.heard, idle=idle)
         except ChaoskitError as error:
             return f"{said}; that could not be written down, so it will be told again: {error.message}"
         return said

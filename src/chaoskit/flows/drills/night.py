@@ -25,8 +25,11 @@ from chaoskit.recovery import told
 class Night:
     """A context in which a controller watches a namespace; on the way out nothing is left of what it knew.
 
-    `records` are its recoveries in the order in which they ended, `notices` what people would have been told.
+    `records` are its recoveries in the order in which they ended, `notices` what people would have been told:
+    they are not, so that whoever finds what a killed drill noted tells them of the same.
     """
+
+    heard = False
 
     def __init__(self, world: World, namespace: str, listen: Listener) -> None:
         self.records: list[RecoveryRecord] = []
