@@ -274,6 +274,18 @@ def test_the_least_rights_are_enough(
     assert simulated.left() == []
 
 
+def test_the_least_rights_are_enough_to_signal_a_container(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
+) -> None:
+    file = write("k.yaml", experiment("k", fault="container-kill", target="search", engine="direct"))
+    with _least(chaoskit, simulated, file, tmp_path / "least") as least:
+        planned = least("plan", file, "-o", "json")
+        (plan,) = planned.json["plans"]
+        assert [check for check in plan["checks"] if check["state"] != "ok"] == []
+    with _least(chaoskit, simulated, file, tmp_path / "fewer", without="pods/exec") as fewer:
+        assert "you may not create pods/exec in shop, get pods/exec in shop" in fewer("plan", file).out
+
+
 def test_the_least_rights_show_whose_engine_works_on_the_target_wherever_it_stands(
     chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
 ) -> None:
@@ -352,12 +364,13 @@ def test_who_may_not_read_kube_system_plans_and_runs_and_others_run_that_plan(
 def _least(
     chaoskit: CommandLine, simulated: Watched, file: Path, config: Path, *, without: str = ""
 ) -> Iterator[CommandLine]:
-    """The command line of an account that has what ``plan --rbac`` gives its caller, but for one name."""
+    """The command line of an account with what ``plan --rbac`` gives its caller, but for one name or kind."""
     found = yaml.safe_load_all(chaoskit("plan", file, "--rbac").out)
     bodies = [body for body in found if body["metadata"]["name"] == "chaoskit-run"]
     for body in bodies:
         if "rules" in body:
-            body["rules"] = [each for each in body["rules"] if without not in each.get("resourceNames", ())]
+            rules = [each for each in body["rules"] if without not in each.get("resourceNames", ())]
+            body["rules"] = [each for each in rules if without not in each["resources"]]
     for body in bodies:
         simulated.cluster.create(body)
     config.write_text(_of_account(simulated, "chaoskit-run"), encoding="utf-8")
