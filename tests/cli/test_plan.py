@@ -286,6 +286,20 @@ def test_the_least_rights_are_enough_to_signal_a_container(
         assert "you may not create pods/exec in shop, get pods/exec in shop" in fewer("plan", file).out
 
 
+@pytest.mark.parametrize("engine", ["direct", "litmus"])
+def test_the_least_rights_are_enough_for_commands_of_the_steady_state_and_fewer_are_refused(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path, engine: str
+) -> None:
+    inside = {"command": {"run": ["true"], "workload": "deployment/catalog"}}
+    file = write("c.yaml", experiment("c", target="search", engine=engine, steadyState=[inside]))
+    with _least(chaoskit, simulated, file, tmp_path / "least") as least:
+        assert least("plan", file).code == 0
+    with _least(chaoskit, simulated, file, tmp_path / "fewer", without="pods/exec") as fewer:
+        ended = fewer("run", file, "--yes", "-o", "json")
+    assert ended.code == 3
+    assert "you may not create pods/exec in shop, get pods/exec in shop" in ended.json["runs"][0]["reason"]
+
+
 def test_the_least_rights_show_whose_engine_works_on_the_target_wherever_it_stands(
     chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
 ) -> None:

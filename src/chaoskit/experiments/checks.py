@@ -18,6 +18,7 @@ from chaoskit.documents import closest
 from chaoskit.errors import Forbidden, Refused
 from chaoskit.experiments import entitled
 from chaoskit.experiments.direct.faults import EVERY
+from chaoskit.experiments.direct.scene import commanding
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial
 from chaoskit.ports.cluster import Access, Cluster, Kind, Object, ObjectRef, Permission
@@ -250,6 +251,7 @@ def needs_of_caller(trial: Trial, selections: Mapping[str, Selection]) -> Iterat
     home, places = trial.namespace, _places(trial, selections)
     emptied = any(each.leaving for each in selections.values())
     yield from needs_of_every_run(home, ("",) if emptied else places)
+    yield from needs_of_steady_state(trial)
     if {"node-drain", "node-taint"}.intersection(trial.faults):
         yield from _all("get list patch", "", "nodes", "")
     if any(fault.endswith("-service-kill") for fault in trial.faults):
@@ -273,6 +275,12 @@ def needs_of_every_run(home: str, places: Iterable[str]) -> Iterator[Access]:
     yield from _all("list", "batch", "jobs", home)
     for place in places:
         yield from _all("get list watch", "", "pods", place)
+
+
+def needs_of_steady_state(trial: Trial) -> Iterator[Access]:
+    """What looking at it takes beside reading: its commands in pods."""
+    if any(each.command is not None and each.command.workload for each in trial.conditions):
+        yield from commanding(trial.namespace)
 
 
 def _places(trial: Trial, selections: Mapping[str, Selection]) -> tuple[str, ...]:
