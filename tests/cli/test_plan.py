@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.cli.made import READY, experiment, too_wide
-from tests.commandline import CommandLine, Watched
+from tests.commandline import CommandLine, Watched, read_until
 
 from chaoskit import kube
 from chaoskit.ports.cluster import Object
@@ -342,6 +342,29 @@ def test_the_least_rights_are_enough_for_litmus_logs_and_undo(
     assert simulated.left() == []
 
 
+@pytest.mark.parametrize("words", [("rescue",), ("abort", "--all", "--yes")], ids=" ".join)
+def test_the_least_rights_are_enough_to_finish_a_killed_run_in_the_namespace_of_the_context(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    ref = kube.ref_of(simulated.cluster.list(kube.DEPLOYMENT, "shop", labels="app=search").items[0])
+    before = simulated.cluster.get(ref)["spec"]
+    cut = experiment("s", fault="scale-down", target="search", engine="direct", duration="600s",
+                     parameters={"replicas": 1},
+                     blastRadius={"maxPods": 9})  # fmt: skip
+    file = write("s.yaml", cut)
+    with _least(chaoskit, simulated, file, tmp_path / "least") as least:
+        with least.start("run", file, "--yes") as process:
+            read_until(process, "injected")
+            process.kill()
+            process.communicate(timeout=60)
+        assert simulated.cluster.get(ref)["spec"] != before
+        ended = least(*words, "-o", "json")
+    assert ended.code == 0, ended.err
+    assert "only namespace shop is looked at" in ended.err
+    assert [each["undo"] for each in ended.json["rescued"]] == ["confirmed"]
+    assert simulated.cluster.get(ref)["spec"] == before
+
+
 def test_a_plan_is_of_one_cluster_and_another_is_refused_with_both(
     chaoskit: CommandLine, simulated: Watched, write: Write
 ) -> None:
@@ -418,6 +441,7 @@ def _of_account(simulated: Watched, name: str) -> str:
     """A kubeconfig of a service account in the namespace shop."""
     config = yaml.safe_load(simulated.simulation.kubeconfig.read_text(encoding="utf-8"))
     (server,), (user,) = config["clusters"], config["users"]
+    config["contexts"][0]["context"]["namespace"] = "shop"
     authority = base64.b64decode(server["cluster"]["certificate-authority-data"]).decode()
     request = urllib.request.Request(
         f"{server['cluster']['server']}/api/v1/namespaces/shop/serviceaccounts/{name}/token",
