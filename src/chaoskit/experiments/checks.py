@@ -19,6 +19,7 @@ from chaoskit.errors import Forbidden, Refused
 from chaoskit.experiments import entitled
 from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.direct.scene import commanding
+from chaoskit.experiments.operators import IMAGE, Operator, operators
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial
 from chaoskit.ports.cluster import Access, Cluster, Kind, Object, ObjectRef, Permission
@@ -59,8 +60,8 @@ def definition(cluster: Cluster, trial: Trial, fault: str) -> Object | Literal["
     return there
 
 
-def litmus(cluster: Cluster) -> Iterator[Check]:
-    """Litmus' custom resources are known to the server, and its operator runs."""
+def litmus(cluster: Cluster, namespace: str = "") -> Iterator[Check]:
+    """Litmus' custom resources are known to the server, and its operator takes up engines there."""
     for kind in (kube.CHAOS_ENGINE, kube.CHAOS_EXPERIMENT, kube.CHAOS_RESULT):
         name = f"{kind.plural}.{kind.group}"
         there = found(cluster, kube.CRD, "", name)
@@ -72,31 +73,28 @@ def litmus(cluster: Cluster) -> Iterator[Check]:
             words = "whether Litmus is installed cannot be known: reading its CRDs is forbidden"
             yield Check("litmus", "warning", words)
             return
-    yield from _operator(cluster)
-
-
-def _operator(cluster: Cluster) -> Iterator[Check]:
-    """A deployment that runs Litmus' operator; one that runs elsewhere is possible, so only a warning."""
     try:
-        found = operators(cluster)
+        known = operators(cluster)
     except Forbidden:
         return
-    if found:
-        version, namespace = found[0]
-        yield Check("litmus", "ok", f"Litmus' operator {version} is in namespace {namespace}")
-    else:
+    yield _operator(known, namespace)
+
+
+def _operator(known: Sequence[Operator], namespace: str) -> Check:
+    """One that works there; one that no Deployment runs is possible, so only a warning."""
+    if not known:
         words = "no deployment runs Litmus' operator: unless it runs elsewhere, nothing will happen"
-        yield Check("litmus", "warning", words, "kubectl get deployments -A | grep chaos-operator")
-
-
-def operators(cluster: Cluster) -> list[tuple[str, str]]:
-    """Litmus' operators as (version, namespace), by their images' tags."""
-    return [
-        (image.rpartition(":")[2], body["metadata"].get("namespace", ""))
-        for body in cluster.list(kube.DEPLOYMENT).items
-        for container in body["spec"]["template"]["spec"]["containers"]
-        if "chaos-operator" in (image := str(container.get("image", "")))
-    ]
+        return Check("litmus", "warning", words, f"kubectl get deployments -A | grep {IMAGE}")
+    near = [each for each in known if each.takes(namespace)]
+    one = next((each for each in (*near, *known) if each.runs), known[0])
+    who = f"Litmus' operator {one.version} is in namespace {one.namespace}"
+    if not one.runs:
+        mend = f"kubectl describe deployment {one.name} -n {one.namespace}"
+        return Check("litmus", "blocked", f"{who}, and has no pod that is ready: nothing will happen", mend)
+    if not one.takes(namespace):
+        words = f"{who}, and takes up engines of namespace {', '.join(sorted(one.watches))} alone"
+        return Check("litmus", "blocked", words, f"WATCH_NAMESPACE of deployment {one.name} names others")
+    return Check("litmus", "ok", who)
 
 
 def definitions(trial: Trial, there: Mapping[str, Object | str | None]) -> Iterator[Check]:

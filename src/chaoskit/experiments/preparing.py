@@ -71,7 +71,7 @@ def by_litmus(trial: Trial, cluster: Cluster) -> Prepared:
         selections=selections,
         topologies=seen,
         checks=(
-            *checks.litmus(cluster),
+            *checks.litmus(cluster, trial.namespace),
             *checks.definitions(trial, definitions),
             *checks.account(cluster, trial, account),
             *checks.engine(cluster, trial),

@@ -108,7 +108,7 @@ def litmus(found: Cluster, namespace: str, protected: Collection[str] = ()) -> I
 
     With "", each namespace with workloads does, but for protected ones: it is blocked when none does.
     """
-    yield from checks.litmus(found)
+    yield from checks.litmus(found, namespace)
     names: dict[str, list[str]] = {}
     for body in found.list(kube.CHAOS_EXPERIMENT, namespace).items:
         names.setdefault(body["metadata"]["namespace"], []).append(body["metadata"]["name"])
