@@ -295,28 +295,6 @@ def lost_without(cluster: Cluster, trial: Trial, selections: Mapping[str, Select
             yield Check("permission", "warning", f"you may not {', '.join(map(str, missed))}: {lost}")
 
 
-def pod_security(cluster: Cluster, trial: Trial) -> Iterator[Check]:
-    """The engine's namespace lets privileged helper pods in, where a fault has some."""
-    privileged = [name for name in trial.faults if name in EVERY and "privileged" in EVERY[name].helper]
-    if not privileged:
-        return
-    body = found(cluster, kube.NAMESPACE, "", trial.namespace)
-    level = kube.labels_of(body).get(_ENFORCED, "") if isinstance(body, dict) else ""
-    if level in {"baseline", "restricted"}:
-        words = (
-            f"namespace {trial.namespace} enforces Pod Security level {level}: it would deny the helper pods"
-        )
-        mend = f"kubectl label namespace {trial.namespace} {_ENFORCED}=privileged --overwrite"
-        yield Check("pod security", "blocked", f"{words} of {privileged[0]}", mend)
-    elif body == "unknown":
-        yield Check("pod security", "warning", f"the Pod Security level of {trial.namespace} cannot be read")
-    else:
-        yield Check("pod security", "ok", f"namespace {trial.namespace} lets privileged helper pods in")
-
-
-_ENFORCED = "pod-security.kubernetes.io/enforce"
-
-
 def permitted(cluster: Cluster, needed: Iterable[Access], namespace: str) -> Iterator[Check]:
     """The caller may do all of it."""
     denied = _denied(cluster, needed)

@@ -278,9 +278,8 @@ def _early(observed: Observed, engine: Object, now: float) -> Ending | None:
     runner = f"{observed.name}-runner"
     if runner not in observed.pods and _lasted(observed, "start fails", now) >= START_FAILS:
         reason = f"the operator cannot start it: {observed.complaint}"
-        return Ending(
-            "cannot-start", reason, "ChaosExperiment and service account must be there: chaoskit doctor"
-        )
+        hint = "ChaosExperiment and service account must be there, and Pod Security and quotas let its pod in"
+        return Ending("cannot-start", reason, hint)
     for entry in experiment_statuses(engine):
         if entry.get("status") in _SKIPPED:
             reason = f"Litmus skipped {entry.get('name')}: {entry['status']}"
