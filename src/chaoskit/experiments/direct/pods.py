@@ -113,7 +113,7 @@ def _unkillable(scene: Scene) -> Iterator[str]:
     number = SIGNALS[scene.parameters["signal"]]
     for pod in scene.chosen:
         name, container = pod["metadata"]["name"], _container(pod, scene)
-        if container not in {each["name"] for each in pod["spec"]["containers"]}:
+        if container not in kube.lasting(pod):
             yield f"pod {name} has no container {container}"
         elif pod["spec"].get("shareProcessNamespace"):
             yield f"the containers of pod {name} share their processes: its first one is none of theirs"
