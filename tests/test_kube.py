@@ -103,6 +103,24 @@ def test_the_newest_end_of_a_container_counts() -> None:
     assert kube.restarts(pod) == 2
 
 
+def test_a_sidecar_among_the_init_containers_counts_as_what_it_is_and_its_neighbours_do_not() -> None:
+    killed = {"terminated": {"reason": "OOMKilled", "exitCode": 137}}
+    pod = _pod(
+        containerStatuses=[{"name": "main", "restartCount": 0, "state": {"running": {}}}],
+        initContainerStatuses=[
+            {"name": "migrates", "restartCount": 3, "state": {"terminated": {"exitCode": 0}}},
+            {"name": "proxy", "restartCount": 5, "state": {"running": {}}, "lastState": killed},
+        ],
+    )
+    pod["spec"] = {
+        "containers": [{"name": "main"}],
+        "initContainers": [{"name": "migrates"}, {"name": "proxy", "restartPolicy": "Always"}],
+    }
+    assert kube.lasting(pod) == ("main", "proxy")
+    assert kube.restarts(pod) == 5
+    assert [(name, end["reason"]) for name, end in kube.last_terminations(pod)] == [("proxy", "OOMKilled")]
+
+
 def test_the_controller_owns_and_others_do_not() -> None:
     references = [
         {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "1"},

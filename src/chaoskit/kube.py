@@ -216,9 +216,22 @@ def init_container_statuses(pod: Object) -> tuple[Mapping[str, Any], ...]:
     return tuple((pod.get("status") or {}).get("initContainerStatuses") or ())
 
 
+def lasting(pod: Object) -> tuple[str, ...]:
+    """Names of the containers that run as long as the pod: its own, then sidecars among the init ones."""
+    spec = pod.get("spec") or {}
+    sidecars = (each for each in spec.get("initContainers") or () if each.get("restartPolicy") == "Always")
+    return tuple(each["name"] for each in (*(spec.get("containers") or ()), *sidecars))
+
+
+def _lasting_statuses(pod: Object) -> Iterator[Mapping[str, Any]]:
+    yield from container_statuses(pod)
+    names = lasting(pod)
+    yield from (each for each in init_container_statuses(pod) if each["name"] in names)
+
+
 def restarts(pod: Object) -> int:
-    """How often containers of the pod were restarted, in all."""
-    return sum(int(status.get("restartCount", 0)) for status in container_statuses(pod))
+    """How often containers of the pod were restarted, in all, sidecars among them."""
+    return sum(int(status.get("restartCount", 0)) for status in _lasting_statuses(pod))
 
 
 def waiting(pod: Object) -> Iterator[tuple[str, str, str]]:
@@ -231,7 +244,7 @@ def waiting(pod: Object) -> Iterator[tuple[str, str, str]]:
 
 def last_terminations(pod: Object) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """(container, terminated state) of each container's newest end: the present state's or the last one's."""
-    for status in container_statuses(pod):
+    for status in _lasting_statuses(pod):
         for place in ("state", "lastState"):
             ended = (status.get(place) or {}).get("terminated")
             if ended:

@@ -114,7 +114,8 @@ def test_an_engine_has_no_more_time_where_the_server_fails_now_and_then() -> Non
     ledger.write(TRAIL.entry())
     for since in range(50, 600, 50):
         silent(cluster, clock, since, since + 1)
-    assert ledger.undo().left == (f"engine {TRAIL.engine.name} has not ended",)
+    (left,) = ledger.undo().left
+    assert left.startswith(f"engine {TRAIL.engine.name} has not ended")
     assert clock.monotonic() == pytest.approx(PATIENCE, abs=5)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.cli.made import READY, experiment, too_wide
-from tests.commandline import CommandLine, Watched
+from tests.commandline import CommandLine, Watched, read_until
 
 from chaoskit import kube
 from chaoskit.ports.cluster import Object
@@ -274,6 +274,32 @@ def test_the_least_rights_are_enough(
     assert simulated.left() == []
 
 
+def test_the_least_rights_are_enough_to_signal_a_container(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
+) -> None:
+    file = write("k.yaml", experiment("k", fault="container-kill", target="search", engine="direct"))
+    with _least(chaoskit, simulated, file, tmp_path / "least") as least:
+        planned = least("plan", file, "-o", "json")
+        (plan,) = planned.json["plans"]
+        assert [check for check in plan["checks"] if check["state"] != "ok"] == []
+    with _least(chaoskit, simulated, file, tmp_path / "fewer", without="pods/exec") as fewer:
+        assert "you may not create pods/exec in shop, get pods/exec in shop" in fewer("plan", file).out
+
+
+@pytest.mark.parametrize("engine", ["direct", "litmus"])
+def test_the_least_rights_are_enough_for_commands_of_the_steady_state_and_fewer_are_refused(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path, engine: str
+) -> None:
+    inside = {"command": {"run": ["true"], "workload": "deployment/catalog"}}
+    file = write("c.yaml", experiment("c", target="search", engine=engine, steadyState=[inside]))
+    with _least(chaoskit, simulated, file, tmp_path / "least") as least:
+        assert least("plan", file).code == 0
+    with _least(chaoskit, simulated, file, tmp_path / "fewer", without="pods/exec") as fewer:
+        ended = fewer("run", file, "--yes", "-o", "json")
+    assert ended.code == 3
+    assert "you may not create pods/exec in shop, get pods/exec in shop" in ended.json["runs"][0]["reason"]
+
+
 def test_the_least_rights_show_whose_engine_works_on_the_target_wherever_it_stands(
     chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
 ) -> None:
@@ -316,6 +342,29 @@ def test_the_least_rights_are_enough_for_litmus_logs_and_undo(
     assert simulated.left() == []
 
 
+@pytest.mark.parametrize("words", [("rescue",), ("abort", "--all", "--yes")], ids=" ".join)
+def test_the_least_rights_are_enough_to_finish_a_killed_run_in_the_namespace_of_the_context(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    ref = kube.ref_of(simulated.cluster.list(kube.DEPLOYMENT, "shop", labels="app=search").items[0])
+    before = simulated.cluster.get(ref)["spec"]
+    cut = experiment("s", fault="scale-down", target="search", engine="direct", duration="600s",
+                     parameters={"replicas": 1},
+                     blastRadius={"maxPods": 9})  # fmt: skip
+    file = write("s.yaml", cut)
+    with _least(chaoskit, simulated, file, tmp_path / "least") as least:
+        with least.start("run", file, "--yes") as process:
+            read_until(process, "injected")
+            process.kill()
+            process.communicate(timeout=60)
+        assert simulated.cluster.get(ref)["spec"] != before
+        ended = least(*words, "-o", "json")
+    assert ended.code == 0, ended.err
+    assert "only namespace shop is looked at" in ended.err
+    assert [each["undo"] for each in ended.json["rescued"]] == ["confirmed"]
+    assert simulated.cluster.get(ref)["spec"] == before
+
+
 def test_a_plan_is_of_one_cluster_and_another_is_refused_with_both(
     chaoskit: CommandLine, simulated: Watched, write: Write
 ) -> None:
@@ -352,12 +401,13 @@ def test_who_may_not_read_kube_system_plans_and_runs_and_others_run_that_plan(
 def _least(
     chaoskit: CommandLine, simulated: Watched, file: Path, config: Path, *, without: str = ""
 ) -> Iterator[CommandLine]:
-    """The command line of an account that has what ``plan --rbac`` gives its caller, but for one name."""
+    """The command line of an account with what ``plan --rbac`` gives its caller, but for one name or kind."""
     found = yaml.safe_load_all(chaoskit("plan", file, "--rbac").out)
     bodies = [body for body in found if body["metadata"]["name"] == "chaoskit-run"]
     for body in bodies:
         if "rules" in body:
-            body["rules"] = [each for each in body["rules"] if without not in each.get("resourceNames", ())]
+            rules = [each for each in body["rules"] if without not in each.get("resourceNames", ())]
+            body["rules"] = [each for each in rules if without not in each["resources"]]
     for body in bodies:
         simulated.cluster.create(body)
     config.write_text(_of_account(simulated, "chaoskit-run"), encoding="utf-8")
@@ -391,6 +441,7 @@ def _of_account(simulated: Watched, name: str) -> str:
     """A kubeconfig of a service account in the namespace shop."""
     config = yaml.safe_load(simulated.simulation.kubeconfig.read_text(encoding="utf-8"))
     (server,), (user,) = config["clusters"], config["users"]
+    config["contexts"][0]["context"]["namespace"] = "shop"
     authority = base64.b64decode(server["cluster"]["certificate-authority-data"]).decode()
     request = urllib.request.Request(
         f"{server['cluster']['server']}/api/v1/namespaces/shop/serviceaccounts/{name}/token",

@@ -1,17 +1,31 @@
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import cast
 
+import pytest
 from tests.acts.fake import FakeCluster
 from tests.acts.test_engine import ENGINE, serving
+from tests.experiments.made import engine, event, observed, result
 
+from chaoskit import kube
 from chaoskit.acts.trail import BY_COMMAND, Struck
-from chaoskit.experiments.engine_watch import trail_of
+from chaoskit.clock import ManualClock
+from chaoskit.errors import TimedOut
+from chaoskit.events import ignore
+from chaoskit.experiments.course import Course
+from chaoskit.experiments.engine_watch import EngineWatch, trail_of
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.planning import Plan
 from chaoskit.experiments.preparing import Prepared
 from chaoskit.experiments.selection import Selection
+from chaoskit.experiments.spec import Experiment
+from chaoskit.experiments.terminal import Ending
 from chaoskit.experiments.trials import Trial
+from chaoskit.journal import Journal
+from chaoskit.ports.cluster import Change, ChangeType, Kind, Object
+from chaoskit.watching import Interest, Sighting, Watching
 
 
 def planned(fault: str) -> Plan:
@@ -24,8 +38,8 @@ def planned(fault: str) -> Plan:
 def test_a_run_is_not_late_before_what_litmus_waits_for_twice() -> None:
     made = planned("pod-delete")
     parts = {"components": {"statusCheckTimeouts": {"timeout": 600}}}
-    engine = {"kind": "ChaosEngine", "spec": {"experiments": [{"name": "pod-delete", "spec": parts}]}}
-    slow = replace(made, trial=replace(made.trial, engine=engine))
+    own = {"kind": "ChaosEngine", "spec": {"experiments": [{"name": "pod-delete", "spec": parts}]}}
+    slow = replace(made, trial=replace(made.trial, engine=own))
     expected = made.prepared.expected_seconds
     assert (made.timeout - expected, slow.timeout - expected) == (480, 1320)
 
@@ -42,3 +56,75 @@ def test_of_other_faults_litmus_notes_the_pods_itself() -> None:
 
 def test_the_faults_by_command_are_those_of_the_catalogue() -> None:
     assert {each.litmus for each in CATALOGUE.values() if each.execs} == BY_COMMAND
+
+
+class Silent:
+    """Watches that tell of these changes, one a second, and of nothing more."""
+
+    def __init__(self, clock: ManualClock, told: Iterable[tuple[Kind, ChangeType, Object]]) -> None:
+        self._clock = clock
+        self._told = list(told)
+
+    def next(self, seconds: float) -> Sighting | None:
+        self._clock.sleep(seconds)
+        if not self._told:
+            return None
+        kind, type_, body = self._told.pop(0)
+        return Sighting(Interest(kind, "lab"), Change(type_, body))
+
+
+API: Object = {"apiVersion": "litmuschaos.io/v1alpha1"}
+COMPLETED = API | engine("completed", "stop")
+HANGS = API | engine()
+FAILED = API | {"kind": "ChaosResult"} | result("Fail")
+AWAITED = API | {"kind": "ChaosResult"} | result("Awaited")
+INJECTION: Object = {"apiVersion": "v1", "kind": "Event"} | event("ChaosInject")
+INJECTION["metadata"] |= {"namespace": "lab"}
+
+
+def ended(
+    standing: Sequence[Object], *told: tuple[Kind, ChangeType, Object], timeout: float = 600.0
+) -> tuple[EngineWatch, Ending]:
+    """How a run ended whose watches told that, while this stands in the cluster."""
+    clock, cluster = ManualClock(), FakeCluster(*standing)
+    document = {
+        "metadata": {"name": "web", "namespace": "lab"},
+        "spec": {"fault": {"kind": "pod-delete"}, "targets": {"workloads": ["deployment/web"]}},
+    }
+    trial = Trial("t.yaml", experiment=Experiment.model_validate(document))
+    plan, journal = replace(planned("pod-delete"), trial=trial), Journal(clock, ignore)
+    begun = observed(("ChaosEngine", engine("")))
+    silent = cast("Watching", Silent(clock, told))
+    watch = EngineWatch(begun, plan, Course(), cluster, clock, journal, silent)
+    return watch, watch.ending(timeout, lambda: None)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param((), id="nothing: no operator seems to be there"),
+        pytest.param(((kube.CHAOS_ENGINE, "MODIFIED", COMPLETED),), id="no result"),
+        pytest.param(
+            ((kube.CHAOS_RESULT, "ADDED", AWAITED), (kube.CHAOS_ENGINE, "MODIFIED", COMPLETED)),
+            id="the pod seems to have died",
+        ),
+        pytest.param(((kube.CHAOS_ENGINE, "MODIFIED", HANGS),), id="it seems to be late"),
+    ],
+)
+def test_a_verdict_that_stands_in_the_cluster_is_found_though_its_watch_went_silent(
+    told: tuple[tuple[Kind, ChangeType, Object], ...],
+) -> None:
+    watch, ending = ended((COMPLETED, FAILED, INJECTION), *told)
+    assert ending == Ending("settled")
+    assert watch.seen.verdict("pod-delete") == "Fail"
+    assert watch.seen.injected
+
+
+def test_an_operator_that_works_is_not_missed_though_the_watch_of_its_engine_is_silent() -> None:
+    with pytest.raises(TimedOut):
+        ended((HANGS,), timeout=120.0)
+
+
+def test_an_engine_that_is_gone_was_deleted_though_nobody_told_of_it() -> None:
+    _, ending = ended((), (kube.CHAOS_ENGINE, "MODIFIED", HANGS), timeout=60.0)
+    assert ending.how == "deleted"

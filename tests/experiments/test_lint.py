@@ -35,7 +35,7 @@ spec:
         type: httpProbe
         mode: Edge
         httpProbe/inputs: {url: http://web, method: {get: {criteria: ==, responseCode: '200'}}}
-        runProperties: {probeTimeout: 5s, interval: 1s, attempt: 1}
+        runProperties: {probeTimeout: 5s, interval: 1s, attempt: 1, stopOnFailure: true}
 """
 QUERY = "sum(up{job='a'})"
 INPUTS = {
@@ -186,7 +186,7 @@ def test_of_what_is_right_nothing_is_said(text: str) -> None:
         ("type: httpProbe", "type: cmdProbe", "probe-field", 18),
         ("mode: Edge", "mode: edge", "probe-mode", 20),
         ("mode: Edge", "mode: Continuous", "probe-busy", 22),
-        ("mode: Edge", "mode: SOT", "probe-gate", 22),
+        (", stopOnFailure: true", "", "probe-edge", 22),
         ("url: http://web, ", "", "probe-field", 21),
         ("get: {", "post: {", "probe-post", 21),
         ("get: {", "put: {", "probe-field", 21),
@@ -210,6 +210,7 @@ def test_a_trap_in_an_engine_is_told_at_its_line(old: str, new: str, rule: str, 
 @pytest.mark.parametrize(
     ("text", "rule"),
     [
+        (ENGINE.replace("mode: Edge", "mode: SOT").replace("Failure: true", "Failure: false"), "probe-gate"),
         (probed("cmdProbe").replace("type: int", "type: number"), "probe-comparator"),
         (probed("cmdProbe").replace("'>'", "contains"), "probe-comparator"),
         (probed("cmdProbe").replace("'1'", "one"), "probe-comparator"),

@@ -32,9 +32,9 @@ spec:
         httpProbe/inputs:
           url: http://web
           method: {get: {criteria: ==, responseCode: '200'}}
-        runProperties: {probeTimeout: 5s, interval: 1s}
+        runProperties: {probeTimeout: 5s, interval: 1s, stopOnFailure: true}
 """
-RUN = "        runProperties: {probeTimeout: 5s, interval: 1s}\n"
+RUN = "        runProperties: {probeTimeout: 5s, interval: 1s, stopOnFailure: true}\n"
 PROBE = ENGINE[ENGINE.index("      probe:") :]
 ENV = ENGINE[ENGINE.index("        env:") : ENGINE.index("      probe:")]
 EXPERIMENTS = ENGINE[ENGINE.index("  experiments:") :]
@@ -86,7 +86,7 @@ spec:
             get:
               criteria: ==
               responseCode: '200'
-        runProperties: {probeTimeout: 5s, interval: 1s}
+        runProperties: {probeTimeout: 5s, interval: 1s, stopOnFailure: true}
       - name: rate
         type: cmdProbe
         mode: Edge
@@ -96,7 +96,7 @@ spec:
             type: float
             criteria: <=
             value: '0.1'
-        runProperties: {probeTimeout: 5s, interval: 1s}
+        runProperties: {probeTimeout: 5s, interval: 1s, stopOnFailure: true}
 """
 
 

@@ -93,6 +93,7 @@ spec:
               probeTimeout: 5s
               interval: 2s
               attempt: 2
+              stopOnFailure: true
 """
 
 

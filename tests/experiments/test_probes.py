@@ -48,7 +48,7 @@ def test_only_conditions_that_ask_become_probes() -> None:
 def test_each_mode_has_its_word_and_an_abort_stops_litmus() -> None:
     found = probes(HTTP, QUERY)
     assert [each["mode"] for each in found] == ["Continuous", "Edge"]
-    assert [each["runProperties"]["stopOnFailure"] for each in found] == [True, False]
+    assert [each["runProperties"]["stopOnFailure"] for each in found] == [True, True]
     assert found[0]["httpProbe/inputs"] == {
         "url": "http://web.lab",
         "method": {"get": {"criteria": "==", "responseCode": "200"}},

@@ -51,7 +51,7 @@ def test_a_pass_needs_an_injection_or_an_effect() -> None:
     assert judged(result("Pass"), injected=False, affected=True).outcome is Outcome.PASSED
 
 
-@pytest.mark.parametrize("mode", ["EOT", "Continuous", "OnChaos", "Edge"])
+@pytest.mark.parametrize("mode", ["EOT", "Continuous", "OnChaos"])
 def test_a_probe_that_fails_after_or_during_the_fault_is_a_weakness(mode: str) -> None:
     body = result("Fail", probeStatuses=statuses(**{mode: "Failed"}))
     assert judged(body, experiment(mode)).outcome is Outcome.WEAKNESS_FOUND
@@ -68,6 +68,20 @@ def test_an_edge_probe_that_failed_the_first_check_is_no_baseline() -> None:
     known = observed(RUNS, ("ChaosResult", body), checked)
     found = of_litmus([experiment("Edge", stops=True)], known, SETTLED)
     assert found.outcome is Outcome.NO_BASELINE
+
+
+def test_an_edge_probe_without_a_gate_that_failed_is_not_judged_unless_another_failed_as_well() -> None:
+    """As recorded, ``PreChaosCheck`` says Successful of a probe that failed without stopping the run."""
+    checked = ("Event", event("PreChaosCheck", "Probes: Successful"))
+    body = result("Fail", probeStatuses=statuses(Edge="Failed", EOT="Passed"))
+    known = observed(RUNS, INJECTED, checked, ("ChaosResult", body))
+    found = of_litmus([experiment("Edge", "EOT")], known, SETTLED)
+    assert found.outcome is Outcome.ERRORED
+    assert "before the fault or after it" in found.reason
+    stopped = of_litmus([experiment("Edge", "EOT", stops=True)], known, SETTLED)
+    assert stopped.outcome is Outcome.WEAKNESS_FOUND
+    body = result("Fail", probeStatuses=statuses(Edge="Failed", EOT="Failed"))
+    assert judged(body, experiment("Edge", "EOT")).outcome is Outcome.WEAKNESS_FOUND
 
 
 def test_a_probe_that_stops_the_run_under_the_fault_is_a_weakness() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,6 +10,8 @@ from typing import Any, cast
 import pytest
 
 from chaoskit import kube
+from chaoskit.errors import CannotStart, Forbidden
+from chaoskit.experiments.checks import Check
 from chaoskit.flows import doctor
 from chaoskit.governor import PROTECTED
 from chaoskit.ports.cluster import Access, Cluster, Kind, Permission
@@ -67,6 +69,22 @@ def test_rights_that_cannot_be_asked_for_are_a_warning_and_never_a_yes() -> None
     found = _rights(lambda _: "unknown")
     assert [state for state, _ in found.values()] == ["warning", "warning"]
     assert "cannot be known" in found["run"][1]
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "words"),
+    [
+        (Forbidden("cannot list nodes"), "warning", "cannot be known: cannot list nodes"),
+        (CannotStart("not there"), "blocked", "not there"),
+    ],
+)
+def test_what_may_not_be_looked_at_is_no_fault(error: Exception, state: str, words: str) -> None:
+    def look() -> Iterator[Check]:
+        yield Check("nodes", "ok", "seen before")
+        raise error
+
+    first, second = doctor.examine("nodes", look)
+    assert (first.state, second.name, second.state, second.words) == ("ok", "nodes", state, words)
 
 
 class _Town:

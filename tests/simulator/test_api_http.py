@@ -612,6 +612,32 @@ def test_a_definition_serves_a_kind_and_takes_it_away(call: Client, ns: str) -> 
     assert call("GET", path).status == 404
 
 
+@pytest.mark.parametrize(("verb", "lacking"), [("get", "create"), ("create", "get")])
+def test_a_command_takes_both_verbs_though_its_websocket_is_a_get(
+    call: Client, ns: str, verb: str, lacking: str
+) -> None:
+    path = running(call, ns, pod("a"))
+    rbac = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{ns}"
+    rules = [{"apiGroups": [""], "resources": ["pods/exec"], "verbs": [verb]}]
+    call("POST", f"{rbac}/roles", {"metadata": {"name": "r"}, "rules": rules})
+    binding = {
+        "metadata": {"name": "b"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "r"},
+        "subjects": [{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "jane"}],
+    }
+    call("POST", f"{rbac}/rolebindings", binding)
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec_WebSocket_Version": "13",
+        "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec_WebSocket_Protocol": "v5.channel.k8s.io",
+    }
+    refused = call("GET", f"{path}/exec?command=true&stdout=true", Impersonate_User="jane", **upgrade)
+    assert refused.status == 403
+    assert f'User "jane" cannot {lacking} resource "pods/exec"' in refused.body["message"]
+
+
 def test_a_command_over_plain_http_asks_for_an_upgrade(call: Client, ns: str) -> None:
     path = running(call, ns, pod("a"))
     refused = call("POST", f"{path}/exec?command=true&stdout=true")

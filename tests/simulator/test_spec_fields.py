@@ -233,3 +233,12 @@ def test_a_claim_of_another_storage_class_than_the_default_is_refused(
     assert path == ("spec.storageClassName" if refused else None)
     path = unsimulated.field(KINDS["StatefulSet"], {"spec": {"volumeClaimTemplates": [claim]}})
     assert path == ("spec.volumeClaimTemplates" if refused else None)
+
+
+@pytest.mark.parametrize("level", ["baseline", "restricted"])
+def test_a_level_of_pod_security_that_would_deny_pods_is_not_simulated(level: str) -> None:
+    labels = {"pod-security.kubernetes.io/enforce": level, "a": "b"}
+    body = {"kind": "Namespace", "metadata": {"name": "n", "labels": labels}}
+    assert unsimulated.field(KINDS["Namespace"], body) == "metadata.labels"
+    labels["pod-security.kubernetes.io/enforce"] = "privileged"
+    assert unsimulated.field(KINDS["Namespace"], body) is None

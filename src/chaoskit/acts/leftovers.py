@@ -19,6 +19,7 @@ INJECTED = "injected"
 
 _LEFT = {
     "engine": "engine {} has not ended",
+    "idle engine": "engine {} has not ended, though nothing of it works any more: its operator is busy",
     "pod": "pod {} still runs",
     "job": "job {} still runs",
     "policy": "network policy {} is still there",
@@ -34,10 +35,11 @@ _LEFT = {
 class Leftover:
     """One thing that an engine left: itself, a pod or job of its own, a policy, a target with its fault.
 
+    An ``idle engine`` is all that there is of it.
     A ``command`` is a result whose fault may still run in pods that nobody can name.
     """
 
-    kind: Literal["engine", "pod", "job", "policy", "target", "command"]
+    kind: Literal["engine", "idle engine", "pod", "job", "policy", "target", "command"]
     name: str
 
     def __str__(self) -> str:

@@ -41,7 +41,7 @@ def abort(
         raise typer.BadParameter("either ids or --all")
     with session.connected() as runtime:
         session.tell_of_dead(runtime)
-        known = accounts(runtime.cluster, session.asked_namespace)
+        known = accounts(runtime.cluster, session.reach(runtime))
         asked = [_asked(session, known, each) for each in runs or ()]
         over = [each for each in asked if isinstance(each, End)]
         wanted = [each for each in known if (each.state != "done" if every else each in asked)]

@@ -56,7 +56,7 @@ def rescue(
         session.listening() as listen,
         undoing(listen, runtime.clock, FINISHING) as stop,
     ):
-        namespace = session.asked_namespace
+        namespace = session.reach(runtime)
         keep = keeping(session, runtime, listen)
         found = finish(
             runtime.cluster, runtime.clock, namespace=namespace, listen=listen, stop=stop, keep=keep

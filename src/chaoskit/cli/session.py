@@ -187,6 +187,21 @@ class Session:
         loaded = self.loaded
         return loaded.settings.namespace if loaded.origins["namespace"] == "flag" else ""
 
+    def reach(self, runtime: Runtime) -> str:
+        """The namespace whose acts are looked at: the one that a flag names, else "", which is all of them.
+
+        Where they may not be listed in all, it is the one that everything else is done in, and that is told.
+        """
+        from chaoskit import kube
+        from chaoskit.ports.cluster import Access
+
+        everywhere = Access("list", kube.LEASE.group, kube.LEASE.plural)
+        if self.asked_namespace or runtime.cluster.can_i(everywhere) != "denied":
+            return self.asked_namespace
+        where = f"only namespace {runtime.namespace} is looked at; -n names another"
+        self.say(f"! you may not {everywhere} everywhere: {where}")
+        return runtime.namespace
+
     def tell_of_dead(self, runtime: Runtime) -> None:
         """A line on stderr when runs or recoveries seem to have been left behind by dead processes."""
         from chaoskit.acts.accounts import accounts

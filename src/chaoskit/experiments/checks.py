@@ -18,6 +18,8 @@ from chaoskit.documents import closest
 from chaoskit.errors import Forbidden, Refused
 from chaoskit.experiments import entitled
 from chaoskit.experiments.direct.faults import EVERY
+from chaoskit.experiments.direct.scene import commanding
+from chaoskit.experiments.operators import IMAGE, Operator, operators
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial
 from chaoskit.ports.cluster import Access, Cluster, Kind, Object, ObjectRef, Permission
@@ -58,8 +60,8 @@ def definition(cluster: Cluster, trial: Trial, fault: str) -> Object | Literal["
     return there
 
 
-def litmus(cluster: Cluster) -> Iterator[Check]:
-    """Litmus' custom resources are known to the server, and its operator runs."""
+def litmus(cluster: Cluster, namespace: str = "") -> Iterator[Check]:
+    """Litmus' custom resources are known to the server, and its operator takes up engines there."""
     for kind in (kube.CHAOS_ENGINE, kube.CHAOS_EXPERIMENT, kube.CHAOS_RESULT):
         name = f"{kind.plural}.{kind.group}"
         there = found(cluster, kube.CRD, "", name)
@@ -71,31 +73,28 @@ def litmus(cluster: Cluster) -> Iterator[Check]:
             words = "whether Litmus is installed cannot be known: reading its CRDs is forbidden"
             yield Check("litmus", "warning", words)
             return
-    yield from _operator(cluster)
-
-
-def _operator(cluster: Cluster) -> Iterator[Check]:
-    """A deployment that runs Litmus' operator; one that runs elsewhere is possible, so only a warning."""
     try:
-        found = operators(cluster)
+        known = operators(cluster)
     except Forbidden:
         return
-    if found:
-        version, namespace = found[0]
-        yield Check("litmus", "ok", f"Litmus' operator {version} is in namespace {namespace}")
-    else:
+    yield _operator(known, namespace)
+
+
+def _operator(known: Sequence[Operator], namespace: str) -> Check:
+    """One that works there; one that no Deployment runs is possible, so only a warning."""
+    if not known:
         words = "no deployment runs Litmus' operator: unless it runs elsewhere, nothing will happen"
-        yield Check("litmus", "warning", words, "kubectl get deployments -A | grep chaos-operator")
-
-
-def operators(cluster: Cluster) -> list[tuple[str, str]]:
-    """Litmus' operators as (version, namespace), by their images' tags."""
-    return [
-        (image.rpartition(":")[2], body["metadata"].get("namespace", ""))
-        for body in cluster.list(kube.DEPLOYMENT).items
-        for container in body["spec"]["template"]["spec"]["containers"]
-        if "chaos-operator" in (image := str(container.get("image", "")))
-    ]
+        return Check("litmus", "warning", words, f"kubectl get deployments -A | grep {IMAGE}")
+    near = [each for each in known if each.takes(namespace)]
+    one = next((each for each in (*near, *known) if each.runs), known[0])
+    who = f"Litmus' operator {one.version} is in namespace {one.namespace}"
+    if not one.runs:
+        mend = f"kubectl describe deployment {one.name} -n {one.namespace}"
+        return Check("litmus", "blocked", f"{who}, and has no pod that is ready: nothing will happen", mend)
+    if not one.takes(namespace):
+        words = f"{who}, and takes up engines of namespace {', '.join(sorted(one.watches))} alone"
+        return Check("litmus", "blocked", words, f"WATCH_NAMESPACE of deployment {one.name} names others")
+    return Check("litmus", "ok", who)
 
 
 def definitions(trial: Trial, there: Mapping[str, Object | str | None]) -> Iterator[Check]:
@@ -250,6 +249,7 @@ def needs_of_caller(trial: Trial, selections: Mapping[str, Selection]) -> Iterat
     home, places = trial.namespace, _places(trial, selections)
     emptied = any(each.leaving for each in selections.values())
     yield from needs_of_every_run(home, ("",) if emptied else places)
+    yield from needs_of_steady_state(trial)
     if {"node-drain", "node-taint"}.intersection(trial.faults):
         yield from _all("get list patch", "", "nodes", "")
     if any(fault.endswith("-service-kill") for fault in trial.faults):
@@ -275,6 +275,12 @@ def needs_of_every_run(home: str, places: Iterable[str]) -> Iterator[Access]:
         yield from _all("get list watch", "", "pods", place)
 
 
+def needs_of_steady_state(trial: Trial) -> Iterator[Access]:
+    """What looking at it takes beside reading: its commands in pods."""
+    if any(each.command is not None and each.command.workload for each in trial.conditions):
+        yield from commanding(trial.namespace)
+
+
 def _places(trial: Trial, selections: Mapping[str, Selection]) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys((trial.namespace, *(p for each in selections.values() for p in each.namespaces)))
@@ -287,28 +293,6 @@ def lost_without(cluster: Cluster, trial: Trial, selections: Mapping[str, Select
         missed = _denied(cluster, wanted)
         if missed:
             yield Check("permission", "warning", f"you may not {', '.join(map(str, missed))}: {lost}")
-
-
-def pod_security(cluster: Cluster, trial: Trial) -> Iterator[Check]:
-    """The engine's namespace lets privileged helper pods in, where a fault has some."""
-    privileged = [name for name in trial.faults if name in EVERY and "privileged" in EVERY[name].helper]
-    if not privileged:
-        return
-    body = found(cluster, kube.NAMESPACE, "", trial.namespace)
-    level = kube.labels_of(body).get(_ENFORCED, "") if isinstance(body, dict) else ""
-    if level in {"baseline", "restricted"}:
-        words = (
-            f"namespace {trial.namespace} enforces Pod Security level {level}: it would deny the helper pods"
-        )
-        mend = f"kubectl label namespace {trial.namespace} {_ENFORCED}=privileged --overwrite"
-        yield Check("pod security", "blocked", f"{words} of {privileged[0]}", mend)
-    elif body == "unknown":
-        yield Check("pod security", "warning", f"the Pod Security level of {trial.namespace} cannot be read")
-    else:
-        yield Check("pod security", "ok", f"namespace {trial.namespace} lets privileged helper pods in")
-
-
-_ENFORCED = "pod-security.kubernetes.io/enforce"
 
 
 def permitted(cluster: Cluster, needed: Iterable[Access], namespace: str) -> Iterator[Check]:

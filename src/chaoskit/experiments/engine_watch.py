@@ -15,6 +15,7 @@ from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, ChaoskitError, TakenOver, TimedOut
 from chaoskit.experiments import beside, litmus, originals, terminal
 from chaoskit.experiments.asides import Asides
+from chaoskit.experiments.asking import asked
 from chaoskit.experiments.course import Course
 from chaoskit.experiments.evidence import Evidence
 from chaoskit.experiments.planning import Plan
@@ -195,7 +196,7 @@ class EngineWatch:
         self.evidence.everything(self.seen.pods.values())
         if ending.how == "settled":
             if not self.seen.injected:
-                self._ask_for_injections()
+                self._ask()
             return ending
         self._kept()
         last = self._last_words() if ending.how in {"no-result", "died"} else ""
@@ -235,13 +236,22 @@ class EngineWatch:
             self._next()
             if not self._course.disturbed:
                 self._changed(self._signs.look())
-            now = self._clock.monotonic()
-            ending = terminal.decide(self.seen, now)
+            late = self._clock.monotonic() - self.seen.began >= timeout
+            ending = self._decided(late=late)
             if ending is not None:
                 return ending
             meanwhile()
-            if now - self.seen.began >= timeout:
+            if late:
                 raise TimedOut(f"the run did not end within {timeout:.0f} s")
+
+    def _decided(self, *, late: bool) -> Ending | None:
+        """How it has ended, or None; without a verdict that is said only of what stands in the cluster."""
+        ending = terminal.decide(self.seen, self._clock.monotonic())
+        settled = ending is not None and ending.how == "settled"
+        if not settled and (late or ending is not None):
+            self._ask()
+            ending = terminal.decide(self.seen, self._clock.monotonic())
+        return ending
 
     def _next(self) -> None:
         """What is sighted within a tick is known, and what was read beside it."""
@@ -284,14 +294,14 @@ class EngineWatch:
             with suppress(ChaoskitError):
                 tell_to_stop(self._cluster, self._course.trail)
 
-    def _ask_for_injections(self) -> None:
-        """Injections that the server has events of are known: that watch may lag behind the result's."""
-        about = f"involvedObject.uid={self.seen.uid}"
+    def _ask(self) -> None:
+        """What stands in the cluster is known: a watch may lag behind another, or have gone silent."""
         with suppress(ChaoskitError):
-            for event in self._cluster.list(kube.EVENT, self._plan.trial.namespace, fields=about).items:
-                if event.get("reason") == "ChaosInject":
-                    self._known(kube.EVENT, "ADDED", event)
-                    self._heard(event)
+            for kind, type_, body in asked(self._cluster, self.seen, self._plan.trial.namespace):
+                before = self.seen
+                self._known(kind, type_, body)
+                if kind == kube.EVENT and self.seen != before:
+                    self._heard(body)
 
     def _last_words(self) -> str:
         """The last line that the engine's runner or experiment wrote: why there is no result.

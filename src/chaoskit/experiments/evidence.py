@@ -98,11 +98,11 @@ class Evidence:
     def _read(self, pod: Object, *, previous: bool) -> None:
         if len(self.logs) >= MOST:
             return
-        for container in pod["spec"]["containers"]:
-            name = f"{pod['metadata']['name']}/{container['name']}"
+        for container in kube.lasting(pod):
+            name = f"{pod['metadata']['name']}/{container}"
             try:
                 text = self._cluster.logs(
-                    kube.ref_of(pod, kube.POD), container=container["name"], tail=TAIL, previous=previous
+                    kube.ref_of(pod, kube.POD), container=container, tail=TAIL, previous=previous
                 )
             except ChaoskitError as error:
                 text = f"(not kept: {error})" if name not in self.logs else ""

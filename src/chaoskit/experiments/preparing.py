@@ -11,6 +11,7 @@ from chaoskit.acts.aims import wanted
 from chaoskit.errors import Forbidden, Refused
 from chaoskit.experiments import checks, litmus, onnodes, targets
 from chaoskit.experiments.checks import Check
+from chaoskit.experiments.podsecurity import pod_security
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial, chaos_seconds, overhead_seconds
 from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
@@ -71,7 +72,7 @@ def by_litmus(trial: Trial, cluster: Cluster) -> Prepared:
         selections=selections,
         topologies=seen,
         checks=(
-            *checks.litmus(cluster),
+            *checks.litmus(cluster, trial.namespace),
             *checks.definitions(trial, definitions),
             *checks.account(cluster, trial, account),
             *checks.engine(cluster, trial),
@@ -80,7 +81,7 @@ def by_litmus(trial: Trial, cluster: Cluster) -> Prepared:
             *checks.rights_of_account(cluster, trial, account, selections),
             *checks.permitted(cluster, needs, trial.namespace),
             *checks.lost_without(cluster, trial, selections),
-            *checks.pod_security(cluster, trial),
+            *pod_security(cluster, trial, definitions),
         ),
         chaos_seconds=lasting,
         expected_seconds=lasting + overhead_seconds(trial),

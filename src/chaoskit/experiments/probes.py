@@ -41,7 +41,8 @@ def _probe(experiment: Experiment, condition: Condition, index: int) -> dict[str
             "interval": "1s",
             "attempt": 2,
             "probePollingInterval": duration(condition.interval),
-            "stopOnFailure": condition.abort,
+            "stopOnFailure": condition.abort
+            or condition.mode == "edges",  # else it does not say which of both
         },
     }
 

@@ -272,14 +272,14 @@ def _early(observed: Observed, engine: Object, now: float) -> Ending | None:
     if not stands and engine["spec"].get("engineState") == "stop":
         return Ending("cannot-start", "engineState is stop: nothing will happen", "set it to active")
     if not stands and now - observed.began >= NO_OPERATOR:
-        reason = f"no Litmus operator has taken up engine {observed.name}"
-        return Ending("cannot-start", reason, "chaoskit doctor tells what is wrong with Litmus")
+        reason = f"no Litmus operator has taken up engine {observed.name} in {NO_OPERATOR:g} s"
+        hint = "none looks at that namespace, or it is busy with another engine: chaoskit doctor"
+        return Ending("cannot-start", reason, hint)
     runner = f"{observed.name}-runner"
     if runner not in observed.pods and _lasted(observed, "start fails", now) >= START_FAILS:
         reason = f"the operator cannot start it: {observed.complaint}"
-        return Ending(
-            "cannot-start", reason, "ChaosExperiment and service account must be there: chaoskit doctor"
-        )
+        hint = "ChaosExperiment and service account must be there, and Pod Security and quotas let its pod in"
+        return Ending("cannot-start", reason, hint)
     for entry in experiment_statuses(engine):
         if entry.get("status") in _SKIPPED:
             reason = f"Litmus skipped {entry.get('name')}: {entry['status']}"

@@ -135,6 +135,9 @@ def _failed(name: str, held: Sequence[Probe], observed: Observed, *, injected: b
         told = _told(failed[0]) if failed else "Litmus says Fail"
         return Judged(Outcome.ERRORED, f"{name}: {told}, but no injection was seen")
     told = "; ".join(map(_told, failed)) or f"{name}: Litmus says Fail"
+    if failed and all(each.mode == "Edge" and not each.stops for each in failed):
+        reason = f"{told}: before the fault or after it, Litmus does not say"
+        return Judged(Outcome.ERRORED, reason, "stopOnFailure: true of that probe tells them apart")
     return Judged(Outcome.WEAKNESS_FOUND, told)
 
 

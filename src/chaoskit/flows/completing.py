@@ -10,8 +10,9 @@ from pathlib import Path
 from chaoskit import clusters
 from chaoskit.errors import ChaoskitError
 from chaoskit.events import ignore
-from chaoskit.experiments import Trial, checks
+from chaoskit.experiments import Trial
 from chaoskit.experiments.course import Course, recorded
+from chaoskit.experiments.operators import operators
 from chaoskit.experiments.verdict import Judged
 from chaoskit.flows import charts
 from chaoskit.flows.world import World
@@ -69,7 +70,7 @@ def versions_of(cluster: Cluster) -> Mapping[str, str]:
     with suppress(ChaoskitError):
         found["kubernetes"] = cluster.server_version()
     with suppress(ChaoskitError):
-        found.update(("litmus", version) for version, _ in checks.operators(cluster))
+        found.update(("litmus", each.version) for each in operators(cluster))
     return found
 
 

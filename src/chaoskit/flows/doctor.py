@@ -9,7 +9,7 @@ from pathlib import Path
 from chaoskit import kube
 from chaoskit.acts.accounts import accounts
 from chaoskit.clock import Clock
-from chaoskit.errors import ChaoskitError
+from chaoskit.errors import ChaoskitError, Forbidden
 from chaoskit.experiments import checks
 from chaoskit.experiments.checks import Check, State
 from chaoskit.flows.deaths import seem_dead, words
@@ -30,15 +30,20 @@ SHOWN = 5
 _USUAL = ("restart-pod", "rolling-restart", "roll-back")
 """The remediations whose rights stand for all: those of the most frequent issues."""
 _MENDS = {
-    "run": "ask for these rights: chaoskit plan FILE --rbac prints them",
+    "run": "whoever may give rights: chaoskit plan FILE --rbac | kubectl apply -f -",
     "recover": "ask for these rights if you want to recover",
 }
 
 
 def examine(name: str, look: Callable[[], Iterator[Check]]) -> Iterator[Check]:
-    """What `look` finds; an error on the way is one more finding, with its own mend."""
+    """What `look` finds; an error on the way is one more finding, with its own mend.
+
+    What may not be looked at is not known, and a warning: which rights a run needs is asked for by itself.
+    """
     try:
         yield from look()
+    except Forbidden as error:
+        yield Check(name, "warning", f"cannot be known: {error.message}", error.hint)
     except ChaoskitError as error:
         yield Check(name, "blocked", error.message, error.hint)
 
@@ -108,7 +113,7 @@ def litmus(found: Cluster, namespace: str, protected: Collection[str] = ()) -> I
 
     With "", each namespace with workloads does, but for protected ones: it is blocked when none does.
     """
-    yield from checks.litmus(found)
+    yield from checks.litmus(found, namespace)
     names: dict[str, list[str]] = {}
     for body in found.list(kube.CHAOS_EXPERIMENT, namespace).items:
         names.setdefault(body["metadata"]["namespace"], []).append(body["metadata"]["name"])

@@ -109,6 +109,30 @@ def test_a_webhook_that_misses_something_says_no_to_the_request_and_nothing_of_i
     assert not error.hint
 
 
+_POLICY = (
+    "deployments.apps \"web\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no"
+)
+_WEBHOOK = 'admission webhook "x.io" denied the request: no'
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [(422, _POLICY), (403, _POLICY), (400, _WEBHOOK), (409, _WEBHOOK), (429, _WEBHOOK)]
+)
+def test_a_no_of_a_policy_or_a_webhook_is_one_whatever_its_code_and_no_mistake_of_the_document(
+    code: int, words: str
+) -> None:
+    causes = [{"message": words}]
+    error = translated(code, status(code, words, name="web", kind="deployments", causes=causes))
+    assert type(error) is Forbidden
+    assert words in str(error)
+    assert not error.hint
+
+
+def test_a_field_that_speaks_of_a_denied_request_is_a_mistake_of_the_document() -> None:
+    words = 'Deployment "web" is invalid: spec.paused: Invalid value: "he denied the request"'
+    assert isinstance(translated(422, status(422, words, name="web")), InvalidInput)
+
+
 def test_an_invalid_object_lists_every_wrong_field() -> None:
     causes = [
         {

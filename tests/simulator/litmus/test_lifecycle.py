@@ -561,6 +561,18 @@ def test_an_operator_that_comes_back_takes_up_what_was_left() -> None:
     assert status(lab)["engineStatus"] == "completed"
 
 
+def test_an_operator_that_was_scaled_away_takes_up_nothing_until_it_is_back() -> None:
+    lab, ref = town(), ("Deployment.apps", "litmus", "chaos-operator-ce")
+    lab.api.patch(*ref, {"spec": {"replicas": 0}})
+    lab.engine.run_for(5)
+    lab.api.create(chaos("pod-delete"))
+    lab.engine.run_for(30)
+    assert status(lab) == {}
+    lab.api.patch(*ref, {"spec": {"replicas": 1}})
+    lab.engine.run_for(60)
+    assert status(lab)["engineStatus"] == "completed"
+
+
 def test_a_runner_that_crashes_leaves_the_engine_initialized() -> None:
     lab = town(Knobs(runner_crash=True))
     lab.api.create(chaos("pod-delete"))

@@ -41,6 +41,11 @@ _OF_KUBELETS = "pod does not exist"
 _SIMPLE: dict[int, type[ChaoskitError]] = {404: NotFound, 409: Conflict}
 
 
+_BROKEN = 500
+"""From here on it is no answer about the request."""
+_DENIED = re.compile(r"admission webhook .+ denied the request|ValidatingAdmissionPolicy .+ denied request")
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """An answer that says no: what was attempted, at which server, and what came back."""
@@ -68,8 +73,8 @@ class Failure:
 
     @property
     def denied(self) -> bool:
-        """Whether a webhook said no: its code, which the server keeps, is of what it looked for itself."""
-        return " denied the request" in self.message
+        """Whether a webhook or a policy said no: its code, which the server keeps, is of its own choice."""
+        return self.code < _BROKEN and _DENIED.search(self.message) is not None
 
     def caused_by(self, reason: str) -> bool:
         """Whether one of the causes has that reason."""
@@ -96,7 +101,7 @@ def read_failure(
 def translate(failure: Failure) -> ChaoskitError:
     """The one error of our tree that a failure means."""
     said = f"cannot {failure.attempted}: {failure.message}"
-    if failure.code in {401, 403} or (failure.code == 404 and failure.denied):
+    if failure.code in {401, 403} or failure.denied:
         return _forbidden(failure, said)
     if failure.code in _SIMPLE and not failure.about_the_path:
         return _SIMPLE[failure.code](said)

@@ -9,7 +9,7 @@ from functools import partial
 from chaoskit import kube
 from chaoskit.acts.changes import Change
 from chaoskit.errors import CannotStart, ChaoskitError
-from chaoskit.experiments.direct.scene import Direct, Scene, access
+from chaoskit.experiments.direct.scene import Direct, Scene, access, commanding
 from chaoskit.experiments.faults import Parameter
 from chaoskit.ports.cluster import Access, Cluster, Object, ObjectRef
 
@@ -113,7 +113,7 @@ def _unkillable(scene: Scene) -> Iterator[str]:
     number = SIGNALS[scene.parameters["signal"]]
     for pod in scene.chosen:
         name, container = pod["metadata"]["name"], _container(pod, scene)
-        if container not in {each["name"] for each in pod["spec"]["containers"]}:
+        if container not in kube.lasting(pod):
             yield f"pod {name} has no container {container}"
         elif pod["spec"].get("shareProcessNamespace"):
             yield f"the containers of pod {name} share their processes: its first one is none of theirs"
@@ -139,7 +139,7 @@ def _deaf(scene: Scene, ref: ObjectRef, container: str, number: int) -> str:
 
 
 def _may_exec(scene: Scene) -> Iterator[Access]:
-    return access("create", "", "pods", scene.namespace, "exec")
+    return commanding(scene.namespace)
 
 
 KILL = Direct(

@@ -53,7 +53,7 @@ def directly(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSourc
     needed = () if selection.missing else fault.needs(scene)
     felt = () if selection.missing else tuple(each.ref for each in fault.felt(scene))
     sealed = any(entry.secret for each in changes for entry in each.entries)
-    own = (*_own_needs(trial.namespace), *(sealing(trial.namespace) if sealed else ()))
+    own = (*_own_needs(trial), *(sealing(trial.namespace) if sealed else ()))
     needs = tuple(dict.fromkeys((*own, *needed)))
     return Prepared(
         way="direct",
@@ -230,7 +230,8 @@ def _changed(changes: Iterable[Change]) -> Iterator[ObjectRef]:
         yield from (e.target for e in each.entries if e.kind != "created" and e.target.kind != kube.POD)
 
 
-def _own_needs(namespace: str) -> Iterable[Access]:
+def _own_needs(trial: Trial) -> Iterable[Access]:
     """What every run does beside its fault: the ledger, and looking."""
-    yield from checks.ledger_needs(namespace)
-    yield from (Access(verb, "", "pods", namespace) for verb in ("get", "list", "watch"))
+    yield from checks.ledger_needs(trial.namespace)
+    yield from checks.needs_of_steady_state(trial)
+    yield from (Access(verb, "", "pods", trial.namespace) for verb in ("get", "list", "watch"))

@@ -139,6 +139,11 @@ def sealing(namespace: str) -> Iterator[Access]:
     return access("create get patch delete", "", "secrets", namespace)
 
 
+def commanding(namespace: str) -> Iterator[Access]:
+    """What a command in a pod there takes: its websocket is a GET, and since 1.35 a server asks for both."""
+    return access("create get", "", "pods", namespace, "exec")
+
+
 def on(ref: ObjectRef, verbs: str) -> Iterator[Access]:
     """What verbs on this kind of object in its namespace."""
     return access(verbs, ref.kind.group, ref.kind.plural, ref.namespace)

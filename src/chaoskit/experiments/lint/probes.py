@@ -71,8 +71,9 @@ def _run_properties(look: Look, place: Location, kind: str, mode: str) -> Iterat
     polls = properties.get("probePollingInterval")
     if mode in {"OnChaos", "Continuous"} and properties and _is_nothing(polls):
         yield look.say("probe-busy", (*place, "probePollingInterval"), "such as 2s")
-    if mode == "SOT" and properties and not properties.get("stopOnFailure"):
-        yield look.say("probe-gate", (*place, "stopOnFailure"), "true")
+    gates = {"SOT": "probe-gate", "Edge": "probe-edge"}
+    if mode in gates and properties and not properties.get("stopOnFailure"):
+        yield look.say(gates[mode], (*place, "stopOnFailure"), "true")
 
 
 def _is_nothing(value: object) -> bool:

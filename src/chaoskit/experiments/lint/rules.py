@@ -106,6 +106,10 @@ RULES: Mapping[str, tuple[Level, str]] = {
     "probe-on-chaos-delay": ("warning", "with initialDelay an OnChaos probe passes without looking"),
     "probe-busy": ("warning", "without probePollingInterval the probe never rests"),
     "probe-gate": ("warning", "without stopOnFailure the fault is injected though the probe failed"),
+    "probe-edge": (
+        "warning",
+        "without stopOnFailure nobody knows whether it failed before the fault or after it",
+    ),
     "probe-post": ("warning", "httpProbe POST crashes Litmus 3.x"),
     "probe-quotes": (
         "warning",

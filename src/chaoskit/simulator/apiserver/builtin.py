@@ -6,6 +6,8 @@ filled in), `rules` (what is refused) or `columns` (what kubectl shows); what ac
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from chaoskit.simulator.apiserver import columns, defaults, networkpolicies, roles, rules, strategies
 from chaoskit.simulator.apiserver.resources import Resource
 from chaoskit.simulator.apiserver.unsimulated import other_than
@@ -35,6 +37,11 @@ _STORED_ELSEWHERE = other_than("standard")
 """Of a storage class that is not the default one, or of none, which waits for a volume made by hand."""
 
 
+def _pod_security(labels: Mapping[str, str] | None) -> bool:
+    """True where pods would be denied by their level of Pod Security."""
+    return (labels or {}).get("pod-security.kubernetes.io/enforce", "privileged") != "privileged"
+
+
 def _of_others(metrics: list[Object] | None) -> bool:
     """True for metrics of other things than CPU and memory of the target's pods."""
     return any(metric.get("type") != "Resource" for metric in metrics or ())
@@ -61,6 +68,7 @@ BUILT_IN = (
         "", "v1", "Namespace", "namespaces", namespaced=False, short_names=("ns",),
         subresources=("finalize", "status"), fields=("status.phase",), verbs=_NO_COLLECTION_DELETE,
         names="label", defaults=defaults.namespace, table=columns.NAMESPACE,
+        unsimulated={"metadata.labels": _pod_security},
     ),
     Resource(
         "", "v1", "Node", "nodes", namespaced=False, short_names=("no",), subresources=_STATUS,

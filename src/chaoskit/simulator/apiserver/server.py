@@ -147,9 +147,13 @@ class ApiServer:
             raise apierrors.conflict(self._found(route), route.name)
 
     def prepare_exec(self, request: Request, route: Route) -> Callable[[websocket.Channels], None]:
-        """What runs the command of an exec once its WebSocket is open; refusals are raised."""
+        """What runs the command of an exec once its WebSocket is open; refusals are raised.
+
+        A WebSocket is a GET: since 1.35 a server asks for `create` beside it, as for a POST.
+        """
         resource = self._found(route)
-        self._authorize(request, route, resource)
+        for verb in dict.fromkeys((_verb(request, route), "create")):
+            self._authorize(request, route, resource, verb)
         with self._machinery.engine.lock:
             pod = self._machinery.get(resource, route.namespace, route.name)
             container = container_of(pod, request.get("container"))
@@ -181,7 +185,7 @@ class ApiServer:
             name = request.json("Binding")["metadata"]["name"]
             route = Route("", "v1", "pods", route.namespace, name, "binding")
         resource = self._found(route)
-        self._authorize(request, route, resource)
+        self._authorize(request, route, resource, _verb(request, route))
         if route.subresource in _NOT_SIMULATED and resource.plural in {"pods", "services", "nodes"}:
             if (route.plural, route.subresource, route.rest) == ("nodes", "proxy", "healthz"):
                 return Response.text(200, "ok")
@@ -219,11 +223,11 @@ class ApiServer:
             answer = ask(self._authorizer, request.user, given, self._machinery.now())
         return Response.of(201, {"kind": kind, "apiVersion": f"{route.group}/v1", **answer})
 
-    def _authorize(self, request: Request, route: Route, resource: Resource) -> None:
+    def _authorize(self, request: Request, route: Route, resource: Resource, verb: str) -> None:
         if MASTERS in request.user.groups:
             return
         asked = Attributes(
-            verb=_verb(request, route),
+            verb=verb,
             group=route.group,
             resource=route.plural,
             subresource=route.subresource,

@@ -22,6 +22,7 @@ from chaoskit.simulator.recorder import Recorder
 Key = tuple[str, str]
 """Namespace and name of an engine."""
 
+_DEPLOYMENT, _NAME = "Deployment.apps", "chaos-operator"
 _FIRST_RETRY, _LONGEST_RETRY = 0.005, 1000.0
 _POLL = 1.0
 _PATIENCE = 180.0
@@ -44,17 +45,30 @@ class Operator:
         self._failures: dict[Key, int] = {}
         self._initial: dict[Key, str] = {}
         self._worker: Task | None = None
+        self._pods = 1
 
     def start(self) -> None:
         """Engines are reconciled, and chaos pods run, from now on."""
         self._processes.start(self._program)
         self._api.watch(ENGINE, self._engine_seen)
         self._api.watch("Pod", self._pod_seen)
+        self._api.watch(_DEPLOYMENT, self._scaled)
         self._world.knobs.listen(self._turned)
+
+    def _scaled(self, _: Change, deployment: Object) -> None:
+        if deployment["metadata"].get("labels", {}).get("name") == _NAME:
+            before, self._pods = self._pods, deployment["spec"].get("replicas", 1)
+            if not before:
+                self._turned()
+
+    @property
+    def _down(self) -> bool:
+        """Whether there is none: the knob says so, or its Deployment is asked for no pod."""
+        return self._world.knobs.operator_down or not self._pods
 
     def _turned(self) -> None:
         """An operator that is back looks at every engine."""
-        if not self._world.knobs.operator_down:
+        if not self._down:
             for engine in self._api.list(ENGINE):
                 self._enqueue((engine["metadata"]["namespace"], engine["metadata"]["name"]))
 
@@ -86,7 +100,7 @@ class Operator:
                 self._enqueue((pod["metadata"]["namespace"], owner["name"]))
 
     def _enqueue(self, key: Key) -> None:
-        if self._world.knobs.operator_down:
+        if self._down:
             return
         if key not in self._queue:
             self._queue.append(key)

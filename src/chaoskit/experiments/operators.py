@@ -1,0 +1,54 @@
+"""Litmus' operators as their Deployments tell of them: their version, whether they run, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from chaoskit import kube
+from chaoskit.ports.cluster import Cluster, Object
+
+IMAGE = "chaos-operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One of them: `runs` with a ready pod, `watches` these namespaces, or all where there is none."""
+
+    name: str
+    namespace: str
+    version: str
+    runs: bool
+    watches: frozenset[str]
+
+    def takes(self, namespace: str) -> bool:
+        """Whether it takes up engines there; "" is any namespace."""
+        return not (namespace and self.watches) or namespace in self.watches
+
+
+def operators(cluster: Cluster) -> tuple[Operator, ...]:
+    """All of the cluster, by their images.
+
+    Raises:
+        Forbidden: Deployments of all namespaces cannot be listed.
+    """
+    return tuple(each for body in cluster.list(kube.DEPLOYMENT).items for each in _of(body))
+
+
+def _of(body: Object) -> Iterator[Operator]:
+    meta = body["metadata"]
+    for container in body["spec"]["template"]["spec"]["containers"]:
+        image = str(container.get("image", ""))
+        if IMAGE in image:
+            runs = kube.ready_replicas(body) > 0
+            home = meta.get("namespace", "")
+            yield Operator(meta["name"], home, image.rpartition(":")[2], runs, _watches(container, home))
+
+
+def _watches(container: Mapping[str, Any], home: str) -> frozenset[str]:
+    for each in container.get("env") or ():
+        if each["name"] == "WATCH_NAMESPACE":
+            named = home if each.get("valueFrom") else str(each.get("value") or "")
+            return frozenset(place for part in named.split(",") if (place := part.strip()))
+    return frozenset()

@@ -1,0 +1,79 @@
+"""What is said of Litmus' operator before a run: whether one works where the engine is to be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.acts.fake import FakeCluster
+
+from chaoskit import kube
+from chaoskit.experiments import checks
+from chaoskit.experiments.checks import Check
+from chaoskit.ports.cluster import Object
+
+
+def operator(*, ready: int = 1, name: str = "chaos-operator-ce", **watches: Any) -> Object:
+    """Its Deployment in namespace litmus; `watches` is the rest of its WATCH_NAMESPACE."""
+    env = [{"name": "WATCH_NAMESPACE", **watches}]
+    container = {"name": "operator", "image": "docker.io/litmuschaos/chaos-operator:3.18.0", "env": env}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "namespace": "litmus"},
+        "spec": {"template": {"spec": {"containers": [container]}}},
+        "status": {"readyReplicas": ready} if ready else {},
+    }
+
+
+def checked(*deployments: Object, namespace: str = "shop") -> Check:
+    """What is said of these Deployments, where Litmus' definitions are there."""
+    kinds = (kube.CHAOS_ENGINE, kube.CHAOS_EXPERIMENT, kube.CHAOS_RESULT)
+    definitions = [
+        {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{kind.plural}.{kind.group}"},
+        }
+        for kind in kinds
+    ]
+    (found,) = checks.litmus(FakeCluster(*definitions, *deployments), namespace)
+    return found
+
+
+def test_one_that_is_ready_and_looks_everywhere_is_told_with_its_version() -> None:
+    found = checked(operator())
+    assert (found.state, found.words) == ("ok", "Litmus' operator 3.18.0 is in namespace litmus")
+
+
+def test_one_without_a_ready_pod_takes_up_nothing() -> None:
+    found = checked(operator(ready=0))
+    assert found.state == "blocked"
+    assert "has no pod that is ready" in found.words
+    assert "deployment chaos-operator-ce -n litmus" in found.mend
+
+
+@pytest.mark.parametrize(
+    ("watches", "state"),
+    [
+        ({"value": ""}, "ok"),
+        ({"value": "shop"}, "ok"),
+        ({"value": "litmus, shop"}, "ok"),
+        ({"value": "litmus"}, "blocked"),
+        ({"valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}, "blocked"),
+    ],
+)
+def test_one_that_looks_at_other_namespaces_alone_takes_up_nothing_here(
+    watches: dict[str, Any], state: str
+) -> None:
+    found = checked(operator(**watches))
+    assert found.state == state
+    if state == "blocked":
+        assert "takes up engines of namespace litmus alone" in found.words
+    assert checked(operator(**watches), namespace="").state == "ok"
+
+
+def test_one_that_works_here_is_enough() -> None:
+    others = (operator(ready=0, name="a"), operator(name="b", value="litmus"))
+    assert checked(*others).state == "blocked"
+    assert checked(*others, operator(name="c")).state == "ok"
