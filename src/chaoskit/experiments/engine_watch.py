@@ -222,7 +222,7 @@ class EngineWatch:
             each: fault_seconds(each, env.get(each, {}), selections[each].hit)
             for each in STRIKES & selections.keys()
         }
-        over = terminal.over(self.seen, strikes)
+        over = terminal.over(self.seen, strikes, self._signs.told)
         ago = self._clock.monotonic() - over if over is not None else None
         return None if ago is None else self._clock.now() - timedelta(seconds=ago)
 
@@ -234,8 +234,8 @@ class EngineWatch:
     def _watched(self, timeout: float, meanwhile: Meanwhile) -> Ending:
         while True:
             self._next()
-            if not self._course.disturbed:
-                self._changed(self._signs.look())
+            if self._course.injected_at is None:
+                self._shown(self._signs.look())
             late = self._clock.monotonic() - self.seen.began >= timeout
             ending = self._decided(late=late)
             if ending is not None:
@@ -327,11 +327,15 @@ class EngineWatch:
             if words:
                 self._journal.heard(f"pod/{change.object['metadata']['name']}", "Changed", words)
 
-    def _changed(self, words: str) -> None:
-        """A sign that the fault has begun is evidence, and told."""
-        if words:
-            self.evidence.note(words)
-            self._journal.heard(words.partition(" ")[0], "Changed", words)
+    def _shown(self, sign: str) -> None:
+        """A sign of a fault that no event announces is evidence, and its injection."""
+        if sign:
+            self.evidence.note(sign)
+            self._begun(self._clock.now(), sign)
+
+    def _begun(self, at: datetime, words: str) -> None:
+        self._course.injected_at = at
+        self._journal.step("injected", "done", words)
 
     def _known(self, kind: Kind, type_: str, body: Object) -> None:
         self.seen = terminal.seen(self.seen, kind.name, type_, body, self._clock.monotonic())
@@ -344,8 +348,8 @@ class EngineWatch:
             return
         reason = str(event.get("reason"))
         if reason == "ChaosInject" and self._course.injected_at is None:
-            self._course.injected_at = kube.time_of(event.get("firstTimestamp")) or self._clock.now()
-            self._journal.step("injected", "done", str(event.get("message")))
+            at = kube.time_of(event.get("firstTimestamp")) or self._clock.now()
+            self._begun(at, str(event.get("message")))
         self._journal.heard(f"chaosengine/{about.get('name')}", reason, str(event.get("message")))
 
     def _progress(self) -> None:

@@ -14,18 +14,20 @@ from chaoskit.ports.cluster import Cluster, ObjectRef
 SPACING = 1.0
 """Seconds between two looks."""
 
+UNANNOUNCED = ("pod-autoscaler", "pod-network-partition")
+"""Faults of which Litmus (3.x) sends no ChaosInject event."""
+
 
 class Signs:
-    """Looked for while the engine `uid` runs; whoever may not read the objects sees none.
-
-    Litmus (3.x) sends no ChaosInject event for pod-autoscaler and pod-network-partition.
-    """
+    """Looked for while the engine `uid` runs; whoever may not read the objects sees none."""
 
     def __init__(self, cluster: Cluster, clock: Clock, plan: Plan, uid: str) -> None:
         self._cluster = cluster
         self._clock = clock
         self._own = f"{UID_LABEL}={uid}"
-        scaled, cut = (plan.selections.get(each) for each in ("pod-autoscaler", "pod-network-partition"))
+        self.told: tuple[str, ...] = ()
+        """The faults that no event announces, once one of them has shown itself."""
+        scaled, cut = (plan.selections.get(each) for each in UNANNOUNCED)
         self._places = () if cut is None else cut.places
         self._workloads = () if scaled is None else scaled.workloads
         self._replicas = {ref: found for ref in self._workloads if (found := self._asked(ref)) is not None}
@@ -36,6 +38,11 @@ class Signs:
         if self._clock.monotonic() - self._looked < SPACING:
             return ""
         self._looked = self._clock.monotonic()
+        if found := self._found():
+            self.told = UNANNOUNCED
+        return found
+
+    def _found(self) -> str:
         for ref, before in self._replicas.items():
             if (now := self._asked(ref)) not in {None, before}:
                 return f"{ref} is asked for {now} replicas instead of {before}"

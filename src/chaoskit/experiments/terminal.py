@@ -7,7 +7,7 @@ replayed through both. Times are seconds of one monotonic clock.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -213,14 +213,15 @@ def injected_of(observed: Observed, experiment: str) -> bool:
     return any(count and _experiment(observed, "ChaosInject", name) == experiment for name, count in counts)
 
 
-def over(observed: Observed, strikes: Mapping[str, float]) -> float | None:
+def over(observed: Observed, strikes: Mapping[str, float], shown: Collection[str] = ()) -> float | None:
     """When the last of the engine's faults was over; None while Litmus has not told it of each of them.
 
     A verdict settles long after that: probes, a ramp and the wait for whole targets come between. What is
     taken back is over with the last mark of it, else with the checks afterwards. Of `strikes`, which leave
     nothing to take back, it is known how many seconds they go on: they wait for whole targets in between.
+    Those that were `shown` no event announces.
     """
-    injected = [each for each in observed.experiments if injected_of(observed, each)]
+    injected = [each for each in observed.experiments if each in shown or injected_of(observed, each)]
     ends = [_over(observed, each, strikes.get(each)) for each in injected]
     known = [each for each in ends if each is not None]
     return max(known) if known and len(known) == len(ends) else None
