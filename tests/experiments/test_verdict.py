@@ -10,7 +10,7 @@ import pytest
 from tests.experiments.made import INJECTED, RUNS, event, observed, result
 
 from chaoskit.experiments import verdict
-from chaoskit.experiments.terminal import Ending
+from chaoskit.experiments.terminal import Ending, Observed, seen
 from chaoskit.experiments.verdict import (
     Judged,
     final,
@@ -49,6 +49,47 @@ def test_a_pass_needs_an_injection_or_an_effect() -> None:
     assert judged(result("Pass")).outcome is Outcome.PASSED
     assert judged(result("Pass"), injected=False).outcome is Outcome.ERRORED
     assert judged(result("Pass"), injected=False, affected=True).outcome is Outcome.PASSED
+
+
+def filling(*marks: str) -> Observed:
+    """A disk-fill that Litmus announced and calls passed, whose result had these marks before."""
+
+    def of_filling(body: Object) -> Object:
+        body["spec"] = {"experiment": "disk-fill"}
+        body["metadata"]["name"] = "web-chaos-disk-fill"
+        return body
+
+    known = dataclasses.replace(observed(RUNS), experiments=("disk-fill",))
+    told = event("ChaosInject")
+    told["metadata"]["name"] = "ChaosInjectdisk-fill0f1e"
+    bodies = [of_filling(result("Awaited")) for _ in marks]
+    for body, mark in zip(bodies, marks, strict=True):
+        body["metadata"]["annotations"] = {"pod/web-1-a": mark}
+    history = {"targets": [{"name": "web-1-a", "kind": "pod", "chaosStatus": "reverted"}]}
+    bodies.append(of_filling(result("Pass", history=history)))
+    known = seen(known, "Event", "ADDED", told, 0.0)
+    for body in bodies:
+        known = seen(known, "ChaosResult", "MODIFIED", body, 0.0)
+    return known
+
+
+@pytest.mark.parametrize(
+    ("marks", "affected", "outcome"),
+    [
+        ((), False, Outcome.ERRORED),
+        (("reverted",), False, Outcome.ERRORED),
+        (("reverted",), True, Outcome.PASSED),
+        (("injected",), False, Outcome.PASSED),
+        (("injected", "reverted"), False, Outcome.PASSED),
+    ],
+)
+def test_a_disk_is_filled_only_when_its_helper_says_so(
+    marks: tuple[str, ...], affected: bool, outcome: Outcome
+) -> None:
+    """Litmus announces it before it finds that there is no room, and marks the target as reverted then."""
+    found = of_litmus([{"name": "disk-fill"}], filling(*marks), SETTLED, affected=affected)
+    assert found.outcome is outcome
+    assert outcome is Outcome.PASSED or "nothing left to fill" in found.reason
 
 
 @pytest.mark.parametrize("mode", ["EOT", "Continuous", "OnChaos"])

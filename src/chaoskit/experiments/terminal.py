@@ -28,8 +28,9 @@ _MARKS = frozenset({"injected", "reverted", "targeted"})
 _SKIPPED = frozenset({"ChaosExperiment Not Found", "Skipped"})
 
 How = Literal["settled", "stopped", "deleted", "no-result", "died", "cannot-start"]
-Told = Literal["first", "last", "reverted", "checked", "settled"]
-"""First and last injection, all of it reverted, the checks after it done, a verdict and nothing left."""
+Told = Literal["first", "last", "marked", "reverted", "checked", "settled"]
+"""First and last injection, a target marked as injected, all of it reverted, the checks after it done, a
+verdict and nothing left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +139,14 @@ def _reverted(observed: Observed, before: Object | None, body: Object, now: floa
     marks = _marks(body)
     if not marks or (before is not None and _marks(before) == marks):
         return observed
-    key: tuple[Told, str] = ("reverted", str(body["spec"].get("experiment")))
-    others = {each: at for each, at in observed.moments.items() if each != key}
-    over = "reverted" in marks.values() and "injected" not in marks.values()
-    return dataclasses.replace(observed, moments={**others, **({key: now} if over else {})})
+    experiment, words = str(body["spec"].get("experiment")), set(marks.values())
+    key: tuple[Told, str] = ("reverted", experiment)
+    told = {each: at for each, at in observed.moments.items() if each != key}
+    if "injected" in words:
+        told = {("marked", experiment): now, **told}
+    elif "reverted" in words:
+        told[key] = now
+    return dataclasses.replace(observed, moments=told)
 
 
 def _marks(result: Object) -> Mapping[str, str]:
@@ -211,6 +216,11 @@ def injected_of(observed: Observed, experiment: str) -> bool:
     """Whether an injection of this experiment was announced."""
     counts = observed.injections.items()
     return any(count and _experiment(observed, "ChaosInject", name) == experiment for name, count in counts)
+
+
+def marked_of(observed: Observed, experiment: str) -> bool:
+    """Whether a helper of this experiment was seen to mark a target as injected."""
+    return ("marked", experiment) in observed.moments
 
 
 def over(observed: Observed, strikes: Mapping[str, float], shown: Collection[str] = ()) -> float | None:

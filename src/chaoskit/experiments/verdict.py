@@ -9,7 +9,7 @@ from typing import Any
 
 from chaoskit.errors import ChaoskitError, Conflict, Refused
 from chaoskit.experiments.litmus import probes_of
-from chaoskit.experiments.terminal import SETTLED, Ending, Observed, injected_of
+from chaoskit.experiments.terminal import SETTLED, Ending, Observed, injected_of, marked_of
 from chaoskit.outcome import Outcome, gravest, of_error
 from chaoskit.records import Undo
 from chaoskit.steadystate.gaps import dark
@@ -17,6 +17,9 @@ from chaoskit.steadystate.looks import Observation
 
 UNPROBED = "; Litmus looked at no probe"
 """What Litmus' own verdict knows of a steady state where no probe says what is one: nothing."""
+
+FILLS = "disk-fill"
+"""Litmus' fault that is announced before it is known whether there is anything to fill; if not, it passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,8 @@ def _of_experiment(
     held = probes(experiment, result)
     match observed.verdict(name):
         case "Pass":
+            if name == FILLS and injected and not affected and not marked_of(observed, name):
+                return _UNFILLED
             what = " and every probe held" if held else unprobed
             return _passed(name, what, injected=injected, affected=affected)
         case "Fail":
@@ -106,6 +111,13 @@ def _of_experiment(
             return Judged(_unjudged(disturbed), f"{name}: {error_of(result)}")
         case _:
             return _unsettled(name, observed, ending, injected=disturbed)
+
+
+_UNFILLED = Judged(
+    Outcome.ERRORED,
+    f"{FILLS}: Litmus says Pass, but marked no target as injected: there was nothing left to fill",
+    "its helper's log is in the evidence: FILL_PERCENTAGE or EPHEMERAL_STORAGE_MEBIBYTES is used up already",
+)
 
 
 def held_words(*, steady: bool) -> str:
