@@ -11,8 +11,6 @@ import hashlib
 import io
 import json
 import shutil
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -26,7 +24,7 @@ from chaoskit import errors
 from chaoskit.files import whole
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction import features, objects
-from chaoskit.prediction.artifacts import trees
+from chaoskit.prediction.artifacts import parcel, trees
 from chaoskit.prediction.artifacts.registry import CARD, PORTABLE
 from chaoskit.prediction.artifacts.soundness import controls, unsound
 from chaoskit.prediction.features import Spec
@@ -40,15 +38,7 @@ from chaoskit.prediction.learning.training import Model
 
 MODEL, TREES, FAILURE = PORTABLE, "trees.npz", "failure.onnx"
 SCHEMA = "chaoskit.io/portable-model/v3"
-
-DAMAGED = (
-    LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError, EOFError, ValidationError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
-"""What reading raises of a file that is no model: pieces are missing, of another kind or beyond bounds."""
-
-LARGEST = 512 * 2**20
-"""Bytes; a larger file is no model."""
+FORESTS = ("failure", "issues")
 
 
 def write(model: Model, folder: Path, *, beside: Path) -> Path:
@@ -97,6 +87,12 @@ def _names(source: Path) -> tuple[str, ...]:
     """The files of a model of this form, with its card and pictures."""
     beside = (*source.glob("card.*"), *source.glob("*.svg"))
     return (MODEL, TREES, FAILURE, *(path.name for path in beside))
+
+
+def _arrays(incidents: int) -> tuple[str, ...]:
+    """The arrays of a model that remembers so many failures."""
+    forests = (f"{name}.{part}" for name in FORESTS for part in trees.PARTS)
+    return (*forests, *(f"incident.{index}" for index in range(incidents)))
 
 
 def _packed(model: Model) -> bytes:
@@ -163,12 +159,12 @@ def load(folder: Path) -> Model:
     if document.get("schema") != SCHEMA:
         raise errors.InvalidInput(f"{folder / MODEL} is not a model of this version")
     try:
-        data = {name: _file(folder / name, document) for name in (TREES, FAILURE)}
-        with np.load(io.BytesIO(data[TREES]), allow_pickle=False) as packed:
-            found = {name: packed[name] for name in packed.files}
+        digests = document["sha256"]
+        data = {name: parcel.content(folder / name, digests.get(name)) for name in (TREES, FAILURE)}
+        found = parcel.arrays(data[TREES], _arrays(len(document["incidents"])))
         model = _model(document, found, data)
         _check(folder, model, document)
-    except DAMAGED as error:
+    except (*parcel.DAMAGED, ValidationError) as error:
         raise errors.InvalidInput(f"{folder} cannot be read as a model: {_damage(error)}") from error
     return model
 
@@ -178,15 +174,6 @@ def _damage(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return repr(error)
     return ", ".join(".".join(map(str, each["loc"])) + ": " + each["msg"] for each in error.errors())
-
-
-def _file(path: Path, document: Mapping[str, Any]) -> bytes:
-    if not path.is_file() or path.stat().st_size > LARGEST:
-        raise errors.InvalidInput(f"{path} is missing or too large for a model")
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != document["sha256"].get(path.name):
-        raise errors.InvalidInput(f"{path} was changed since the model was written")
-    return data
 
 
 def _model(document: Mapping[str, Any], found: Mapping[str, Any], data: Mapping[str, bytes]) -> Model:

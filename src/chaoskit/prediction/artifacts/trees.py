@@ -14,6 +14,10 @@ from chaoskit import errors
 from chaoskit.prediction.data.arrays import Floats
 
 ARRAYS = ("children_left", "children_right", "feature", "threshold", "value")
+PARTS = (*ARRAYS, "ends", "classes")
+
+MOST = 10_000
+"""Trees of one forest, and classes; more are no model's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,6 +144,7 @@ def forest(found: Mapping[str, NDArray[Any]], name: str, graph: bytes = b"", *, 
     try:
         parts = {each: found[f"{name}.{each}"] for each in ARRAYS}
         ends, classes = found[f"{name}.ends"], found[f"{name}.classes"]
+        _check_few(ends, classes)
         first, trees = 0, []
         for last in ends.tolist():
             trees.append(Tree(Nodes(**{each: part[first:last] for each, part in parts.items()})))
@@ -151,6 +156,11 @@ def forest(found: Mapping[str, NDArray[Any]], name: str, graph: bytes = b"", *, 
     if not trees:
         raise errors.InvalidInput(f"the arrays of {name} have no tree")
     return Forest(known, tuple(trees), graph)
+
+
+def _check_few(*lists: NDArray[Any]) -> None:
+    if max(map(len, lists)) > MOST:
+        raise ValueError(f"more than {MOST} trees or classes")
 
 
 def _check(nodes: Nodes, classes: int) -> None:
