@@ -242,23 +242,24 @@ def test_arrays_that_are_no_archive_are_said(written: Path, tmp_path: Path) -> N
         portable.load(folder)
 
 
-def test_a_graph_of_another_forest_is_refused(written: Path, trained: Trained, tmp_path: Path) -> None:
-    other = fit(
-        Lesson(
-            rows := rows_of(trained.model, 60),
-            (rows[:, 0] > 0).astype(int),
-            np.ones(60),
-            rows[:0],
-        ),
-        Options(trees=3),
-    )
+@pytest.mark.parametrize(
+    ("wide", "said"),
+    [(0, "are not the same forest"), (-1, "cannot be run as ONNX")],
+    ids=["other", "narrower"],
+)
+def test_a_graph_of_another_forest_is_refused(
+    written: Path, trained: Trained, tmp_path: Path, wide: int, said: str
+) -> None:
+    rows = rows_of(trained.model, 60)[:, : wide or None]
+    other = fit(Lesson(rows, (rows[:, 0] > 0).astype(int), np.ones(60), rows[:0]), Options(trees=3))
     graph = trees.graph(other, rows.shape[1])
     document = json.loads((written / "model.json").read_text())
     document["sha256"]["failure.onnx"] = hashlib.sha256(graph).hexdigest()
     folder = told(written, tmp_path, sha256=document["sha256"])
     (folder / "failure.onnx").write_bytes(graph)
-    with pytest.raises(errors.InvalidInput, match="are not the same forest"):
+    with pytest.raises(errors.InvalidInput, match=said) as caught:
         portable.load(folder)
+    assert "\n" not in caught.value.message
 
 
 def with_arrays(written: Path, tmp_path: Path, **changes: object) -> Path:

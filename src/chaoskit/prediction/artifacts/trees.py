@@ -67,13 +67,17 @@ class Forest:
 
     def predict_proba(self, rows: Floats) -> NDArray[np.floating[Any]]:
         """The mean over the trees of each class's share."""
-        if self._session is not None:
-            name = self._session.get_inputs()[0].name
+        return self._by_graph(rows) if self._session is not None else self.by_arrays(rows)
+
+    def _by_graph(self, rows: Floats) -> NDArray[np.float32]:
+        name = self._session.get_inputs()[0].name
+        try:
             found: NDArray[np.float32] = self._session.run(None, {name: np.asarray(rows, dtype=np.float32)})[
                 1
             ]
-            return found
-        return self.by_arrays(rows)
+        except Exception as error:  # its errors have no common base
+            raise errors.InvalidInput(f"the forest cannot be run as ONNX: {_line(error)}") from error
+        return found
 
     def by_arrays(self, rows: Floats) -> NDArray[np.float64]:
         """The same, without ONNX."""
@@ -100,7 +104,11 @@ class Forest:
         try:
             return onnxruntime.InferenceSession(self.graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors have no common base
-            raise errors.InvalidInput(f"the forest cannot be read as ONNX: {error}") from error
+            raise errors.InvalidInput(f"the forest cannot be read as ONNX: {_line(error)}") from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def graph(forest: Any, features: int) -> bytes:
