@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -9,6 +10,7 @@ import threading
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -222,6 +224,23 @@ def test_a_copy_is_known_however_its_document_is_written(trained: Trained, tmp_p
     assert _standing(tmp_path, "changed").startswith("not judged here")
     with pytest.raises(errors.Refused, match="has the forest of a model that was exported here"):
         learning.judged(later(leaking(seed=15), 10), models=tmp_path, model="changed")
+
+
+def test_a_copy_is_known_however_its_forest_is_packed(trained: Trained, tmp_path: Path) -> None:
+    pytest.importorskip("skl2onnx")
+    artifact.save(trained, tmp_path / "shop-1", state=tmp_path)
+    learning.exported(tmp_path, "shop-1", tmp_path / "out/1")
+    packed, document = tmp_path / "out/1/trees.npz", tmp_path / "out/1/model.json"
+    with np.load(packed) as found:
+        arrays = {name: each.astype("i4") if each.dtype.kind == "i" else each for name, each in found.items()}
+    save: Any = np.savez
+    save(packed, **arrays)
+    content = json.loads(document.read_text())
+    content["sha256"]["trees.npz"] = hashlib.sha256(packed.read_bytes()).hexdigest()
+    document.write_text(json.dumps(content))
+    learning.imported(tmp_path, tmp_path / "out/1", "repacked")
+    with pytest.raises(errors.Refused, match="has the forest of a model that was exported here"):
+        learning.judged(later(leaking(seed=15), 10), models=tmp_path, model="repacked")
 
 
 def test_a_copy_without_what_judges_its_model_keeps_the_verdict_that_it_has(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -198,3 +199,17 @@ def agree(forest: Forest, features: int) -> bool:
 def used(forests: Sequence[Forest]) -> int:
     """One more than the highest feature that they ask for."""
     return 1 + max(int(tree.tree_.feature.max()) for each in forests for tree in each.estimators_)
+
+
+def digest(forests: Sequence[Forest]) -> str:
+    """The SHA-256 of their classes and nodes, whichever kinds of numbers hold them."""
+    found = hashlib.sha256()
+    for forest in forests:
+        found.update(repr([str(name) for name in forest.classes_]).encode())
+        for tree in forest.estimators_:
+            for name in ARRAYS:
+                part = getattr(tree.tree_, name)
+                kind = "<f8" if name in {"threshold", "value"} else "<i8"
+                found.update(repr((name, part.shape)).encode())
+                found.update(np.ascontiguousarray(part, dtype=kind).tobytes())
+    return found.hexdigest()
