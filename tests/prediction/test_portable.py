@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterable
@@ -95,6 +96,29 @@ def test_it_is_installed_from_anywhere_and_answers_but_is_not_judged(written: Pa
         artifact.load(folder, state=tmp_path)
     with pytest.raises(errors.InvalidInput, match="already"):
         portable.install(written, folder)
+
+
+def test_it_brings_its_own_files_and_no_others(written: Path, tmp_path: Path) -> None:
+    parcel_, secret = tmp_path / "parcel", tmp_path / "secret"
+    shutil.copytree(written, parcel_)
+    secret.write_text("x")
+    for name in ("card.key", "other.svg", "notes"):
+        (parcel_ / name).symlink_to(secret)
+    names = {path.name for path in portable.install(parcel_, tmp_path / "models" / "theirs").iterdir()}
+    assert names == {path.name for path in written.iterdir()}
+    assert names == {path.name for path in portable.copy(parcel_, tmp_path / "again").iterdir()}
+
+
+@pytest.mark.parametrize("name", ["card.md", "card.json", "timeline.svg", "failure.onnx"])
+def test_a_link_in_it_brings_no_file_of_whoever_imports(written: Path, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "parcel"
+    shutil.copytree(written, folder)
+    (folder / name).rename(tmp_path / "secret")
+    (folder / name).symlink_to(tmp_path / "secret")
+    for hand_on in (portable.install, portable.copy):
+        with pytest.raises(errors.InvalidInput, match="is a link to another file"):
+            hand_on(folder, tmp_path / "models" / "theirs")
+        assert not (tmp_path / "models" / "theirs").exists()
 
 
 def changed(written: Path, folder: Path, name: str, content: bytes) -> Path:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import zipfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,30 @@ def content(path: Path, digest: str | None) -> bytes:
     Raises:
         InvalidInput: it is another one, or larger than a model.
     """
-    if not path.is_file() or path.stat().st_size > LARGEST:
-        raise errors.InvalidInput(f"{path} is missing or too large for a model")
+    _check_size(path)
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != digest:
         raise errors.InvalidInput(f"{path} was changed since the model was written")
     return data
+
+
+def plain(folder: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """Those of these files that lie in `folder`: its own, no others of whoever copies them.
+
+    Raises:
+        InvalidInput: one is a link or no file, or larger than a model.
+    """
+    found = tuple(name for name in names if os.path.lexists(folder / name))
+    for path in (folder / name for name in found):
+        if path.is_symlink():
+            raise errors.InvalidInput(f"{path} is a link to another file", hint="put the file in its place")
+        _check_size(path)
+    return found
+
+
+def _check_size(path: Path) -> None:
+    if not path.is_file() or path.stat().st_size > LARGEST:
+        raise errors.InvalidInput(f"{path} is missing or too large for a model")
 
 
 def arrays(packed: bytes, names: Collection[str]) -> dict[str, NDArray[Any]]:

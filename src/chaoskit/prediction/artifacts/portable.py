@@ -25,9 +25,10 @@ from chaoskit.files import whole
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction import features, objects
 from chaoskit.prediction.artifacts import parcel, trees
-from chaoskit.prediction.artifacts.registry import CARD, PORTABLE
+from chaoskit.prediction.artifacts.registry import CARD, PAGE, PORTABLE
 from chaoskit.prediction.artifacts.soundness import controls, unsound
 from chaoskit.prediction.features import Spec
+from chaoskit.prediction.judging import drawings
 from chaoskit.prediction.labelling.labels import Target
 from chaoskit.prediction.learning.calibration import Calibration, Home
 from chaoskit.prediction.learning.evidence import Evidence
@@ -39,6 +40,8 @@ from chaoskit.prediction.learning.training import Model
 MODEL, TREES, FAILURE = PORTABLE, "trees.npz", "failure.onnx"
 SCHEMA = "chaoskit.io/portable-model/v3"
 FORESTS = ("failure", "issues")
+BESIDE = (CARD, PAGE, *drawings.NAMES)
+FILES = (MODEL, TREES, FAILURE, *BESIDE)
 
 
 def write(model: Model, folder: Path, *, beside: Path) -> Path:
@@ -60,8 +63,8 @@ def write(model: Model, folder: Path, *, beside: Path) -> Path:
     for name, data in files.items():
         (folder / name).write_bytes(data)
     (folder / MODEL).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    for path in (*beside.glob("card.*"), *beside.glob("*.svg")):
-        shutil.copyfile(path, folder / path.name)
+    for name in parcel.plain(beside, BESIDE):
+        shutil.copyfile(beside / name, folder / name)
     return folder
 
 
@@ -69,11 +72,12 @@ def copy(source: Path, folder: Path) -> Path:
     """A model of this form, which lies in `source`, lies in `folder` as well.
 
     Raises:
-        InvalidInput: something lies there already.
+        InvalidInput: something lies there already, or a file of it is a link.
     """
     _check_empty(folder)
+    names = parcel.plain(source, FILES)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in _names(source):
+    for name in names:
         shutil.copyfile(source / name, folder / name)
     return folder
 
@@ -81,12 +85,6 @@ def copy(source: Path, folder: Path) -> Path:
 def _check_empty(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise errors.InvalidInput(f"{folder} is not empty", hint="choose another --out")
-
-
-def _names(source: Path) -> tuple[str, ...]:
-    """The files of a model of this form, with its card and pictures."""
-    beside = (*source.glob("card.*"), *source.glob("*.svg"))
-    return (MODEL, TREES, FAILURE, *(path.name for path in beside))
 
 
 def _arrays(incidents: int) -> tuple[str, ...]:
@@ -233,15 +231,16 @@ def install(source: Path, folder: Path) -> Path:
     """A model from elsewhere lies in `folder`, looked over; it answers when it is named.
 
     Raises:
-        InvalidInput: it is none, or something lies in `folder` already.
+        InvalidInput: it is none, a file of it is a link, or something lies in `folder` already.
         Conflict: somebody wrote there meanwhile.
     """
     if folder.exists():
         raise errors.InvalidInput(f"a model is there already: {folder}", hint="choose another --name")
+    names = parcel.plain(source, FILES)
     load(source)
     if not objects.read(source / CARD):
         raise errors.InvalidInput(f"{source} has no card: it would not be known how good it is")
     with whole(folder) as draft:
-        for name in _names(source):
+        for name in names:
             shutil.copyfile(source / name, draft / name)
     return folder
