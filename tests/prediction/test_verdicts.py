@@ -350,6 +350,41 @@ def test_the_same_time_of_other_pods_was_not_seen(trained: Trained, leaks: Label
     assert unseen[0][-1]
 
 
+def test_one_pod_of_the_same_name_makes_another_cluster_no_time_that_was_learned(
+    trained: Trained, leaks: Labelled
+) -> None:
+    (block,), (span,) = leaks.dataset.blocks, trained.model.seen
+    rows = (block.rows[0], *(row._replace(pod=f"other-{row.pod}") for row in block.rows[1:]))
+    data = label(replace(leaks.dataset, blocks=(replace(block, rows=rows),)), Target())
+    (free,) = seen.unseen([span], data, 30)
+    assert free.all()
+    found, count = seen.apart([span], data, 30)
+    (before,), (after,) = data.truths, found.truths
+    assert count == 1
+    np.testing.assert_array_equal(after.y[1:], before.y[1:])
+    (learned,) = seen.unseen([span], leaks, 30)
+    assert (after.y[0, ~learned] == -1).all()
+    np.testing.assert_array_equal(after.y[0, learned], before.y[0, learned])
+    report = evaluate(trained, data)
+    assert "left out" not in report.split
+    assert "1 pod is left out at a time that the model knows of pods of such names" in report.notes
+    again = replace(trained, model=replace(trained.model, tuned=trained.model.seen))
+    assert evaluate(again, data).data["events"] == report.data["events"]
+
+
+def test_one_namespace_that_was_learned_is_left_out_of_all_of_them(trained: Trained, leaks: Labelled) -> None:
+    """Though most pods at that time are others, none that was learned from judges."""
+    (block,) = leaks.dataset.blocks
+    others = tuple(row._replace(namespace="bank") for row in block.rows)
+    values = np.concatenate([block.values, block.values, block.values])
+    more = (*block.rows, *others, *(row._replace(namespace="port") for row in block.rows))
+    whole = label(replace(leaks.dataset, blocks=(replace(block, rows=more, values=values),)), Target())
+    found, count = seen.apart(trained.model.seen, whole, 30)
+    assert count == len(block.rows)
+    (learned,) = seen.unseen(trained.model.seen, leaks, 30)
+    assert (found.truths[0].y[: len(block.rows), ~learned] == -1).all()
+
+
 def test_data_that_begins_after_what_was_learned_is_judged_whole(trained: Trained, leaks: Labelled) -> None:
     (span,) = trained.model.seen
     (block,) = leaks.dataset.blocks
