@@ -441,6 +441,35 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_a_model_whose_signals_are_there_again_answers_again(models: Path) -> None:
+    """As after a start beside an exporter that comes up; that signals go later is told as its health."""
+    source = Prometheus()
+    looking = lookout(source, ManualClock(T0 + timedelta(minutes=61)), [])
+    looking.model, looking.by_itself = learning.chosen(models, "shop-1"), True
+    names = [each.name for each in cast("Any", looking.model)[1].spec.signals if each.name != "ready"]
+    modes = []
+    for minute in range(30):
+        source.others = tuple(names[:2] if minute < 5 else names if minute < 25 else ())
+        manner = looking.look().manner
+        modes.append(manner.mode)
+        assert (manner.held_back != "") is (manner.mode == "rules")
+        looking.world.clock.sleep(60, threading.Event())
+    assert modes == ["rules"] * 10 + ["forecast"] * 20
+
+
+def test_what_is_absent_is_told_as_it_is_now() -> None:
+    source = Prometheus()
+    looking = lookout(source, ManualClock(T0 + timedelta(minutes=61)), [])
+    looking.model, looking.by_itself = (
+        of_signals("ready", "cpu_usage", "memory_usage", "restarts", "memory_bytes"),
+        True,
+    )
+    assert "4 of its 5 signals" in looking.look().manner.held_back
+    source.others = ("restarts",)
+    looking.world.clock.sleep(600, threading.Event())
+    assert "3 of its 5 signals" in looking.look().manner.held_back
+
+
 @pytest.mark.parametrize("alone", [False, True])
 def test_an_alarm_stays_when_samples_have_stopped_and_another_model_answers(
     models: Path, *, alone: bool

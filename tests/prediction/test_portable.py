@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable
+import shutil
+import tracemalloc
+import zipfile
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -17,9 +20,10 @@ from tests.prediction.test_verdicts import healthy, later
 
 from chaoskit import errors
 from chaoskit.flows import learning
-from chaoskit.prediction import features
+from chaoskit.prediction import features, objects
 from chaoskit.prediction.answers.predictor import predict
-from chaoskit.prediction.artifacts import artifact, portable, registry, trees
+from chaoskit.prediction.artifacts import artifact, parcel, portable, registry, trees
+from chaoskit.prediction.artifacts.portable import TREES
 from chaoskit.prediction.artifacts.soundness import unsound
 from chaoskit.prediction.judging.evaluation import Trained, build, evaluate_foreign
 from chaoskit.prediction.labelling.labels import Labelled, Target, label
@@ -94,13 +98,36 @@ def test_it_is_installed_from_anywhere_and_answers_but_is_not_judged(written: Pa
         portable.install(written, folder)
 
 
+def test_it_brings_its_own_files_and_no_others(written: Path, tmp_path: Path) -> None:
+    parcel_, secret = tmp_path / "parcel", tmp_path / "secret"
+    shutil.copytree(written, parcel_)
+    secret.write_text("x")
+    for name in ("card.key", "other.svg", "notes"):
+        (parcel_ / name).symlink_to(secret)
+    names = {path.name for path in portable.install(parcel_, tmp_path / "models" / "theirs").iterdir()}
+    assert names == {path.name for path in written.iterdir()}
+    assert names == {path.name for path in portable.copy(parcel_, tmp_path / "again").iterdir()}
+
+
+@pytest.mark.parametrize("name", ["card.md", "card.json", "timeline.svg", "failure.onnx"])
+def test_a_link_in_it_brings_no_file_of_whoever_imports(written: Path, tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "parcel"
+    shutil.copytree(written, folder)
+    (folder / name).rename(tmp_path / "secret")
+    (folder / name).symlink_to(tmp_path / "secret")
+    for hand_on in (portable.install, portable.copy):
+        with pytest.raises(errors.InvalidInput, match="is a link to another file"):
+            hand_on(folder, tmp_path / "models" / "theirs")
+        assert not (tmp_path / "models" / "theirs").exists()
+
+
 def changed(written: Path, folder: Path, name: str, content: bytes) -> Path:
     portable.install(written, folder / "copy")
     (folder / "copy" / name).write_bytes(content)
     return folder / "copy"
 
 
-@pytest.mark.parametrize("name", ["trees.npz", "failure.onnx", "model.json"])
+@pytest.mark.parametrize("name", [TREES, "failure.onnx", "model.json"])
 def test_a_file_that_was_changed_is_refused(written: Path, tmp_path: Path, name: str) -> None:
     content = b"{}" if name == "model.json" else (written / name).read_bytes() + b"0"
     with pytest.raises(errors.InvalidInput):
@@ -234,37 +261,34 @@ def test_whatever_is_missing_is_said_and_no_bug(written: Path, tmp_path: Path, f
 
 
 def test_arrays_that_are_no_archive_are_said(written: Path, tmp_path: Path) -> None:
-    arrays = b"PK\x03\x04 and then nothing"
-    document = json.loads((written / "model.json").read_text())
-    sha256 = document["sha256"] | {"trees.npz": hashlib.sha256(arrays).hexdigest()}
-    folder = told(written, tmp_path, sha256=sha256)
-    (folder / "trees.npz").write_bytes(arrays)
+    folder = with_archive(written, tmp_path, b"PK\x03\x04 and then nothing")
     with pytest.raises(errors.InvalidInput, match="cannot be read as a model"):
         portable.load(folder)
 
 
-def test_a_graph_of_another_forest_is_refused(written: Path, trained: Trained, tmp_path: Path) -> None:
-    other = fit(
-        Lesson(
-            rows := rows_of(trained.model, 60),
-            (rows[:, 0] > 0).astype(int),
-            np.ones(60),
-            rows[:0],
-        ),
-        Options(trees=3),
-    )
+@pytest.mark.parametrize(
+    ("wide", "said"),
+    [(0, "are not the same forest"), (-1, "cannot be run as ONNX")],
+    ids=["other", "narrower"],
+)
+def test_a_graph_of_another_forest_is_refused(
+    written: Path, trained: Trained, tmp_path: Path, wide: int, said: str
+) -> None:
+    rows = rows_of(trained.model, 60)[:, : wide or None]
+    other = fit(Lesson(rows, (rows[:, 0] > 0).astype(int), np.ones(60), rows[:0]), Options(trees=3))
     graph = trees.graph(other, rows.shape[1])
     document = json.loads((written / "model.json").read_text())
     document["sha256"]["failure.onnx"] = hashlib.sha256(graph).hexdigest()
     folder = told(written, tmp_path, sha256=document["sha256"])
     (folder / "failure.onnx").write_bytes(graph)
-    with pytest.raises(errors.InvalidInput, match="are not the same forest"):
+    with pytest.raises(errors.InvalidInput, match=said) as caught:
         portable.load(folder)
+    assert "\n" not in caught.value.message
 
 
 def with_arrays(written: Path, tmp_path: Path, **changes: object) -> Path:
     """A copy of the model with other arrays, by their names with ``_`` for the dot."""
-    with np.load(written / "trees.npz") as packed:
+    with np.load(written / TREES) as packed:
         arrays = {name: packed[name] for name in packed.files}
     for name, value in changes.items():
         place = name.replace("_", ".", 1)
@@ -272,10 +296,15 @@ def with_arrays(written: Path, tmp_path: Path, **changes: object) -> Path:
         arrays[place] = value(arrays[place]) if callable(value) else np.array(value)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
+    return with_archive(written, tmp_path, buffer.getvalue())
+
+
+def with_archive(written: Path, tmp_path: Path, archive: bytes) -> Path:
+    """A copy of the model with this for its arrays, vouched for by itself."""
     document = json.loads((written / "model.json").read_text())
-    document["sha256"]["trees.npz"] = hashlib.sha256(buffer.getvalue()).hexdigest()
-    folder = told(written, tmp_path, sha256=document["sha256"])
-    (folder / "trees.npz").write_bytes(buffer.getvalue())
+    sha256 = document["sha256"] | {TREES: hashlib.sha256(archive).hexdigest()}
+    folder = told(written, tmp_path, sha256=sha256)
+    (folder / TREES).write_bytes(archive)
     return folder
 
 
@@ -297,6 +326,63 @@ def test_arrays_that_no_model_has_are_refused(
 ) -> None:
     with pytest.raises(errors.InvalidInput, match=said):
         portable.load(with_arrays(written, tmp_path, **{name: wrong}))
+
+
+def header(length: int, kind: str = "|u1") -> bytes:
+    """The beginning of an array of that many."""
+    buffer = io.BytesIO()
+    fields = {"descr": kind, "fortran_order": False, "shape": (length,)}
+    np.lib.format.write_array_header_1_0(buffer, fields)
+    return buffer.getvalue()
+
+
+def forged(
+    written: Path, tmp_path: Path, name: str, parts: Iterable[bytes], method: int = zipfile.ZIP_DEFLATED
+) -> Path:
+    """A copy of the model that has these bytes, packed so, for an array."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method, compresslevel=1) as archive, np.load(written / TREES) as packed:
+        for each in set(packed.zip.namelist()) - {f"{name}.npy"}:
+            archive.writestr(each, packed.zip.read(each))
+        with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+            file.writelines(parts)
+    return with_archive(written, tmp_path, buffer.getvalue())
+
+
+def test_an_array_that_swells_is_refused_before_it_is_unpacked(written: Path, tmp_path: Path) -> None:
+    zeros = (bytes(2**20) for _ in range(parcel.LARGEST // 2**20))
+    folder = forged(written, tmp_path, "failure.ends", (header(parcel.LARGEST), *zeros))
+    assert (folder / TREES).stat().st_size < parcel.LARGEST / 100
+    tracemalloc.start()
+    with pytest.raises(errors.InvalidInput, match="too large for a model"):
+        portable.load(folder)
+    assert tracemalloc.get_traced_memory()[1] < parcel.LARGEST / 10
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "method"),
+    [
+        ("more", header(1) + b"0", zipfile.ZIP_DEFLATED),
+        ("failure.ends", header(10**13, "<f8"), zipfile.ZIP_DEFLATED),
+        ("failure.ends", header(10**13, "|V0"), zipfile.ZIP_DEFLATED),
+        ("failure.ends", header(10**6) + bytes(10**6), zipfile.ZIP_DEFLATED),
+        ("failure.ends", header(1) + b"9", zipfile.ZIP_BZIP2),
+    ],
+    ids=["of no model", "larger than it is", "of nothing", "too many trees", "packed otherwise"],
+)
+def test_an_array_that_may_swell_is_refused(
+    written: Path, tmp_path: Path, name: str, content: bytes, method: int
+) -> None:
+    with pytest.raises(errors.InvalidInput, match=r"cannot be read as a model|more than \d+ trees"):
+        portable.load(forged(written, tmp_path, name, [content], method))
+
+
+@pytest.mark.parametrize("name", ["model.json", "card.json"])
+def test_words_that_swell_are_refused(written: Path, tmp_path: Path, name: str) -> None:
+    folder = changed(written, tmp_path, name, b"{}" + b" " * objects.LARGEST)
+    with pytest.raises(errors.InvalidInput, match="more than"):
+        portable.install(folder, tmp_path / "models" / "theirs")
 
 
 def test_a_walk_that_would_not_end_is_no_forest(trained: Trained) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -9,6 +10,7 @@ import threading
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -224,6 +226,23 @@ def test_a_copy_is_known_however_its_document_is_written(trained: Trained, tmp_p
         learning.judged(later(leaking(seed=15), 10), models=tmp_path, model="changed")
 
 
+def test_a_copy_is_known_however_its_forest_is_packed(trained: Trained, tmp_path: Path) -> None:
+    pytest.importorskip("skl2onnx")
+    artifact.save(trained, tmp_path / "shop-1", state=tmp_path)
+    learning.exported(tmp_path, "shop-1", tmp_path / "out/1")
+    packed, document = tmp_path / "out/1/trees.npz", tmp_path / "out/1/model.json"
+    with np.load(packed) as found:
+        arrays = {name: each.astype("i4") if each.dtype.kind == "i" else each for name, each in found.items()}
+    save: Any = np.savez
+    save(packed, **arrays)
+    content = json.loads(document.read_text())
+    content["sha256"]["trees.npz"] = hashlib.sha256(packed.read_bytes()).hexdigest()
+    document.write_text(json.dumps(content))
+    learning.imported(tmp_path, tmp_path / "out/1", "repacked")
+    with pytest.raises(errors.Refused, match="has the forest of a model that was exported here"):
+        learning.judged(later(leaking(seed=15), 10), models=tmp_path, model="repacked")
+
+
 def test_a_copy_without_what_judges_its_model_keeps_the_verdict_that_it_has(
     trained: Trained, tmp_path: Path
 ) -> None:
@@ -329,6 +348,41 @@ def test_the_same_time_of_other_pods_was_not_seen(trained: Trained, leaks: Label
     unseen = seen.unseen(trained.model.seen, leaks, 0)
     assert not unseen[0][0]
     assert unseen[0][-1]
+
+
+def test_one_pod_of_the_same_name_makes_another_cluster_no_time_that_was_learned(
+    trained: Trained, leaks: Labelled
+) -> None:
+    (block,), (span,) = leaks.dataset.blocks, trained.model.seen
+    rows = (block.rows[0], *(row._replace(pod=f"other-{row.pod}") for row in block.rows[1:]))
+    data = label(replace(leaks.dataset, blocks=(replace(block, rows=rows),)), Target())
+    (free,) = seen.unseen([span], data, 30)
+    assert free.all()
+    found, count = seen.apart([span], data, 30)
+    (before,), (after,) = data.truths, found.truths
+    assert count == 1
+    np.testing.assert_array_equal(after.y[1:], before.y[1:])
+    (learned,) = seen.unseen([span], leaks, 30)
+    assert (after.y[0, ~learned] == -1).all()
+    np.testing.assert_array_equal(after.y[0, learned], before.y[0, learned])
+    report = evaluate(trained, data)
+    assert "left out" not in report.split
+    assert "1 pod is left out at a time that the model knows of pods of such names" in report.notes
+    again = replace(trained, model=replace(trained.model, tuned=trained.model.seen))
+    assert evaluate(again, data).data["events"] == report.data["events"]
+
+
+def test_one_namespace_that_was_learned_is_left_out_of_all_of_them(trained: Trained, leaks: Labelled) -> None:
+    """Though most pods at that time are others, none that was learned from judges."""
+    (block,) = leaks.dataset.blocks
+    others = tuple(row._replace(namespace="bank") for row in block.rows)
+    values = np.concatenate([block.values, block.values, block.values])
+    more = (*block.rows, *others, *(row._replace(namespace="port") for row in block.rows))
+    whole = label(replace(leaks.dataset, blocks=(replace(block, rows=more, values=values),)), Target())
+    found, count = seen.apart(trained.model.seen, whole, 30)
+    assert count == len(block.rows)
+    (learned,) = seen.unseen(trained.model.seen, leaks, 30)
+    assert (found.truths[0].y[: len(block.rows), ~learned] == -1).all()
 
 
 def test_data_that_begins_after_what_was_learned_is_judged_whole(trained: Trained, leaks: Labelled) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chaoskit import prediction, signals
@@ -29,6 +29,9 @@ RULES_STEP = 60
 
 AGAIN = 3
 """So many steps are asked for again: what is scraped or recorded late is not missing for ever."""
+
+RETRIED = timedelta(minutes=10)
+"""After so long a model that does not answer is asked again whether its signals are here."""
 
 NEAR = timedelta(hours=1)
 """A recovery within so much of an incident was of it."""
@@ -120,7 +123,7 @@ class Lookout:
     `selector` chooses workloads by their labels, "" all. Answers are kept in the store, told as `Foreseen`.
     Whose samples have stopped, one's or all's, is silent for as long as the cluster wants a pod of it.
     A model that is there `by_itself`, as the promoted one, does not answer where most of its signals are
-    absent at its first look that finds any: it is of another place, and rules answer.
+    absent at its first look that finds any: it is of another place, and rules answer until they are there.
     """
 
     world: World
@@ -130,6 +133,8 @@ class Lookout:
     listen: Listener = ignore
     by_itself: bool = False
     _held_back: str | None = field(default=None, init=False)
+    _aside: tuple[str, Model] | None = field(default=None, init=False)
+    _asked: datetime = field(default=datetime.min.replace(tzinfo=UTC), init=False)
     _recent: Recent | None = field(default=None, init=False)
     _following: Following | None = field(default=None, init=False)
     _heard: dict[Who, datetime] = field(default_factory=dict, init=False)
@@ -140,9 +145,14 @@ class Lookout:
         """Seconds between two samples, and between two looks."""
         return self.model[1].spec.step if self.model else RULES_STEP
 
+    @property
+    def _trained(self) -> Model | None:
+        return self.model[1] if self.model else None
+
     def answered_by(self, model: tuple[str, Model] | None) -> None:
         """This model answers from now on, None: rules. It measures anew; whose samples stopped is known."""
-        self.model, self._recent, self._following, self._held_back = model, None, None, None
+        self.model, self._recent, self._following = model, None, None
+        self._held_back, self._aside = None, None
 
     def look(self) -> Outlook:
         """What is foreseen now.
@@ -157,6 +167,7 @@ class Lookout:
 
         world, now = self.world, self.world.clock.now()
         try:
+            self._ask_again(now)
             window = self._at_home(self._measured(now), now)
         except NoSamples:
             self.listen(Unwatched(now, self.namespace))
@@ -209,20 +220,33 @@ class Lookout:
         """The window of whoever answers: of rules, where the model is none of this place."""
         if self.model is None or not self.by_itself or self._held_back is not None or not window.samples:
             return window
-        name, model = self.model
-        if not (words := prediction.strange_here(model, window)):
-            self._held_back = ""
-            return window
-        self.answered_by(None)
-        self._held_back = f"{name} does not answer here: {words}"
-        return self._measured(now)
+        model, words = self.model, _strange(self.model, window)
+        if words:
+            self.answered_by(None)
+            self._aside, self._asked = model, now
+        self._held_back = words
+        return self._measured(now) if words else window
+
+    def _ask_again(self, now: datetime) -> None:
+        """The model that was set aside answers once most of its signals are here."""
+        if (model := self._aside) is None or timedelta(0) <= now - self._asked < RETRIED:
+            return
+        self._asked = now
+        try:
+            window = self._collected(now - learning.wanted_history(model[1]), now, model[1])
+        except NoSamples:
+            return
+        words = _strange(model, window)
+        if not words:
+            self.answered_by(model)
+        self._held_back = words
 
     def _measured(self, now: datetime) -> Dataset:
         """The window that an answer needs; of what is known already only a few steps are asked for again.
 
         When the clock was set back nothing is known: what was measured lies ahead.
         """
-        model = self.model[1] if self.model else None
+        model = self._trained
         history, step = learning.wanted_history(model), timedelta(seconds=self.step)
         known = self._recent.dataset if self._recent else None
         if self._recent is None or known is None:
@@ -230,14 +254,16 @@ class Lookout:
         end = known.blocks[0].end
         if not timedelta(0) <= now - end <= history:
             return self._anew(now - history, now)
-        steps = (now - end) // step
-        return self._recent.take(self._collected(end - AGAIN * step, end + steps * step)) if steps else known
+        if not (steps := (now - end) // step):
+            return known
+        return self._recent.take(self._collected(end - AGAIN * step, end + steps * step, model))
 
     def _anew(self, start: datetime, end: datetime) -> Dataset:
         """All of this window; what was known is forgotten, once there is an answer."""
         from chaoskit.prediction.data.recent import Recent
 
-        found, recent = self._collected(start, end), Recent((end - start) // timedelta(seconds=self.step) + 1)
+        found = self._collected(start, end, self._trained)
+        recent = Recent((end - start) // timedelta(seconds=self.step) + 1)
         self._recent = recent
         return recent.take(found)
 
@@ -264,9 +290,10 @@ class Lookout:
         cluster = self.world.cluster
         return soon(cluster.identity) or Identity(cluster.name, "", "")
 
-    def _collected(self, start: datetime, end: datetime) -> Dataset:
-        """What was measured then; where samples have stopped for all who should have some, nothing."""
-        known = self.model[1].spec.signals if self.model else signals.known()
+    def _collected(self, start: datetime, end: datetime, model: Model | None) -> Dataset:
+        """What was measured then, as this model or rules want it; where all samples have stopped, nothing."""
+        known = model.spec.signals if model else signals.known()
+        step = model.spec.step if model else RULES_STEP
         wanted = tuple(each for each in known if each.scope != "node")
         try:
             found = prediction.collect(
@@ -275,14 +302,14 @@ class Lookout:
                 end,
                 self.namespace,
                 wanted=wanted,
-                step=self.step,
+                step=step,
                 without=() if self.namespace else self.world.limits.protected,
                 listen=self._warned,
             )
         except NoSamples:
             if not self._due([who for who, at in self._heard.items() if at <= end]):
                 raise
-            return prediction.unmeasured(start, end, self.namespace, wanted, step=self.step)
+            return prediction.unmeasured(start, end, self.namespace, wanted, step=step)
         return found.select(wanted)
 
     def _warned(self, event: Event) -> None:
@@ -354,6 +381,13 @@ class Lookout:
             replace(each, similar=tuple({**like, "helped": helped(like)} for like in each.similar))
             for each in found
         )
+
+
+def _strange(model: tuple[str, Model], window: Dataset) -> str:
+    """Why this model does not answer here; "" where most of its signals are there."""
+    name, trained = model
+    words = prediction.strange_here(trained, window)
+    return words and f"{name} does not answer here: {words}"
 
 
 def _foreseen(record: PredictionRecord, scope: str) -> Foreseen:

@@ -14,6 +14,8 @@ from chaoskit import errors, files
 Sound = Callable[[Mapping[str, Any]], bool]
 """Whether what an object holds is of the kinds that belong there."""
 
+LARGEST = 64 * 2**20
+"""Bytes; a larger file holds no such object."""
 
 MEND = "put a copy of before in its place, or move it away"
 
@@ -26,10 +28,10 @@ def read(path: Path, *, sound: Sound = _any) -> dict[str, Any]:
     """The JSON object in this file, empty when there is none.
 
     Raises:
-        InvalidInput: it cannot be read, is something else, or is not `sound`.
+        InvalidInput: it cannot be read, is larger than any, is something else, or is not `sound`.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(_text(path))
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
@@ -41,6 +43,12 @@ def read(path: Path, *, sound: Sound = _any) -> dict[str, Any]:
     if not sound(found):
         raise errors.InvalidInput(f"{path} is damaged: it holds what is never written there", hint=MEND)
     return found
+
+
+def _text(path: Path) -> str:
+    if path.stat().st_size > LARGEST:
+        raise ValueError(f"more than {LARGEST} bytes")
+    return path.read_text(encoding="utf-8")
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:

@@ -6,14 +6,12 @@ anew, on a part of the data, a copy could earn what its model was refused.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from chaoskit import errors
-from chaoskit.prediction.artifacts import ledgers, registry
-from chaoskit.prediction.artifacts.portable import TREES
+from chaoskit.prediction.artifacts import ledgers, portable, registry, trees
 from chaoskit.prediction.artifacts.registry import DATA
 
 
@@ -30,6 +28,7 @@ def judged_as(root: Path, folder: Path) -> Path:
 
     Raises:
         Refused: what it was exported from is not there any more, or it was changed since.
+        InvalidInput: it cannot be read.
     """
     known, digest = ledgers.known(root), registry.digest_of(folder)
     if (of := registry.meant(known, folder)) == digest:
@@ -58,6 +57,11 @@ def _check_unchanged(known: Mapping[str, Any], folder: Path) -> None:
 
 
 def _forest(folder: Path) -> str:
-    """The SHA-256 of the forests of a model without pickle, "" of any other."""
-    path = folder / TREES
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    """The SHA-256 of the forests of a model without pickle, however they are packed; "" of any other.
+
+    It is no seal: a threshold that is changed in its last bit makes another forest.
+    """
+    if not portable.is_portable(folder):
+        return ""
+    model = portable.load(folder)
+    return trees.digest([model.failure, model.issues])

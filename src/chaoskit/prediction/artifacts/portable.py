@@ -11,8 +11,6 @@ import hashlib
 import io
 import json
 import shutil
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -26,10 +24,11 @@ from chaoskit import errors
 from chaoskit.files import whole
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction import features, objects
-from chaoskit.prediction.artifacts import trees
-from chaoskit.prediction.artifacts.registry import CARD, PORTABLE
+from chaoskit.prediction.artifacts import parcel, trees
+from chaoskit.prediction.artifacts.registry import CARD, PAGE, PORTABLE
 from chaoskit.prediction.artifacts.soundness import controls, unsound
 from chaoskit.prediction.features import Spec
+from chaoskit.prediction.judging import drawings
 from chaoskit.prediction.labelling.labels import Target
 from chaoskit.prediction.learning.calibration import Calibration, Home
 from chaoskit.prediction.learning.evidence import Evidence
@@ -40,15 +39,9 @@ from chaoskit.prediction.learning.training import Model
 
 MODEL, TREES, FAILURE = PORTABLE, "trees.npz", "failure.onnx"
 SCHEMA = "chaoskit.io/portable-model/v3"
-
-DAMAGED = (
-    LookupError, TypeError, ValueError, AttributeError, ArithmeticError, OSError, EOFError, ValidationError,
-    zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
-"""What reading raises of a file that is no model: pieces are missing, of another kind or beyond bounds."""
-
-LARGEST = 512 * 2**20
-"""Bytes; a larger file is no model."""
+FORESTS = ("failure", "issues")
+BESIDE = (CARD, PAGE, *drawings.NAMES)
+FILES = (MODEL, TREES, FAILURE, *BESIDE)
 
 
 def write(model: Model, folder: Path, *, beside: Path) -> Path:
@@ -70,8 +63,8 @@ def write(model: Model, folder: Path, *, beside: Path) -> Path:
     for name, data in files.items():
         (folder / name).write_bytes(data)
     (folder / MODEL).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    for path in (*beside.glob("card.*"), *beside.glob("*.svg")):
-        shutil.copyfile(path, folder / path.name)
+    for name in parcel.plain(beside, BESIDE):
+        shutil.copyfile(beside / name, folder / name)
     return folder
 
 
@@ -79,11 +72,12 @@ def copy(source: Path, folder: Path) -> Path:
     """A model of this form, which lies in `source`, lies in `folder` as well.
 
     Raises:
-        InvalidInput: something lies there already.
+        InvalidInput: something lies there already, or a file of it is a link.
     """
     _check_empty(folder)
+    names = parcel.plain(source, FILES)
     folder.mkdir(parents=True, exist_ok=True)
-    for name in _names(source):
+    for name in names:
         shutil.copyfile(source / name, folder / name)
     return folder
 
@@ -93,10 +87,10 @@ def _check_empty(folder: Path) -> None:
         raise errors.InvalidInput(f"{folder} is not empty", hint="choose another --out")
 
 
-def _names(source: Path) -> tuple[str, ...]:
-    """The files of a model of this form, with its card and pictures."""
-    beside = (*source.glob("card.*"), *source.glob("*.svg"))
-    return (MODEL, TREES, FAILURE, *(path.name for path in beside))
+def _arrays(incidents: int) -> tuple[str, ...]:
+    """The arrays of a model that remembers so many failures."""
+    forests = (f"{name}.{part}" for name in FORESTS for part in trees.PARTS)
+    return (*forests, *(f"incident.{index}" for index in range(incidents)))
 
 
 def _packed(model: Model) -> bytes:
@@ -163,12 +157,12 @@ def load(folder: Path) -> Model:
     if document.get("schema") != SCHEMA:
         raise errors.InvalidInput(f"{folder / MODEL} is not a model of this version")
     try:
-        data = {name: _file(folder / name, document) for name in (TREES, FAILURE)}
-        with np.load(io.BytesIO(data[TREES]), allow_pickle=False) as packed:
-            found = {name: packed[name] for name in packed.files}
+        digests = document["sha256"]
+        data = {name: parcel.content(folder / name, digests.get(name)) for name in (TREES, FAILURE)}
+        found = parcel.arrays(data[TREES], _arrays(len(document["incidents"])))
         model = _model(document, found, data)
         _check(folder, model, document)
-    except DAMAGED as error:
+    except (*parcel.DAMAGED, ValidationError) as error:
         raise errors.InvalidInput(f"{folder} cannot be read as a model: {_damage(error)}") from error
     return model
 
@@ -178,15 +172,6 @@ def _damage(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return repr(error)
     return ", ".join(".".join(map(str, each["loc"])) + ": " + each["msg"] for each in error.errors())
-
-
-def _file(path: Path, document: Mapping[str, Any]) -> bytes:
-    if not path.is_file() or path.stat().st_size > LARGEST:
-        raise errors.InvalidInput(f"{path} is missing or too large for a model")
-    data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != document["sha256"].get(path.name):
-        raise errors.InvalidInput(f"{path} was changed since the model was written")
-    return data
 
 
 def _model(document: Mapping[str, Any], found: Mapping[str, Any], data: Mapping[str, bytes]) -> Model:
@@ -246,15 +231,16 @@ def install(source: Path, folder: Path) -> Path:
     """A model from elsewhere lies in `folder`, looked over; it answers when it is named.
 
     Raises:
-        InvalidInput: it is none, or something lies in `folder` already.
+        InvalidInput: it is none, a file of it is a link, or something lies in `folder` already.
         Conflict: somebody wrote there meanwhile.
     """
     if folder.exists():
         raise errors.InvalidInput(f"a model is there already: {folder}", hint="choose another --name")
+    names = parcel.plain(source, FILES)
     load(source)
     if not objects.read(source / CARD):
         raise errors.InvalidInput(f"{source} has no card: it would not be known how good it is")
     with whole(folder) as draft:
-        for name in _names(source):
+        for name in names:
             shutil.copyfile(source / name, draft / name)
     return folder

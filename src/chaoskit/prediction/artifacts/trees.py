@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,10 @@ from chaoskit import errors
 from chaoskit.prediction.data.arrays import Floats
 
 ARRAYS = ("children_left", "children_right", "feature", "threshold", "value")
+PARTS = (*ARRAYS, "ends", "classes")
+
+MOST = 10_000
+"""Trees of one forest, and classes; more are no model's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,13 +68,17 @@ class Forest:
 
     def predict_proba(self, rows: Floats) -> NDArray[np.floating[Any]]:
         """The mean over the trees of each class's share."""
-        if self._session is not None:
-            name = self._session.get_inputs()[0].name
+        return self._by_graph(rows) if self._session is not None else self.by_arrays(rows)
+
+    def _by_graph(self, rows: Floats) -> NDArray[np.float32]:
+        name = self._session.get_inputs()[0].name
+        try:
             found: NDArray[np.float32] = self._session.run(None, {name: np.asarray(rows, dtype=np.float32)})[
                 1
             ]
-            return found
-        return self.by_arrays(rows)
+        except Exception as error:  # its errors have no common base
+            raise errors.InvalidInput(f"the forest cannot be run as ONNX: {_line(error)}") from error
+        return found
 
     def by_arrays(self, rows: Floats) -> NDArray[np.float64]:
         """The same, without ONNX."""
@@ -96,7 +105,11 @@ class Forest:
         try:
             return onnxruntime.InferenceSession(self.graph, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors have no common base
-            raise errors.InvalidInput(f"the forest cannot be read as ONNX: {error}") from error
+            raise errors.InvalidInput(f"the forest cannot be read as ONNX: {_line(error)}") from error
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def graph(forest: Any, features: int) -> bytes:
@@ -140,6 +153,7 @@ def forest(found: Mapping[str, NDArray[Any]], name: str, graph: bytes = b"", *, 
     try:
         parts = {each: found[f"{name}.{each}"] for each in ARRAYS}
         ends, classes = found[f"{name}.ends"], found[f"{name}.classes"]
+        _check_few(ends, classes)
         first, trees = 0, []
         for last in ends.tolist():
             trees.append(Tree(Nodes(**{each: part[first:last] for each, part in parts.items()})))
@@ -151,6 +165,11 @@ def forest(found: Mapping[str, NDArray[Any]], name: str, graph: bytes = b"", *, 
     if not trees:
         raise errors.InvalidInput(f"the arrays of {name} have no tree")
     return Forest(known, tuple(trees), graph)
+
+
+def _check_few(*lists: NDArray[Any]) -> None:
+    if max(map(len, lists)) > MOST:
+        raise ValueError(f"more than {MOST} trees or classes")
 
 
 def _check(nodes: Nodes, classes: int) -> None:
@@ -180,3 +199,17 @@ def agree(forest: Forest, features: int) -> bool:
 def used(forests: Sequence[Forest]) -> int:
     """One more than the highest feature that they ask for."""
     return 1 + max(int(tree.tree_.feature.max()) for each in forests for tree in each.estimators_)
+
+
+def digest(forests: Sequence[Forest]) -> str:
+    """The SHA-256 of their classes and nodes, whichever kinds of numbers hold them."""
+    found = hashlib.sha256()
+    for forest in forests:
+        found.update(repr([str(name) for name in forest.classes_]).encode())
+        for tree in forest.estimators_:
+            for name in ARRAYS:
+                part = getattr(tree.tree_, name)
+                kind = "<f8" if name in {"threshold", "value"} else "<i8"
+                found.update(repr((name, part.shape)).encode())
+                found.update(np.ascontiguousarray(part, dtype=kind).tobytes())
+    return found.hexdigest()

@@ -11,14 +11,12 @@ WIDTH, HEIGHT, MARGIN = 480, 320, 48
 LINE, CAUGHT, MISSED, GREY = "#2563eb", "#15803d", "#b91c1c", "#9ca3af"
 ROW = 18
 
+NAMES = ("precision-recall.svg", "calibration.svg", "timeline.svg")
+
 
 def draw(report: Report) -> dict[str, str]:
     """Each picture by its file's name."""
-    return {
-        "precision-recall.svg": _curve(report),
-        "calibration.svg": _calibration(report),
-        "timeline.svg": _timeline(report),
-    }
+    return dict(zip(NAMES, (_curve(report), _calibration(report), _timeline(report)), strict=True))
 
 
 def _curve(report: Report) -> str:

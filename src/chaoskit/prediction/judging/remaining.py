@@ -22,7 +22,7 @@ _LATER = "give what is later by itself, or a longer time"
 class Left:
     """Of this data, the moments that the model did not learn from; of those, the ones that set no threshold.
 
-    `lacks` says which of the model's signals the data has not.
+    `lacks` says which of the model's signals the data has not, and how many pods are not judged at some time.
     """
 
     table: Table
@@ -39,11 +39,12 @@ class Left:
             NoBaseline: no signal of the model's is there, or the model learned from, or beside, all of it.
         """
         labelled, lacks = _asked(labelled, model)
+        labelled, shared = _apart(labelled, model)
         table = tables.tabulate(labelled, model.spec)
         unseen = _unseen(model, table)
         free = seen.fresh(model.tuned, labelled)
         fresh = tuple(mine & untuned for mine, untuned in zip(unseen, free, strict=True))
-        return cls(table, unseen, fresh, lacks)
+        return cls(table, unseen, fresh, lacks + shared)
 
     @property
     def labelled(self) -> Labelled:
@@ -139,6 +140,16 @@ def _asked(labelled: Labelled, model: Model) -> tuple[Labelled, tuple[str, ...]]
         )
     words = (f"without {', '.join(lacks)}, which the model knows and the data lacks",) if lacks else ()
     return replace(labelled, dataset=dataset.select(wanted)), words
+
+
+def _apart(labelled: Labelled, model: Model) -> tuple[Labelled, tuple[str, ...]]:
+    """The same without the few pods that the model may know the time of; in words, how many they are."""
+    labelled, learned = seen.apart(model.seen, labelled, 2 * model.spec.window)
+    labelled, tuned = seen.apart(model.tuned, labelled, 0)
+    if not (count := max(learned, tuned)):
+        return labelled, ()
+    are = "pod is" if count == 1 else "pods are"
+    return labelled, (f"{count} {are} left out at a time that the model knows of pods of such names",)
 
 
 def _unseen(model: Model, table: Table) -> Moments:

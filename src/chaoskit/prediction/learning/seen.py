@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.data.dataset import Block
+from chaoskit.prediction.data.dataset import Block, present
 from chaoskit.prediction.labelling.labels import Event, Labelled
 from chaoskit.prediction.learning.folds import Moments
 
@@ -40,7 +41,7 @@ def _pods(block: Block) -> frozenset[tuple[str, str]]:
 
 
 def fresh(tuned: Sequence[Span], labelled: Labelled) -> Moments:
-    """The moments outside every span of one of the block's pods, without failures that a span cuts.
+    """The moments outside every span of the block's pods, without failures that a span cuts.
 
     Healthy samples alone set thresholds, so a failure that begins where a span ends is whole.
     """
@@ -52,31 +53,72 @@ BESIDE = timedelta(minutes=5)
 
 
 def unseen(known: Sequence[Span], labelled: Labelled, gap: int) -> Moments:
-    """The moments that have nothing to do with any span of one of the block's pods.
+    """The moments that have nothing to do with any span of the block's pods.
 
     A block that holds some of a span looks back into it: `gap` samples around the span are left out there.
     One that begins after it does not: there only what is `BESIDE` is. A failure that has a part in a span is
-    left out whole.
+    left out whole. A span of which the block has but a few pods is of another place: see `apart`.
     """
     return _free(known, labelled, gap, lambda event, span: event.start <= span.last)
 
 
-def _free(
-    known: Sequence[Span], labelled: Labelled, gap: int, before: Callable[[Event, Span], bool]
-) -> Moments:
+def apart(known: Sequence[Span], labelled: Labelled, gap: int) -> tuple[Labelled, int]:
+    """The same with pods unknown at the time of a span that has few of their block's, and how many they are.
+
+    Pods of stateful sets are called alike in every cluster: the others there have no part in the span.
+    """
+    truths, pods = list(labelled.truths), set[tuple[int, int]]()
+    for index, block in enumerate(labelled.dataset.blocks):
+        for span in known:
+            rows = _shared(span, block)
+            if not rows.any() or _is_of(span, block):
+                continue
+            free, y = _outside(span, labelled, index, gap, lambda e, s: e.start <= s.last), truths[index].y
+            lost = rows[:, None] & ~free & (y >= 0)
+            pods |= {(index, row) for row in np.flatnonzero(lost.any(axis=1)).tolist()}
+            truths[index] = replace(truths[index], y=np.where(lost, np.int8(-1), y))
+    return replace(labelled, truths=tuple(truths)), len(pods)
+
+
+Before: TypeAlias = Callable[[Event, Span], bool]
+
+
+def _free(known: Sequence[Span], labelled: Labelled, gap: int, before: Before) -> Moments:
     """What is far enough from every span; no failure that began `before` a span's end, unless it was over."""
     found = []
     for index, block in enumerate(labelled.dataset.blocks):
-        pods = _pods(block)
         free = np.ones(block.length, dtype=np.bool_)
         for span in known:
-            if span.pods & pods:
-                free &= _apart(span, block, gap)
-                for event in (each for each in labelled.events if each.block == index):
-                    if before(event, span) and _end(event, block) >= span.first:
-                        free[event.first : event.last + 1] = False
+            if _is_of(span, block):
+                free &= _outside(span, labelled, index, gap, before)
         found.append(free)
     return tuple(found)
+
+
+def _is_of(span: Span, block: Block) -> bool:
+    """Whether most of the pods that the block has at the span's time are the span's."""
+    shared = _shared(span, block)
+    if not shared.any():
+        return False
+    first, last = np.searchsorted(block.times, [span.first.timestamp(), span.last.timestamp()]).tolist()
+    there = present(block.values[:, :, first : last + 1]).any(axis=1)
+    there = there if there.any() else np.ones_like(shared)
+    return bool(2 * (shared & there).sum() > there.sum())
+
+
+def _shared(span: Span, block: Block) -> NDArray[np.bool_]:
+    """The block's rows that are pods of the span."""
+    return np.array([(row.namespace, row.pod) in span.pods for row in block.rows], dtype=np.bool_)
+
+
+def _outside(span: Span, labelled: Labelled, index: int, gap: int, before: Before) -> NDArray[np.bool_]:
+    """The moments of a block that are far enough from the span, and from failures that it cuts."""
+    block = labelled.dataset.blocks[index]
+    free = _apart(span, block, gap)
+    for event in (each for each in labelled.events if each.block == index):
+        if before(event, span) and _end(event, block) >= span.first:
+            free[event.first : event.last + 1] = False
+    return free
 
 
 def _end(event: Event, block: Block) -> datetime:
