@@ -107,8 +107,15 @@ def _is_of(span: Span, block: Block) -> bool:
 
 
 def _shared(span: Span, block: Block) -> NDArray[np.bool_]:
-    """The block's rows that are pods of the span."""
-    return np.array([(row.namespace, row.pod) in span.pods for row in block.rows], dtype=np.bool_)
+    """The block's rows that are pods of the span; of whom no namespace is known, by the name alone."""
+    names, bare = {name for _, name in span.pods}, {name for namespace, name in span.pods if not namespace}
+    return np.array(
+        [
+            (row.namespace, row.pod) in span.pods or row.pod in bare or (not row.namespace and row.pod in names)
+            for row in block.rows
+        ],
+        dtype=np.bool_,
+    )
 
 
 def _outside(span: Span, labelled: Labelled, index: int, gap: int, before: Before) -> NDArray[np.bool_]:
