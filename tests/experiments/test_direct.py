@@ -782,6 +782,8 @@ def test_without_litmus_parts_auto_takes_the_direct_fault_and_the_hash_knows(lab
     auto = plan(trial("direct-lab", "pod-delete", engine="auto"), lab.cluster, clock=lab.clock)
     asked = plan(trial("direct-lab", "pod-delete", engine="litmus"), lab.cluster, clock=lab.clock)
     assert (auto.way, asked.way) == ("direct", "litmus")
+    (why,) = [each.words for each in auto.checks if each.name == "engine"]
+    assert why == f"direct, without Litmus: {asked.problem.words if asked.problem is not None else None}"
     assert auto.hash != asked.hash
     assert asked.outcome is Outcome.CANNOT_START
 

@@ -6,6 +6,7 @@ caller may not ask) is a warning, never a no.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -121,10 +122,9 @@ def _install(trial: Trial, fault: str) -> str:
     return f"{hint} Otherwise {apply}" if hint else apply
 
 
-def _entitle(trial: Trial, account: str) -> str:
-    """How the account gets its rights: a role with the rules of the catalogue, bound to it."""
-    rules = " and ".join(f"`chaoskit faults {fault} -o yaml`" for fault in trial.faults)
-    return f"in namespace {trial.namespace}, bind {account} to a role with the rules that {rules} lists"
+def _entitle(trial: Trial) -> str:
+    """How the account is made and gets its rights: with a role of the catalogue's rules, bound to it."""
+    return f"chaoskit plan {shlex.quote(trial.path)} --rbac | kubectl apply -f -"
 
 
 def account_of(cluster: Cluster, trial: Trial) -> str:
@@ -146,7 +146,7 @@ def account(cluster: Cluster, trial: Trial, name: str) -> Iterator[Check]:
         return
     if found(cluster, kube.SERVICE_ACCOUNT, trial.namespace, name) is None:
         words = f"service account {name} is missing in namespace {trial.namespace}"
-        yield Check("service account", "blocked", words, _entitle(trial, name))
+        yield Check("service account", "blocked", words, _entitle(trial))
 
 
 def engine(cluster: Cluster, trial: Trial) -> Iterator[Check]:
@@ -211,13 +211,13 @@ def rights_of_account(
     fewer = [each for each in usual if answers[each] == "denied"]
     if lacking:
         words = f"service account {name} may not {_some(lacking)}"
-        yield Check("rights", "blocked", words, _entitle(trial, name))
+        yield Check("rights", "blocked", words, _entitle(trial))
     elif "unknown" in answers.values():
         words = f"the rights of service account {name} cannot be known: you may not ask for others"
         yield Check("rights", "warning", words)
     elif fewer:
         words = f"service account {name} may not {_some(fewer)}, as accounts of such faults usually may"
-        yield Check("rights", "warning", words, _entitle(trial, name))
+        yield Check("rights", "warning", words, _entitle(trial))
     else:
         yield Check("rights", "ok", f"service account {name} has the rights it needs")
     for words in brought.unknown:

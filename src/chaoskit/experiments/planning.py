@@ -251,8 +251,12 @@ def _prepared(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSour
     if wanted == "direct" or (possible and trial.faults[0] not in CATALOGUE):
         return directly(trial, cluster, clock, metrics)
     prepared = by_litmus(trial, cluster)
-    lacking = any(each.state == "blocked" and each.name in _LITMUS for each in prepared.checks)
-    return directly(trial, cluster, clock, metrics) if wanted == "auto" and possible and lacking else prepared
+    lacking = next((c for c in prepared.checks if c.state == "blocked" and c.name in _LITMUS), None)
+    if wanted != "auto" or not possible or lacking is None:
+        return prepared
+    why = Check("engine", "ok", f"direct, without Litmus: {lacking.words}", lacking.mend)
+    direct = directly(trial, cluster, clock, metrics)
+    return replace(direct, checks=(why, *direct.checks))
 
 
 def wholeness(made: Plan) -> tuple[Condition, ...]:
