@@ -13,10 +13,12 @@ from chaoskit.experiments.checks import Check
 from chaoskit.ports.cluster import Object
 
 
-def operator(*, ready: int = 1, name: str = "chaos-operator-ce", **watches: Any) -> Object:
+def operator(
+    *, ready: int = 1, name: str = "chaos-operator-ce", tag: str = ":3.18.0", **watches: Any
+) -> Object:
     """Its Deployment in namespace litmus; `watches` is the rest of its WATCH_NAMESPACE."""
     env = [{"name": "WATCH_NAMESPACE", **watches}]
-    container = {"name": "operator", "image": "docker.io/litmuschaos/chaos-operator:3.18.0", "env": env}
+    container = {"name": "operator", "image": f"kept.at:5000/litmuschaos/chaos-operator{tag}", "env": env}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -26,7 +28,7 @@ def operator(*, ready: int = 1, name: str = "chaos-operator-ce", **watches: Any)
     }
 
 
-def checked(*deployments: Object, namespace: str = "shop") -> Check:
+def checked(*deployments: Object, namespace: str = "shop", selectors: bool = False) -> Check:
     """What is said of these Deployments, where Litmus' definitions are there."""
     kinds = (kube.CHAOS_ENGINE, kube.CHAOS_EXPERIMENT, kube.CHAOS_RESULT)
     definitions = [
@@ -37,7 +39,8 @@ def checked(*deployments: Object, namespace: str = "shop") -> Check:
         }
         for kind in kinds
     ]
-    (found,) = checks.litmus(FakeCluster(*definitions, *deployments), namespace)
+    cluster = FakeCluster(*definitions, *deployments)
+    (found,) = checks.litmus(cluster, namespace, selectors=selectors)
     return found
 
 
@@ -77,3 +80,22 @@ def test_one_that_works_here_is_enough() -> None:
     others = (operator(ready=0, name="a"), operator(name="b", value="litmus"))
     assert checked(*others).state == "blocked"
     assert checked(*others, operator(name="c")).state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("tag", "state", "version"),
+    [
+        (":3.18.0", "ok", "3.18.0"),
+        (":v3.0.0", "ok", "v3.0.0"),
+        (":2.14.0", "blocked", "2.14.0"),
+        (":3.18.0@sha256:aa", "ok", "3.18.0"),
+        ("@sha256:2.aa", "ok", "of an unknown version"),
+        ("", "ok", "of an unknown version"),
+        (":latest", "ok", "latest"),
+    ],
+)
+def test_one_that_knows_no_selectors_gets_no_engine_of_ours(tag: str, state: str, version: str) -> None:
+    found = checked(operator(tag=tag), selectors=True)
+    assert found.state == state
+    assert f"Litmus' operator {version} is in namespace litmus" in found.words
+    assert checked(operator(tag=tag)).state == "ok"

@@ -61,8 +61,11 @@ def definition(cluster: Cluster, trial: Trial, fault: str) -> Object | Literal["
     return there
 
 
-def litmus(cluster: Cluster, namespace: str = "") -> Iterator[Check]:
-    """Litmus' custom resources are known to the server, and its operator takes up engines there."""
+def litmus(cluster: Cluster, namespace: str = "", *, selectors: bool = False) -> Iterator[Check]:
+    """Litmus' custom resources are known to the server, and its operator takes up engines there.
+
+    With `selectors` as well such engines whose targets stand there alone, as ours do.
+    """
     for kind in (kube.CHAOS_ENGINE, kube.CHAOS_EXPERIMENT, kube.CHAOS_RESULT):
         name = f"{kind.plural}.{kind.group}"
         there = found(cluster, kube.CRD, "", name)
@@ -78,10 +81,10 @@ def litmus(cluster: Cluster, namespace: str = "") -> Iterator[Check]:
         known = operators(cluster)
     except Forbidden:
         return
-    yield _operator(known, namespace)
+    yield _operator(known, namespace, selectors=selectors)
 
 
-def _operator(known: Sequence[Operator], namespace: str) -> Check:
+def _operator(known: Sequence[Operator], namespace: str, *, selectors: bool) -> Check:
     """One that works there; one that no Deployment runs is possible, so only a warning."""
     if not known:
         words = "no deployment runs Litmus' operator: unless it runs elsewhere, nothing will happen"
@@ -95,6 +98,9 @@ def _operator(known: Sequence[Operator], namespace: str) -> Check:
     if not one.takes(namespace):
         words = f"{who}, and takes up engines of namespace {', '.join(sorted(one.watches))} alone"
         return Check("litmus", "blocked", words, f"WATCH_NAMESPACE of deployment {one.name} names others")
+    if selectors and not one.selects:
+        words = f"{who}: before 3.0 it knows no selectors, and would take any pod for a target"
+        return Check("litmus", "blocked", words, "upgrade it, or write a ChaosEngine with appinfo")
     return Check("litmus", "ok", who)
 
 

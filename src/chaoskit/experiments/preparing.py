@@ -72,7 +72,7 @@ def by_litmus(trial: Trial, cluster: Cluster) -> Prepared:
         selections=selections,
         topologies=seen,
         checks=(
-            *checks.litmus(cluster, trial.namespace),
+            *checks.litmus(cluster, trial.namespace, selectors=trial.experiment is not None),
             *checks.definitions(trial, definitions),
             *checks.account(cluster, trial, account),
             *checks.engine(cluster, trial),
