@@ -33,7 +33,7 @@ def keeper(stranger: CommandLine) -> CommandLine:
         _later(5, run(id=PASSED, trace_id="t2", seconds_broken=22.0)),
         _later(6, weak(id=WEAK, seconds_broken=90.0)),
         _later(7, weak(id=AGAIN, name="orders", targets=["deployment/orders"])),
-        prediction(id="1ppp000000000004"), recovery(id="1rrr000000000005"),
+        prediction(id="1ppp000000000004", score=1.28652), recovery(id="1rrr000000000005"),
     ])  # fmt: skip
     store.close()
     return stranger
@@ -52,6 +52,13 @@ def test_a_history_without_what_was_asked_for_says_how_much_else_is_there(
 ) -> None:
     ended = keeper("history", *words)
     assert ended.out == f"nothing of {named}; without that there are 8\nnext  chaoskit history\n"
+
+
+def test_the_score_of_an_alarm_is_none_of_resilience(keeper: CommandLine) -> None:
+    assert " of 100" in keeper("show", PASSED).out
+    shown = keeper("show", "1ppp000000000004")
+    assert shown.code == 0
+    assert " of 100" not in shown.out
 
 
 @pytest.mark.parametrize(

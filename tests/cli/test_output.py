@@ -257,7 +257,7 @@ users: [{name: nobody, user: {token: x}}]
             ("predict", "-o", "json"),
             4,
             "hint",
-            "start a simulated cluster: export KUBECONFIG=$(chaoskit sim up)",
+            "--kubeconfig or KUBECONFIG names one; a simulated one: export KUBECONFIG=$(chaoskit sim up)",
         ),
     ],
 )

@@ -180,7 +180,7 @@ def _facts(out: Console, document: Document) -> None:
     facts: dict[str, Any] = {
         "targets": ", ".join(document.get("targets") or ()),
         "undo": _undo(document.get("undo") or {}),
-        "score": scored(document),
+        "score": scored(document) if document["kind"] == "run" else "",
         "broken for": broken_words(document),
         "recovered in": recovered_words(document),
         "model": document.get("model", ""),

@@ -21,7 +21,7 @@ from chaoskit.errors import CannotStart
 
 IN_CLUSTER = "in-cluster"
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-_NO_CLUSTER = "start a simulated cluster: export KUBECONFIG=$(chaoskit sim up)"
+_NO_CLUSTER = "--kubeconfig or KUBECONFIG names one; a simulated one: export KUBECONFIG=$(chaoskit sim up)"
 
 
 @dataclass(frozen=True, slots=True)
