@@ -17,7 +17,7 @@ def test_a_simulator_comes_stays_and_goes(stranger: CommandLine) -> None:
     try:
         again = stranger("sim", "up")
         faster = stranger("sim", "up", "--speed", 50, "-o", "json")
-        status = stranger("sim", "status", "-o", "json").json
+        status, told = stranger("sim", "status", "-o", "json").json, stranger("sim", "status").out
         seen = stranger("recover", "-n", "kube-system", "--dry-run", env={"KUBECONFIG": up.out.strip()})
     finally:
         down = stranger("sim", "down", "-o", "json")
@@ -27,6 +27,7 @@ def test_a_simulator_comes_stays_and_goes(stranger: CommandLine) -> None:
     assert "! it ran already, without --speed 50.0: chaoskit sim down" in faster.err
     assert faster.json == status
     assert (status["seed"], status["speed"], status["story"]) == (3, 10, "quiet")
+    assert "history      0 h\npods         of the usual shop\n" in told
     assert seen.err.splitlines()[0] == "cluster  simulator · seed 3 · 10 times faster"
     assert (down.code, down.err, down.json["stopped"]) == (0, "simulator  stopped\n", True)
     assert simulation.status(stranger.home / "state/sim") is None

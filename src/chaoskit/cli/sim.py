@@ -79,7 +79,8 @@ def status(session: Session) -> None:
     if found is None:
         raise CannotStart("no simulator is running", hint="chaoskit sim up")
     document = _document(found)
-    lines = "\n".join(f"{name:<12} {value}" for name, value in document.items())
+    told = document | {"history": f"{found.history:g} h", "pods": found.pods or "of the usual shop"}
+    lines = "\n".join(f"{name:<12} {value}" for name, value in told.items())
     emit(session, "simulation", document, lambda out: out.print(lines))
 
 
