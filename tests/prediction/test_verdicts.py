@@ -350,6 +350,20 @@ def test_the_same_time_of_other_pods_was_not_seen(trained: Trained, leaks: Label
     assert unseen[0][-1]
 
 
+@pytest.mark.parametrize("learned_without", [True, False])
+def test_what_was_learned_is_known_where_one_of_both_has_no_namespace(
+    trained: Trained, leaks: Labelled, *, learned_without: bool
+) -> None:
+    (block,), (span,) = leaks.dataset.blocks, trained.model.seen
+    rows = tuple(row._replace(namespace="" if not learned_without else "bank") for row in block.rows)
+    if learned_without:
+        span = replace(span, pods=frozenset(("", pod) for _, pod in span.pods))
+    data = label(replace(leaks.dataset, blocks=(replace(block, rows=rows),)), Target())
+    np.testing.assert_array_equal(
+        seen.unseen([span], data, 30)[0], seen.unseen(trained.model.seen, leaks, 30)[0]
+    )
+
+
 def test_one_pod_of_the_same_name_makes_another_cluster_no_time_that_was_learned(
     trained: Trained, leaks: Labelled
 ) -> None:

@@ -111,7 +111,9 @@ def _shared(span: Span, block: Block) -> NDArray[np.bool_]:
     names, bare = {name for _, name in span.pods}, {name for namespace, name in span.pods if not namespace}
     return np.array(
         [
-            (row.namespace, row.pod) in span.pods or row.pod in bare or (not row.namespace and row.pod in names)
+            (row.namespace, row.pod) in span.pods
+            or row.pod in bare
+            or (not row.namespace and row.pod in names)
             for row in block.rows
         ],
         dtype=np.bool_,
