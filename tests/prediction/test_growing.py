@@ -29,7 +29,7 @@ from tests.servers import free_port
 from chaoskit import errors
 from chaoskit.prediction import features
 from chaoskit.prediction.labelling.labels import Labelled, label
-from chaoskit.prediction.learning import far, folds, forest, search
+from chaoskit.prediction.learning import dask_pool, folds, forest, search
 from chaoskit.prediction.learning.forest import Options
 from chaoskit.prediction.learning.table import Table, tabulate
 from chaoskit.prediction.learning.training import out_of_fold
@@ -98,7 +98,7 @@ def test_an_address_may_name_a_protocol(address: str) -> None:
 def test_a_dask_scheduler_that_no_worker_joins_is_unavailable(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(far, "PATIENCE", 1.0)
+    monkeypatch.setattr(dask_pool, "PATIENCE", 1.0)
     with within(0) as cluster:
         there = tiny(recipe="evidence", backend="dask", scheduler=cluster.scheduler_address)
         with pytest.raises(errors.Unavailable, match="no worker has joined") as caught:
@@ -129,7 +129,7 @@ def test_what_listens_there_and_is_no_dask_scheduler_is_unavailable(
     monkeypatch: pytest.MonkeyPatch, said: bytes, told: str, loader: str
 ) -> None:
     dask = pytest.importorskip("dask")
-    monkeypatch.setattr(far, "PATIENCE", 1.0)
+    monkeypatch.setattr(dask_pool, "PATIENCE", 1.0)
 
     class Another(socketserver.BaseRequestHandler):
         def handle(self) -> None:
@@ -160,7 +160,7 @@ def serving(server: socketserver.TCPServer) -> Iterator[int]:
 
 
 def test_workers_that_leave_a_dask_cluster_meanwhile_are_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(far, "PATIENCE", 1.0)
+    monkeypatch.setattr(dask_pool, "PATIENCE", 1.0)
     with within(1) as cluster:
 
         def questions() -> Iterator[tuple[int]]:
@@ -172,12 +172,12 @@ def test_workers_that_leave_a_dask_cluster_meanwhile_are_missed(monkeypatch: pyt
 
         at = cluster.scheduler_address
         with pytest.raises(errors.Unavailable, match="no worker is left at the Dask scheduler") as caught:
-            list(far.answers(at, abs, questions()))
+            list(dask_pool.answers(at, abs, questions()))
     assert caught.value.hint == f"start one: dask worker {at}"
 
 
 def test_a_dask_scheduler_that_goes_away_meanwhile_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(far, "PATIENCE", 1.0)
+    monkeypatch.setattr(dask_pool, "PATIENCE", 1.0)
     with within(1) as cluster:
 
         def questions() -> Iterator[tuple[int]]:
@@ -185,7 +185,7 @@ def test_a_dask_scheduler_that_goes_away_meanwhile_is_unavailable(monkeypatch: p
             yield (1,)
 
         with pytest.raises(errors.Unavailable, match="went away meanwhile"):
-            list(far.answers(cluster.scheduler_address, abs, questions()))
+            list(dask_pool.answers(cluster.scheduler_address, abs, questions()))
 
 
 @contextmanager
@@ -217,7 +217,7 @@ def test_a_dask_scheduler_that_stands_still_is_unavailable(monkeypatch: pytest.M
     pytest.importorskip("distributed")
     at = f"tcp://127.0.0.1:{free_port()}"
     with dask("scheduler", "--host", at, "--dashboard-address", ":0") as scheduler, worker_of(at):
-        monkeypatch.setattr(far, "PATIENCE", 1.0)
+        monkeypatch.setattr(dask_pool, "PATIENCE", 1.0)
 
         def questions() -> Iterator[tuple[int]]:
             yield (1,)
@@ -225,17 +225,17 @@ def test_a_dask_scheduler_that_stands_still_is_unavailable(monkeypatch: pytest.M
             yield (2,)
 
         with pytest.raises(errors.Unavailable, match="went away meanwhile"):
-            list(far.answers(at, abs, questions()))
+            list(dask_pool.answers(at, abs, questions()))
 
 
 def test_a_dask_worker_that_stands_still_is_told_before_it_is_sent_anything(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with within(0) as cluster, worker_of(cluster.scheduler_address) as worker:
-        monkeypatch.setattr(far, "PATIENCE", 1.0)
+        monkeypatch.setattr(dask_pool, "PATIENCE", 1.0)
         worker.send_signal(signal.SIGSTOP)
         with pytest.raises(errors.Unavailable, match=r"some workers of the Dask scheduler .* say nothing"):
-            list(far.answers(cluster.scheduler_address, abs, [(1,)]))
+            list(dask_pool.answers(cluster.scheduler_address, abs, [(1,)]))
 
 
 @pytest.mark.parametrize(("seconds", "answered"), [(60, False), (0, True)])
@@ -244,8 +244,8 @@ def test_dask_workers_that_all_stand_still_meanwhile_are_told(
 ) -> None:
     """At their work, or with an answer that nobody has fetched yet."""
     with within(0) as cluster, worker_of(cluster.scheduler_address) as worker:
-        monkeypatch.setattr(far, "PATIENCE", 1.0)
-        monkeypatch.setattr(far, "FETCHED", 1)
+        monkeypatch.setattr(dask_pool, "PATIENCE", 1.0)
+        monkeypatch.setattr(dask_pool, "FETCHED", 1)
 
         def has_answered() -> bool:
             return any(each.state == "memory" for each in cluster.scheduler.tasks.values())
@@ -257,13 +257,15 @@ def test_dask_workers_that_all_stand_still_meanwhile_are_told(
             worker.send_signal(signal.SIGSTOP)
 
         with pytest.raises(errors.Unavailable, match=r"all workers of the Dask scheduler .* say nothing"):
-            list(far.answers(cluster.scheduler_address, time.sleep, questions()))
+            list(dask_pool.answers(cluster.scheduler_address, time.sleep, questions()))
 
 
 def test_a_dask_worker_that_works_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     with within(1) as cluster:
-        monkeypatch.setattr(far, "PATIENCE", 0.6)
-        assert list(far.answers(cluster.scheduler_address, time.sleep, [(3 * far.PATIENCE,)])) == [None]
+        monkeypatch.setattr(dask_pool, "PATIENCE", 0.6)
+        assert list(
+            dask_pool.answers(cluster.scheduler_address, time.sleep, [(3 * dask_pool.PATIENCE,)])
+        ) == [None]
 
 
 def installed(folder: Path, name: str, version: str) -> str:
@@ -279,7 +281,7 @@ def test_a_dask_worker_with_another_scikit_learn_is_refused(tmp_path: Path) -> N
     with within(1) as cluster, worker_of(cluster.scheduler_address, beside=1, PYTHONPATH=older):
         (worker,) = (each for each in cluster.scheduler.workers if each not in addresses(cluster))
         with pytest.raises(errors.CannotStart) as caught:
-            list(far.answers(cluster.scheduler_address, abs, [(1,)]))
+            list(dask_pool.answers(cluster.scheduler_address, abs, [(1,)]))
     here = metadata.version("scikit-learn")
     assert str(caught.value) == f"scikit-learn is {here} here, but 0.9 on the Dask worker {worker}"
     assert caught.value.hint == f"all machines need the same: pip install scikit-learn=={here}"
@@ -295,7 +297,7 @@ def test_a_dask_worker_with_another_numpy_that_joins_meanwhile_is_refused(tmp_pa
             yield (2,)
 
         with pytest.raises(errors.CannotStart, match=r"numpy is .* here, but 99\.0 on the Dask worker"):
-            list(far.answers(cluster.scheduler_address, abs, questions()))
+            list(dask_pool.answers(cluster.scheduler_address, abs, questions()))
 
 
 def addresses(cluster: Any) -> set[str]:
@@ -311,10 +313,10 @@ def test_workers_that_differ_are_told_with_the_first_and_how_many_more() -> None
         "tcp://c:1": "1.2",
         "tcp://d:1": OSError("gone"),
     }
-    assert far.unlike("chaoskit", "1.1", there) == (
+    assert dask_pool.unlike("chaoskit", "1.1", there) == (
         "chaoskit is 1.1 here, but none on the Dask worker tcp://a:1 and 1 more"
     )
-    assert far.unlike("chaoskit", "1.1", {"tcp://b:1": "1.1", "tcp://d:1": OSError("gone")}) == ""
+    assert dask_pool.unlike("chaoskit", "1.1", {"tcp://b:1": "1.1", "tcp://d:1": OSError("gone")}) == ""
 
 
 @pytest.mark.parametrize("loader", ["nothing_of_the_kind.load", "json.loads"])
@@ -324,7 +326,7 @@ def test_what_loads_the_security_of_dask_and_fails_is_told(loader: str) -> None:
         dask.config.set({"distributed.client.security-loader": loader}),
         pytest.raises(errors.CannotStart, match=f"its security-loader {re.escape(loader)} fails"),
     ):
-        list(far.answers("tcp://127.0.0.1:1", abs, ()))
+        list(dask_pool.answers("tcp://127.0.0.1:1", abs, ()))
 
 
 def test_a_file_of_trust_in_dask_that_is_not_there_is_told(tmp_path: Path) -> None:
@@ -334,7 +336,7 @@ def test_a_file_of_trust_in_dask_that_is_not_there_is_told(tmp_path: Path) -> No
         dask.config.set(trust),
         pytest.raises(errors.CannotStart, match=r"Dask cannot ask tls://127\.0\.0\.1:1: no such file"),
     ):
-        list(far.answers("tls://127.0.0.1:1", abs, ()))
+        list(dask_pool.answers("tls://127.0.0.1:1", abs, ()))
 
 
 def test_what_making_a_question_raises_is_no_word_of_the_dask_scheduler() -> None:
@@ -343,7 +345,7 @@ def test_what_making_a_question_raises_is_no_word_of_the_dask_scheduler() -> Non
         raise FileNotFoundError(2, "No such file or directory", "a table")
 
     with within(1) as cluster, pytest.raises(FileNotFoundError):
-        list(far.answers(cluster.scheduler_address, abs, questions()))
+        list(dask_pool.answers(cluster.scheduler_address, abs, questions()))
 
 
 def full(_: int) -> None:
@@ -356,7 +358,7 @@ def test_what_the_work_lacks_on_the_machine_of_a_dask_worker_is_told() -> None:
         within(1, silence_logs=logging.CRITICAL) as cluster,
         pytest.raises(errors.Unavailable, match=r"a worker of .* failed: no space left on device"),
     ):
-        list(far.answers(cluster.scheduler_address, full, [(1,)]))
+        list(dask_pool.answers(cluster.scheduler_address, full, [(1,)]))
 
 
 class Elsewhere:
@@ -371,7 +373,7 @@ def test_machines_of_a_dask_cluster_that_lack_a_package_are_told() -> None:
         within(1, silence_logs=logging.CRITICAL) as cluster,
         pytest.raises(errors.Unavailable, match="cannot read what it is sent: No module named 'a_package"),
     ):
-        list(far.answers(cluster.scheduler_address, abs, [(Elsewhere(),)]))
+        list(dask_pool.answers(cluster.scheduler_address, abs, [(Elsewhere(),)]))
 
 
 def test_dask_workers_that_die_of_a_forest_are_told() -> None:
@@ -383,7 +385,7 @@ def test_dask_workers_that_die_of_a_forest_are_told() -> None:
         ) as cluster,
         pytest.raises(errors.Unavailable, match="died, one after the other, of one forest") as caught,
     ):
-        list(far.answers(cluster.scheduler_address, os._exit, [(1,)]))
+        list(dask_pool.answers(cluster.scheduler_address, os._exit, [(1,)]))
     assert caught.value.hint == "their logs say why; have they the memory for it?"
 
 
@@ -391,7 +393,7 @@ def test_a_dask_scheduler_that_does_not_answer_is_unavailable(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr(far, "PATIENCE", 1.0)
+    monkeypatch.setattr(dask_pool, "PATIENCE", 1.0)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"

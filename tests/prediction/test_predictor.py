@@ -32,9 +32,9 @@ from chaoskit.prediction.learning import plain
 from chaoskit.prediction.learning.alarms import confirmed
 from chaoskit.prediction.learning.incidents import nearest
 from chaoskit.prediction.learning.joined import BEYOND, FOREST, Join
-from chaoskit.prediction.learning.paths import by_tree, contributions, leaves
 from chaoskit.prediction.learning.plain import LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.learning.table import tabulate
+from chaoskit.prediction.learning.tree_paths import by_tree, contributions, leaves
 from chaoskit.records import PredictionRecord
 from chaoskit.signals import BY_NAME
 

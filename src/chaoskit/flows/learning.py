@@ -13,7 +13,7 @@ from chaoskit.errors import Conflict, InvalidInput, NotFound, Refused, UnknownNa
 from chaoskit.events import Listener, ignore
 from chaoskit.flows.world import World
 from chaoskit.ports.cluster import Identity
-from chaoskit.prediction.data import room
+from chaoskit.prediction.data import memory
 from chaoskit.records import LabelRecord, PredictionRecord, RecoveryRecord, RunRecord
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Calibrated:
     promotable: bool
 
 
-@room.in_words()
+@memory.in_words()
 def fit(
     dataset: Dataset,
     *,
@@ -102,7 +102,7 @@ def kept(trained: Trained, models: Path, base: str, *, key: bytes = b"") -> Path
             continue
 
 
-@room.in_words()
+@memory.in_words()
 def judged(
     dataset: Dataset,
     *,
@@ -128,10 +128,10 @@ def judged(
         NoBaseline: the model learned from all of the data, or it has no failure.
         Refused: it is a copy of a model that is gone, or one from elsewhere, which nothing calibrates.
     """
-    from chaoskit.prediction.artifacts import copies
+    from chaoskit.prediction.artifacts import exports
 
     asked = _folder(models, model)
-    folder = copies.judged_as(models, asked)
+    folder = exports.judged_as(models, asked)
     foreign = prediction.is_portable(folder)
     if foreign and calibrated:
         raise Refused(
@@ -168,7 +168,7 @@ def _confirmed(target: Target) -> str:
     return f" for {target.confirm} samples" if target.confirm > 1 else ""
 
 
-@room.in_words()
+@memory.in_words()
 def calibrate(
     dataset: Dataset,
     *,
@@ -256,14 +256,14 @@ def chosen(models: Path, name: str = "", *, key: bytes = b"") -> tuple[str, Mode
 
 def exported(models: Path, name: str, out: Path, *, key: bytes = b"") -> Path:
     """A kept model lies in `out` without pickle, for installations elsewhere; the folder."""
-    from chaoskit.prediction.artifacts import copies, portable
+    from chaoskit.prediction.artifacts import exports, portable
 
     folder = _folder(models, name)
     model = prediction.load_model(folder, state=models, key=key)
     if portable.is_portable(folder):
         return portable.copy(folder, out)
     copy = portable.write(model, out, beside=folder)
-    copies.remember(models, copy, folder)
+    exports.remember(models, copy, folder)
     return copy
 
 

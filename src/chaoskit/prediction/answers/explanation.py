@@ -18,9 +18,9 @@ from chaoskit.prediction.features.layout import family
 from chaoskit.prediction.learning import plain
 from chaoskit.prediction.learning.incidents import nearest
 from chaoskit.prediction.learning.joined import EVIDENCE, FOREST
-from chaoskit.prediction.learning.paths import contributions
 from chaoskit.prediction.learning.plain import LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.learning.training import Model
+from chaoskit.prediction.learning.tree_paths import contributions
 
 TREND_POINTS = 8
 

@@ -20,9 +20,9 @@ from chaoskit.prediction.features.layout import Spec
 from chaoskit.prediction.labelling.labels import STALE
 from chaoskit.prediction.learning import joined, plain
 from chaoskit.prediction.learning.joined import ALARM, EVIDENCE, FOREST
-from chaoskit.prediction.learning.paths import by_tree
 from chaoskit.prediction.learning.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.learning.training import Model
+from chaoskit.prediction.learning.tree_paths import by_tree
 
 Compute = Callable[[Block, Spec, NDArray[np.intp]], Floats]
 """Makes the features [row, moment, feature] of a block at moments of it."""

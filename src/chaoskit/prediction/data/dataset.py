@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from chaoskit import errors, events, signals, topology
 from chaoskit.ports.metrics import MetricsSource, QueryRefused, Series, Signal
-from chaoskit.prediction.data import room
+from chaoskit.prediction.data import memory
 from chaoskit.records import LabelRecord
 
 Values = NDArray[np.float32]
@@ -211,7 +211,7 @@ def present(values: Values) -> NDArray[np.bool_]:
 
 def nothing(rows: int, signals: int, moments: int) -> Values:
     """Values [row, signal, moment] that are all missing yet; `CannotStart` without memory for them."""
-    room.check(rows, moments, signals, 4 * rows * signals * moments, room.free())
+    memory.check(rows, moments, signals, 4 * rows * signals * moments, memory.free())
     return np.full((rows, signals, moments), np.nan, dtype=np.float32)
 
 
@@ -256,7 +256,7 @@ def _rows_of(block: Block, workloads: set[str]) -> Block:
     return block.of([index for index, row in enumerate(block.rows) if row.workload in workloads])
 
 
-@room.in_words()
+@memory.in_words()
 def collect(
     metrics: MetricsSource,
     start: datetime,

@@ -16,7 +16,7 @@ from sklearn.ensemble import RandomForestClassifier
 from chaoskit import errors
 from chaoskit.prediction.data.arrays import Floats
 from chaoskit.prediction.features import Spec
-from chaoskit.prediction.learning import far
+from chaoskit.prediction.learning import dask_pool
 from chaoskit.prediction.learning.table import Samples, Table
 
 Backend = Literal["threading", "loky", "dask"]
@@ -92,7 +92,7 @@ def grow(
     """For each lesson in turn the answers, and the forest that gave them; `options.jobs` at a time."""
     if options.backend == "dask":
         check(options)
-        yield from far.answers(options.scheduler, _answer, ((each, options) for each in lessons))
+        yield from dask_pool.answers(options.scheduler, _answer, ((each, options) for each in lessons))
         return
     with joblib.parallel_config(options.backend, n_jobs=options.jobs):
         made = joblib.Parallel(return_as="generator")(

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from chaoskit.prediction.data.arrays import Floats
 from chaoskit.prediction.learning.forest import score
-from chaoskit.prediction.learning.paths import leaves
 from chaoskit.prediction.learning.table import Samples, Table
+from chaoskit.prediction.learning.tree_paths import leaves
 
 KEPT = 3
 """Samples of one failure that stand for it: those that the forest is surest of."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chaoskit import events
 from chaoskit.prediction import features
-from chaoskit.prediction.data import room
+from chaoskit.prediction.data import memory
 from chaoskit.prediction.data.arrays import Floats
 from chaoskit.prediction.data.dataset import Dataset, present
 from chaoskit.prediction.data.packed import Packed
@@ -189,7 +189,7 @@ def tabulate(
     signs = Spec("evidence", wanted.step, wanted.signals)
     dataset = labelled.dataset.select(wanted.signals)
     rows, moments = sum(len(b.rows) for b in dataset.blocks), sum(b.length for b in dataset.blocks)
-    room.check(rows, moments, len(dataset.signals), needed(dataset, wanted, signs), room.free())
+    memory.check(rows, moments, len(dataset.signals), needed(dataset, wanted, signs), memory.free())
     made: list[Packed] = []
     found: list[Packed] = []
     for number, block in enumerate(dataset.blocks):

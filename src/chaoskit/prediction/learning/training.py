@@ -36,10 +36,10 @@ from chaoskit.prediction.learning.folds import Moments
 from chaoskit.prediction.learning.forest import Lesson, Options, fit, grow, lesson, score, small, weights
 from chaoskit.prediction.learning.incidents import Incident, remembered
 from chaoskit.prediction.learning.joined import ALARM, FOREST, Join
-from chaoskit.prediction.learning.paths import shares
 from chaoskit.prediction.learning.ranges import Ranges, ranges
 from chaoskit.prediction.learning.seen import Span
 from chaoskit.prediction.learning.table import Samples, Table, tabulate
+from chaoskit.prediction.learning.tree_paths import shares
 
 BLOCK_MINUTES = 5
 """Baselines are made of blocks so long, the newest of which never counts."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from chaoskit import errors
-from chaoskit.prediction.data import grid, room
+from chaoskit.prediction.data import grid, memory
 from chaoskit.prediction.data.arrays import Doubles, Ints
 from chaoskit.prediction.data.dataset import MAX_GAP, Block, Dataset, Row, Values, nothing, put, single
 from chaoskit.prediction.labelling.alignment import shifted
@@ -50,7 +50,7 @@ class _Line:
     values: tuple[float, ...]
 
 
-@room.in_words()
+@memory.in_words()
 def read(paths: Sequence[Path], mapping: mappings.Mapping, *, unlabelled: bool = False) -> Dataset:
     """The files as a dataset, with the labels of the events file where the mapping names one, and its own.
 

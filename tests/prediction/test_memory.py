@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chaoskit import errors
-from chaoskit.prediction.data import room
+from chaoskit.prediction.data import memory
 
 LIMITED = """
 import resource, sys
@@ -67,31 +67,31 @@ signals: {cpu_usage: {column: cpu}}
 
 def test_what_is_needed_is_told_beside_what_is_free() -> None:
     with pytest.raises(errors.CannotStart) as refused:
-        room.check(1000, 10_080, 17, 16 * room.GIB, 4 * room.GIB)
+        memory.check(1000, 10_080, 17, 16 * memory.GIB, 4 * memory.GIB)
     assert refused.value.message == (
         "a history of 1000 pods x 10080 moments x 17 signals needs about 16.0 GiB of memory, 4.0 GiB are free"
     )
     assert "fewer hours" in refused.value.hint
 
 
-@pytest.mark.parametrize("free", [None, 16 * room.GIB])
+@pytest.mark.parametrize("free", [None, 16 * memory.GIB])
 def test_what_fits_or_may_fit_is_tried(free: int | None) -> None:
-    room.check(1000, 10_080, 17, 16 * room.GIB, free)
+    memory.check(1000, 10_080, 17, 16 * memory.GIB, free)
 
 
 def test_memory_that_runs_out_is_no_bug() -> None:
     said = "Unable to allocate 12.1 GiB for an array with shape (1600, 46080, 44)"
     with (
         pytest.raises(errors.CannotStart, match=r"^the memory ran out: 12\.1 GiB more were needed$"),
-        room.in_words(),
+        memory.in_words(),
     ):
         raise MemoryError(said)
-    with pytest.raises(errors.CannotStart, match=r"^the memory ran out$"), room.in_words():
+    with pytest.raises(errors.CannotStart, match=r"^the memory ran out$"), memory.in_words():
         raise MemoryError
 
 
 def test_there_is_some_memory_here() -> None:
-    found = room.free()
+    found = memory.free()
     assert found is None or found > 0
 
 
@@ -157,7 +157,7 @@ V1_LINES = "9:name=systemd:/\n5:cpu,memory:{path}\n0::{path}\n"
 def test_what_the_groups_of_this_process_leave_is_free(
     tmp_path: Path, told: str, groups: dict[str, tuple[object, int, int]], left: int
 ) -> None:
-    assert room.free(system(tmp_path, told, groups)) == left * 2**20
+    assert memory.free(system(tmp_path, told, groups)) == left * 2**20
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads what a process took at the most from /proc")
