@@ -105,16 +105,14 @@ def test_a_forest_that_alarms_nobody_is_said_in_words_with_why(detected: Trained
     measured.show(out, report, "elsewhere")
     assert page.silent_forest(report) == ""
     assert "alarms nobody" not in out.file.getvalue()  # type: ignore[attr-defined]
-    silent = replace(
-        report,
-        members=tuple(replace(each, threshold=None) for each in report.members),
-        data={**report.data, "hours": 12.0},
-        false_alarms_per_day=4,
-    )
+    members = tuple(replace(each, threshold=None) for each in report.members)
+    silent = replace(report, members=members, false_alarms_per_day=4)
     measured.show(out, silent, "elsewhere")
     told = out.file.getvalue()  # type: ignore[attr-defined]
-    words = "however high its percentage: 4 false alarms per day are 2 in 12 h"
-    assert f"! the forest alarms nobody by itself, {words}" in told
+    assert (
+        "! the forest alarms nobody by itself, however high its percentage: where it was trained, no" in told
+    )
+    assert "within 4 false alarms per day" in told
 
 
 def test_the_thresholds_that_are_told_are_those_that_work(detected: Trained, leaks: Labelled) -> None:

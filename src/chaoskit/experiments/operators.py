@@ -60,8 +60,10 @@ def _tag(image: str) -> str:
 
 
 def _watches(container: Mapping[str, Any], home: str) -> frozenset[str]:
+    """The namespaces of ``WATCH_NAMESPACE``; none where it is empty, or told by what is not read here."""
     for each in container.get("env") or ():
         if each["name"] == "WATCH_NAMESPACE":
-            named = home if each.get("valueFrom") else str(each.get("value") or "")
+            told_by = ((each.get("valueFrom") or {}).get("fieldRef") or {}).get("fieldPath")
+            named = home if told_by == "metadata.namespace" else str(each.get("value") or "")
             return frozenset(place for part in named.split(",") if (place := part.strip()))
     return frozenset()
