@@ -88,7 +88,7 @@ def side_by_side(*acts: Callable[[], object]) -> list[object]:
 def asking(cluster: Slow, number: int, act: Callable[[], object]) -> list[object]:
     """So many ask while the first question is not answered yet."""
     cluster.answering.clear()
-    threading.Timer(0.2, cluster.answering.set).start()
+    threading.Timer(1.0, cluster.answering.set).start()
     return side_by_side(*[act] * number)
 
 

@@ -648,6 +648,11 @@ def test_without_a_result_the_reason_ends_with_what_litmus_own_pods_said_last() 
         def logs(self, ref: ObjectRef, **_: Any) -> str:
             return {"web-chaos-runner": "first\nno such image\n"}.get(ref.name, "a target's last words")
 
+        def tell(self, body: Object) -> None:
+            if "chaosUID" in kube.labels_of(body):
+                self.objects[kube.POD, "lab", body["metadata"]["name"]] = body
+            super().tell(body)
+
     course = ((1, engine("initialized")), (4, restarted), (5, chaos_pod("web-chaos-runner")))
     cluster = Talking(clock, *course, (20, engine("completed", "stop")))
     record = run(trial(), cluster=cluster, clock=clock, governor=Governor(cluster, clock))

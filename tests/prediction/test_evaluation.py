@@ -274,9 +274,17 @@ def made_elsewhere() -> Dataset:
     return replace(data, blocks=tuple(replace(b, start=b.start + timedelta(days=2)) for b in data.blocks))
 
 
+def calm(trained: Trained, world: World) -> Dataset:
+    """Two pods of which nothing is wrong, with half of the model's signals."""
+    there = ("cpu_usage", "memory_usage", "request_rate", "ready")
+    healthy = world(
+        {name: np.full((2, 200), 0.4 + (name == "ready") * 0.6) for name in there}, pods=["a", "b"]
+    )
+    return healthy.select(trained.model.spec.signals)
+
+
 def test_data_without_failures_cannot_judge(trained: Trained, world: World) -> None:
-    pods = ["a", "b"]
-    healthy = world({"cpu_usage": np.ones((2, 200))}, pods=pods).select(trained.model.spec.signals)
+    healthy = calm(trained, world)
     with pytest.raises(errors.NoBaseline, match="no failure"):
         evaluate(trained, label(healthy, Target()))
 
@@ -284,7 +292,7 @@ def test_data_without_failures_cannot_judge(trained: Trained, world: World) -> N
 def test_a_failure_that_begins_when_the_data_ends_is_named_but_shown_by_no_sample(
     trained: Trained, world: World
 ) -> None:
-    healthy = world({"cpu_usage": np.ones((2, 200))}, pods=["a", "b"]).select(trained.model.spec.signals)
+    healthy = calm(trained, world)
     (block,) = healthy.blocks
     begins = block.end + timedelta(seconds=20)
     record = LabelRecord(

@@ -215,7 +215,7 @@ def _from_files(
 ) -> Outlook:
     from chaoskit import prediction
     from chaoskit.flows import learning
-    from chaoskit.flows.foreseeing import Outlook, manner
+    from chaoskit.flows.foreseeing import Outlook, manner, strange
 
     if not data or mapping is None:
         raise InvalidInput("--data and --mapping belong together: files, and what their columns mean")
@@ -231,13 +231,9 @@ def _from_files(
     session.say(_answered_for(now, *prediction.heard_of(dataset, now), newest=not at))
     if others := prediction.beside(window, now):
         session.say(_unanswered(others, window.blocks[-1].run))
-    held_back = ""
-    if chosen:
-        asked = window.select(chosen[1].spec.signals)
-        words = "" if model or settings.model else prediction.strange_here(chosen[1], asked)
-        held_back = f"{chosen[0]} does not answer here: {words}" if words else ""
-    if held_back:
-        chosen = None
+    held_back = strange(chosen, window) if chosen and not (model or settings.model) else ""
+    chosen = None if held_back else chosen
+    asked = window.select(chosen[1].spec.signals) if chosen else window
     health = prediction.health_of(chosen[1], asked, now) if chosen else prediction.Health()
     found = learning.answer(window, chosen, now=now)
     several = len({each.namespace for each in found}) > 1

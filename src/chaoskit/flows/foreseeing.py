@@ -220,7 +220,7 @@ class Lookout:
         """The window of whoever answers: of rules, where the model is none of this place."""
         if self.model is None or not self.by_itself or self._held_back is not None or not window.samples:
             return window
-        model, words = self.model, _strange(self.model, window)
+        model, words = self.model, strange(self.model, window)
         if words:
             self.answered_by(None)
             self._aside, self._asked = model, now
@@ -236,7 +236,7 @@ class Lookout:
             window = self._collected(now - learning.wanted_history(model[1]), now, model[1])
         except NoSamples:
             return
-        words = _strange(model, window)
+        words = strange(model, window)
         if not words:
             self.answered_by(model)
         self._held_back = words
@@ -383,11 +383,11 @@ class Lookout:
         )
 
 
-def _strange(model: tuple[str, Model], window: Dataset) -> str:
-    """Why this model does not answer here; "" where most of its signals are there."""
-    name, trained = model
-    words = prediction.strange_here(trained, window)
-    return words and f"{name} does not answer here: {words}"
+def strange(model: tuple[str, Model], window: Dataset) -> str:
+    """Why this model does not answer here, most of its signals being absent; "" where it does."""
+    name, asked = model
+    words = prediction.strange_here(asked, window.select(asked.spec.signals))
+    return f"{name} does not answer here: {words}" if words else ""
 
 
 def _foreseen(record: PredictionRecord, scope: str) -> Foreseen:
