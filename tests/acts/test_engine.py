@@ -238,6 +238,16 @@ def test_with_a_busy_operator_pods_are_deleted_by_hand() -> None:
     assert deleted[0] <= 2, "it strikes meanwhile"
 
 
+def test_what_a_dying_experiment_still_makes_is_deleted_too() -> None:
+    cluster, clock = FakeCluster(chaos_engine("initialized"), pod("experiment")), ManualClock()
+    operator(cluster, clock, 30)
+    late = pod("helper", resourceVersion="7")
+    clock.call_at(5, lambda: cluster.objects.update({(kube.POD, "shop", "helper"): late}))
+    assert engine.end(cluster, clock, THEIRS) == ()
+    assert "delete pod/helper" in cluster.wrote
+    assert clock.monotonic() < 60
+
+
 def test_without_an_operator_the_undo_is_not_confirmed() -> None:
     cluster, clock = FakeCluster(chaos_engine("initialized")), ManualClock()
     left = engine.end(cluster, clock, THEIRS)

@@ -61,6 +61,29 @@ def test_no_lease_waits_for_what_is_answered_about_another() -> None:
         assert {asked.get(timeout=10) for _ in pulses} == {each.ledger.account.ref.name for each in pulses}
 
 
+def test_a_halt_is_heard_while_the_lease_of_another_act_is_written() -> None:
+    cluster, clock, asked, answer = FakeCluster(), ManualClock(), threading.Event(), threading.Event()
+    with Heart(cluster, clock) as heart, ExitStack() as open_:
+        busy, other, *_ = crowd(cluster, clock, heart, open_)
+
+        def wait(_verb: str, ref: ObjectRef) -> None:
+            if ref == busy.ledger.account.ref:
+                asked.set()
+                answer.wait(20)
+
+        cluster.before_write = wait
+        clock.turn(15)
+        writing = threading.Thread(target=busy.ledger.renew)
+        writing.start()
+        open_.callback(writing.join)
+        open_.callback(answer.set)
+        assert asked.wait(10)
+        halt.halt(cluster, clock, ["chaos"], "incident 7")
+        with pytest.raises(Refused, match="incident 7"):
+            other.check()
+        assert writing.is_alive()
+
+
 def test_a_bug_in_the_hearts_thread_is_raised_by_whoever_asks() -> None:
     cluster, clock = FakeCluster(), quick()
 

@@ -65,6 +65,7 @@ def test_one_without_a_ready_pod_takes_up_nothing() -> None:
         ({"value": "litmus"}, "blocked"),
         ({"valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}, "blocked"),
         ({"valueFrom": {"configMapKeyRef": {"name": "litmus", "key": "watch"}}}, "ok"),
+        ({"value": "$(POD_NAMESPACE)"}, "ok"),
     ],
 )
 def test_one_that_looks_at_other_namespaces_alone_takes_up_nothing_here(

@@ -85,12 +85,10 @@ def _unfinished_in_time(hands: Hands, trail: Trail) -> Course[tuple[Leftover, ..
     now, replaced = hands.clock.monotonic, _replaced(hands, trail)
     end = hands.since((trail.engine.namespace, trail.engine.name, frozenset(replaced))) + PATIENCE
     answers = now() + OPERATOR_ANSWERS
-    helped = False
     while left := _unfinished(hands.cluster, trail, replaced):
         if now() >= end or all(each.kind in {"target", "command"} for each in left):
             return left
-        if now() >= answers and not helped:
-            helped = True
+        if now() >= answers:  # again and again: what dies may still make helpers
             _delete_by_hand(hands.cluster, trail)
         yield True
     return ()

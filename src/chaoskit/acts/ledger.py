@@ -245,16 +245,21 @@ class Ledger:
     def renew(self, *, news: bool = False) -> None:
         """The Lease says that this process lives; the cluster is asked only when a third of it has passed.
 
-        With `news` it is asked as well when there is something new to tell.
+        With `news` it is asked as well when there is something new to tell. Nobody waits for another thread
+        that writes it just now: that is as good.
 
         Raises:
             TakenOver: another process holds the account.
         """
-        with self._lease.writing:  # what another thread has renewed meanwhile is not due
+        if not self._lease.writing.acquire(blocking=False):
+            return
+        try:
             due = self._clock.monotonic() - self._lease.renewed >= self.account.duration / 3
             if due or (news and self.tell.fresh):
                 spec = {"renewTime": kube.timestamp(self._clock.now())}
                 self._lease.save({"spec": spec}, self.tell if news else None)
+        finally:
+            self._lease.writing.release()
 
     def wanted_end(self, seen: Account | None = None) -> str:
         """Why somebody wants this act to end now, "" when nobody does; `seen` is the Lease just read.

@@ -34,6 +34,9 @@ CREATE INDEX IF NOT EXISTS documents_by_cluster ON documents (kind, {_OF}, at);
 SOON = 3.0
 """Seconds that another process which writes is waited for: whoever writes has something else to do."""
 
+BRIEFLY = 0.2
+"""Seconds for one that was waited for in vain before: it may be between two short writes."""
+
 _PRUNES = 3600.0
 _LAST = chr(0x10FFFF)
 """No letter comes after it."""
@@ -51,7 +54,7 @@ class SqliteStore:
     What is older than its kind's age in `ages` goes, at a write and at most once an hour: by the `wall`, or
     by the newest of its own cluster where that is ahead, as a simulator's may be; no other's time counts.
     One that is not `kept` is empty, in memory, and makes no file. Another process that writes it is waited
-    for `soon` seconds; if in vain, it is waited for no more until it lets go.
+    for `soon` seconds; if in vain, but `BRIEFLY` until it lets go.
 
     Raises:
         Unavailable: the file cannot be opened, read or written; the message names it.
@@ -197,7 +200,7 @@ class SqliteStore:
     def _begin(self, db: sqlite3.Connection) -> None:
         """Nobody else writes the file now; who reads it waits as ever."""
         if self._held:
-            db.execute("PRAGMA busy_timeout = 0")
+            db.execute(f"PRAGMA busy_timeout = {1000 * BRIEFLY:.0f}")
         try:
             self._held = True
             db.execute("BEGIN IMMEDIATE")

@@ -77,9 +77,9 @@ def moment(text: str, option: str) -> datetime:
     """The moment that this option names, UTC where it names no zone; Typer tells when it is none."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError as error:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
         raise typer.BadParameter(f"{text!r} is no ISO 8601 time", param_hint=option) from error
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def processors() -> int:

@@ -35,10 +35,13 @@ _LIKE = 0.4
 Show = Callable[["Outlook", "Outcome"], None]
 
 
-def over(record: PredictionRecord, threshold: float) -> bool:
-    """Whether its probability is at or over the threshold. Rules have none: their alarm is over any."""
+def over(record: PredictionRecord, threshold: float, *, hints: bool = True) -> bool:
+    """Whether its probability is at or over the threshold. Rules have none: their alarm is over any.
+
+    With `hints` so is a score of theirs that is no alarm yet.
+    """
     if record.probability is None:
-        return record.alarmed or record.score >= threshold
+        return record.alarmed or (hints and record.score >= threshold)
     return record.probability >= threshold
 
 
@@ -84,7 +87,8 @@ def _when(trained: datetime, at: datetime) -> str:
 
 def show(out: Console, outlook: Outlook, *, advice: bool = True, files: str = "") -> None:
     """The whole outlook; with `advice`, what to do next: there, or with the `files` that it is of."""
-    table(out, outlook.predictions, advice=False, everywhere=outlook.everywhere, by=_by(outlook))
+    if outlook.predictions or not outlook.unknown:
+        table(out, outlook.predictions, advice=False, everywhere=outlook.everywhere, by=_by(outlook))
     for each in outlook.unknown:
         told(out, "! ", _of_unknown(each, outlook), style="yellow")
     if not outlook.predictions:
@@ -247,7 +251,7 @@ def _advice(out: Console, found: Sequence[PredictionRecord], *, everywhere: bool
         next_step(out, f"chaoskit generate{place} --top 3 --out experiments")
 
 
-def _named(each: PredictionRecord | Silent, outlook: Outlook) -> str:
+def _named(each: PredictionRecord | Silent | Young, outlook: Outlook) -> str:
     """The workload, with its namespace where there are several."""
     return f"{each.namespace}/{each.target}" if outlook.everywhere else each.target
 
@@ -292,20 +296,23 @@ class _Changes:
         self._out = console(session)
         self._session = session
         self._alarmed: dict[str, str] | None = None
-        self._health: str | None = None
+        self._who: tuple[str, str, str] | None = None
         self._silent: set[str] = set()
+        self._young: set[str] = set()
 
     def show(self, outlook: Outlook, outcome: Outcome) -> None:
         del outcome
-        if outlook.health.words != self._health:
-            self._health = outlook.health.words
+        who = (outlook.manner.name, outlook.manner.held_back, outlook.health.words)
+        if who != self._who:
+            self._who = who
             self._session.say(headline(outlook))
         now = {_named(each, outlook): "; ".join(each.reasons) for each in outlook.predictions if each.alarmed}
         silent = {_named(each, outlook): _of_unknown(each, outlook) for each in outlook.silent}
         at = f"{outlook.at:%H:%M:%S}"
         if self._alarmed is None:
             found, everywhere = outlook.predictions, outlook.everywhere
-            table(self._out, found, advice=False, everywhere=everywhere, by=_by(outlook))
+            if found or not outlook.unknown:
+                table(self._out, found, advice=False, everywhere=everywhere, by=_by(outlook))
         else:
             for target in now.keys() - self._alarmed.keys():
                 self._out.print(f"{at}  alarm      {target}  {now[target]}")
@@ -313,6 +320,10 @@ class _Changes:
                 self._out.print(f"{at}  over       {target}")
         for target in silent.keys() - self._silent:
             self._out.print(f"{at}  silent     {silent[target]}")
+        young = {_named(each, outlook): _of_unknown(each, outlook) for each in outlook.young}
+        for target in young.keys() - self._young:
+            self._out.print(f"{at}  new        {young[target]}")
+        self._young = set(young)
         kept = {target: why for target, why in (self._alarmed or {}).items() if target in silent}
         self._alarmed, self._silent = kept | now, set(silent)
         sys.stdout.flush()

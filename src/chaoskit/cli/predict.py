@@ -195,7 +195,7 @@ class Gate:
         return Outcome.BELOW_THRESHOLD
 
     def _over(self, record: PredictionRecord) -> bool:
-        above = self.above is not None and outlooks.over(record, self.above)
+        above = self.above is not None and outlooks.over(record, self.above, hints=False)
         return above or (self.on_alarm and record.alarmed)
 
 
@@ -239,7 +239,7 @@ def _from_files(
     several = len({each.namespace for each in found}) > 1
     silent = prediction.silent(prediction.heard(window), now)
     said = {(each.namespace, each.target) for each in found}
-    young = prediction.young(window, now, said) if chosen else ()
+    young = prediction.young(asked, now, said) if chosen else ()
     return Outlook(now, found, manner(chosen, held_back), health, silent, young, everywhere=several)
 
 

@@ -248,10 +248,11 @@ class EngineWatch:
         """How it has ended, or None; without a verdict that is said only of what stands in the cluster."""
         ending = terminal.decide(self.seen, self._clock.monotonic())
         settled = ending is not None and ending.how == "settled"
-        if not settled and (late or ending is not None):
-            self._ask()
-            ending = terminal.decide(self.seen, self._clock.monotonic())
-        return ending
+        if settled or not (late or ending is not None):
+            return ending
+        if not self._ask() and not late:
+            return None  # the next look asks again
+        return terminal.decide(self.seen, self._clock.monotonic())
 
     def _next(self) -> None:
         """What is sighted within a tick is known, and what was read beside it."""
@@ -294,14 +295,20 @@ class EngineWatch:
             with suppress(ChaoskitError):
                 tell_to_stop(self._cluster, self._course.trail)
 
-    def _ask(self) -> None:
-        """What stands in the cluster is known: a watch may lag behind another, or have gone silent."""
-        with suppress(ChaoskitError):
+    def _ask(self) -> bool:
+        """What stands in the cluster is known: a watch may lag behind another, or have gone silent.
+
+        False where the server does not say.
+        """
+        try:
             for kind, type_, body in asked(self._cluster, self.seen, self._plan.trial.namespace):
                 before = self.seen
                 self._known(kind, type_, body)
                 if kind == kube.EVENT and self.seen != before:
                     self._heard(body)
+        except ChaoskitError:
+            return False
+        return True
 
     def _last_words(self) -> str:
         """The last line that the engine's runner or experiment wrote: why there is no result.

@@ -65,5 +65,6 @@ def _watches(container: Mapping[str, Any], home: str) -> frozenset[str]:
         if each["name"] == "WATCH_NAMESPACE":
             told_by = ((each.get("valueFrom") or {}).get("fieldRef") or {}).get("fieldPath")
             named = home if told_by == "metadata.namespace" else str(each.get("value") or "")
+            named = "" if "$(" in named else named
             return frozenset(place for part in named.split(",") if (place := part.strip()))
     return frozenset()

@@ -289,7 +289,7 @@ def _whole_again(after: After, interval: float) -> Condition:
     )
 
 
-_LITMUS = frozenset({"litmus", "experiment", "service account", "rights"})
+_LITMUS = frozenset({"litmus", "experiment", "service account", "rights", "pod security"})
 """Checks of what Litmus alone needs."""
 
 

@@ -354,7 +354,9 @@ class Lookout:
     ) -> tuple[Young, ...]:
         """Those of whom a model can say nothing yet; rules compare with no past."""
         found = prediction.young(window, now, said) if self.model else ()
-        return tuple(e for e in found if chosen is None or (e.namespace, e.target) in chosen)
+        wanted = self._due({(each.namespace, each.target) for each in found})
+        wanted = wanted if chosen is None else wanted & set(chosen)
+        return tuple(each for each in found if (each.namespace, each.target) in wanted)
 
     def _due(self, who: Collection[Who]) -> set[Who]:
         """Those of them that should have samples."""

@@ -27,6 +27,9 @@ from chaoskit.prediction.learning.tree_paths import by_tree
 Compute = Callable[[Block, Spec, NDArray[np.intp]], Floats]
 """Makes the features [row, moment, feature] of a block at moments of it."""
 
+BY_PAST = frozenset({FOREST, EVIDENCE, LINEAR})
+"""Members of the alarm that compare a pod with its past: of one that is too new for that they say nothing."""
+
 BAG = 10
 """Trees per small forest; the spread of small forests is the interval."""
 
@@ -125,7 +128,10 @@ def risks_of(model: Model, seen: Seen) -> list[Risk]:
     spread = model.probabilities(_bags(shares[:, -1]).ravel()).reshape(-1, len(alive))
     new = unripe(block)[alive]
     low, high = np.where(new, [[0.0], [1.0]], np.quantile(spread, [0.1, 0.9], axis=0))
-    units = _units(model, seen, alive, scores)
+    units = {
+        name: np.where(new[:, None] & (name in BY_PAST), np.float32(0), each)
+        for name, each in _units(model, seen, alive, scores).items()
+    }
     score = joined.score(units, model.spec.recipe).min(axis=1)  # what held for as long as an alarm must
     foreseen = units[FOREST].min(axis=1) >= ALARM
     voices, voice = list(units), np.stack([each[:, -1] for each in units.values()]).argmax(axis=0)

@@ -168,6 +168,8 @@ def forest(found: Mapping[str, NDArray[Any]], name: str, graph: bytes = b"", *, 
 
 
 def _check_few(*lists: NDArray[Any]) -> None:
+    if any(each.ndim != 1 for each in lists):
+        raise ValueError("its trees or classes are no list")
     if max(map(len, lists)) > MOST:
         raise ValueError(f"more than {MOST} trees or classes")
 

@@ -19,6 +19,8 @@ def handed_over(block: Block) -> NDArray[np.intp]:
     It has no sample any more, and another of its workload has, that came within five minutes of its end or
     since.
     """
+    if not block.length:
+        return np.zeros(len(block.rows), dtype=np.intp)
     there = present(block.values)
     first, last = there.argmax(axis=1), block.length - 1 - there[:, ::-1].argmax(axis=1)
     found = np.full(len(block.rows), block.length)

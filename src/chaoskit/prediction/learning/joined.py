@@ -35,7 +35,7 @@ ALARM = 1.0
 """From this joined score on it is an alarm: a member has reached its threshold."""
 
 BEYOND = 2.0
-"""The threshold of a forest that makes no alarm by itself: its shares end at 1."""
+"""The threshold of a member that makes no alarm by itself: its scores end at 1."""
 
 LEAST = 1e-6
 """No threshold is lower: scores are divided by it. And by such a share thresholds give way, so that a score
@@ -166,11 +166,11 @@ def fit(
     Each member first gets the threshold that suits it best with the whole budget to itself. Those of
     `always` are joined, plain rules among them from a tenth above all that healthy time shows (one that is
     full then is silent: this forest knows its pods), and one factor on all their thresholds keeps them within
-    the budget. Another plain rule that catches something joins with the
-    threshold that it has, the best first, and the forest's own is set anew beside it, when all of them keep
-    the budget and the alarms together are no worse (it may know what has not failed yet); evidence or a plain
-    forecast when they catch at least two more, the latter where the target is one to forecast. The scores are
-    to be out of fold: a forest's on what it has learned would promise too much.
+    the budget. Another plain rule that catches something joins with the threshold that it has, the best
+    first, and the forest's own is set anew beside it, when all of them keep the budget and the alarms
+    together are no worse (it may know what has not failed yet); evidence or a plain forecast when they catch
+    at least two more, the latter where the target is one to forecast. The scores are to be out of fold: a
+    forest's on what it has learned would promise too much.
     """
     judge = Judge(labelled, chosen)
     alone = {
