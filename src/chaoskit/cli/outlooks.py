@@ -35,13 +35,10 @@ _LIKE = 0.4
 Show = Callable[["Outlook", "Outcome"], None]
 
 
-def over(record: PredictionRecord, threshold: float, *, hints: bool = True) -> bool:
-    """Whether its probability is at or over the threshold. Rules have none: their alarm is over any.
-
-    With `hints` so is a score of theirs that is no alarm yet.
-    """
+def over(record: PredictionRecord, threshold: float) -> bool:
+    """Whether its probability is at or over the threshold. Rules have none: a score, and any alarm, is over."""
     if record.probability is None:
-        return record.alarmed or (hints and record.score >= threshold)
+        return record.alarmed or record.score >= threshold
     return record.probability >= threshold
 
 

@@ -52,7 +52,7 @@ def predict(
         typer.Option(
             min=0,
             max=1,
-            help="Exit 1 when a workload is at or over this probability; of rules alone, when one alarms.",
+            help="Exit 1 when a workload is at or over this probability; of rules: an alarm, or a score.",
         ),
     ] = None,
     fail_on_alarm: Annotated[
@@ -195,7 +195,7 @@ class Gate:
         return Outcome.BELOW_THRESHOLD
 
     def _over(self, record: PredictionRecord) -> bool:
-        above = self.above is not None and outlooks.over(record, self.above, hints=False)
+        above = self.above is not None and outlooks.over(record, self.above)
         return above or (self.on_alarm and record.alarmed)
 
 
