@@ -36,7 +36,7 @@ Show = Callable[["Outlook", "Outcome"], None]
 
 
 def over(record: PredictionRecord, threshold: float) -> bool:
-    """Whether its probability is at or over the threshold. Rules have none: a score, and any alarm, is over."""
+    """Whether its probability is at or over the threshold; of rules, which have none, an alarm or a score."""
     if record.probability is None:
         return record.alarmed or record.score >= threshold
     return record.probability >= threshold
