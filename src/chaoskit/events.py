@@ -114,7 +114,7 @@ class Doubted(Event):
 class Looked(Event):
     """A look at the `scope` has told all: of whom it did not tell, it has found nothing.
 
-    Of the `silent` (namespace, workload) it knows nothing: that their samples have stopped ends no alarm.
+    Of the `silent` (namespace, workload) it knows nothing, and that ends no alarm: no samples, or new pods.
     """
 
     scope: str

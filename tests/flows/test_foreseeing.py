@@ -38,7 +38,7 @@ from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Identity, Kind
 from chaoskit.ports.metrics import Series, Signal
 from chaoskit.ports.store import Document
-from chaoskit.prediction import Dataset, Health, Silent
+from chaoskit.prediction import Dataset, Health, Silent, Young
 from chaoskit.prediction.data.dataset import Block, Row, unmeasured
 from chaoskit.prediction.data.recent import Recent, latest
 from chaoskit.prediction.learning.training import Model
@@ -613,11 +613,18 @@ def test_an_alert_stands_while_its_alarm_lasts_and_ends_with_it() -> None:
     assert alerts.of(outlook(3)) == ()
 
 
-def test_an_alarm_of_a_workload_whose_samples_stopped_is_not_over() -> None:
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {"silent": (Silent("shop", "deployment/cart", 6),)},
+        {"young": (Young("shop", "deployment/cart", 3),)},
+    ],
+    ids=str,
+)
+def test_an_alarm_of_a_workload_of_which_nothing_is_known_is_not_over(unknown: dict[str, Any]) -> None:
     alerts = Alerts(timedelta(minutes=4), "shop")
     (first,) = alerts.of(outlook(0, RECORD))
-    quiet = Silent("shop", "deployment/cart", 6)
-    (still,) = alerts.of(replace(outlook(6), silent=(quiet,)))
+    (still,) = alerts.of(replace(outlook(6), **unknown))
     assert (still.labels, still.starts, still.ends) == (first.labels, T0, T0 + timedelta(minutes=10))
     (over,) = alerts.of(outlook(7))
     assert over.ends == T0 + timedelta(minutes=7)

@@ -72,7 +72,7 @@ class Exposition:
 class Predictions(Collector):
     """The newest predictions of each look as metrics; what a later one of its scope left out ends with it.
 
-    An alarm of whom the look calls silent stays as it was: that samples have stopped is no end of it.
+    An alarm of whom the look calls silent stays as it was: that nothing is known is no end of it.
     """
 
     def __init__(self) -> None:

@@ -294,8 +294,7 @@ class _Changes:
         self._session = session
         self._alarmed: dict[str, str] | None = None
         self._who: tuple[str, str, str] | None = None
-        self._silent: set[str] = set()
-        self._young: set[str] = set()
+        self._unknown: set[str] = set()
 
     def show(self, outlook: Outlook, outcome: Outcome) -> None:
         del outcome
@@ -304,7 +303,8 @@ class _Changes:
             self._who = who
             self._session.say(headline(outlook))
         now = {_named(each, outlook): "; ".join(each.reasons) for each in outlook.predictions if each.alarmed}
-        silent = {_named(each, outlook): _of_unknown(each, outlook) for each in outlook.silent}
+        unknown = {_named(each, outlook): _of_unknown(each, outlook) for each in outlook.unknown}
+        new = {_named(each, outlook) for each in outlook.young}
         at = f"{outlook.at:%H:%M:%S}"
         if self._alarmed is None:
             found, everywhere = outlook.predictions, outlook.everywhere
@@ -313,16 +313,12 @@ class _Changes:
         else:
             for target in now.keys() - self._alarmed.keys():
                 self._out.print(f"{at}  alarm      {target}  {now[target]}")
-            for target in self._alarmed.keys() - now.keys() - silent.keys():
+            for target in self._alarmed.keys() - now.keys() - unknown.keys():
                 self._out.print(f"{at}  over       {target}")
-        for target in silent.keys() - self._silent:
-            self._out.print(f"{at}  silent     {silent[target]}")
-        young = {_named(each, outlook): _of_unknown(each, outlook) for each in outlook.young}
-        for target in young.keys() - self._young:
-            self._out.print(f"{at}  new        {young[target]}")
-        self._young = set(young)
-        kept = {target: why for target, why in (self._alarmed or {}).items() if target in silent}
-        self._alarmed, self._silent = kept | now, set(silent)
+        for target in unknown.keys() - self._unknown:
+            self._out.print(f"{at}  {'new   ' if target in new else 'silent'}     {unknown[target]}")
+        kept = {target: why for target, why in (self._alarmed or {}).items() if target in unknown}
+        self._alarmed, self._unknown = kept | now, set(unknown)
         sys.stdout.flush()
 
 

@@ -180,9 +180,9 @@ class Lookout:
         world.keep(self.listen, *(each.document() for each in found))
         for each in found:
             self.listen(_foreseen(each, self.namespace))
-        silent = self._silent(window, now, chosen)
-        stopped = tuple((each.namespace, each.target) for each in silent)
-        self.listen(Looked(now, self.namespace, stopped))
+        silent, young = self._silent(window, now, chosen), self._young(window, now, said, chosen)
+        unknown: tuple[Silent | Young, ...] = (*silent, *young)
+        self.listen(Looked(now, self.namespace, tuple((each.namespace, each.target) for each in unknown)))
         health = prediction.health_of(self.model[1], window, now) if self.model else Health()
         if self.model:
             self.listen(_doubted(now, self.namespace, self.model[0], health))
@@ -193,7 +193,7 @@ class Lookout:
             manner(self.model, self._held_back or ""),
             health,
             silent,
-            self._young(window, now, said, chosen),
+            young,
             everywhere=not self.namespace,
         )
 
@@ -423,17 +423,18 @@ class Alerts:
     def of(self, outlook: Outlook) -> tuple[Raised, ...]:
         """The alerts to push after this look; each ends by itself unless it is pushed again.
 
-        That the samples of an alarmed workload have stopped is no end of its alarm.
+        That nothing is known of an alarmed workload, its samples having stopped or its pods being new, is no
+        end of its alarm.
         """
         ends = outlook.at + self._lasting
         now = {(each.namespace, each.target): each for each in outlook.predictions if each.alarmed}
         fresh = {who: self._alert(each, ends) for who, each in now.items()}
         fresh |= {who: self._doubt(outlook, kind, words, ends) for who, kind, words in self._doubts(outlook)}
-        fell_silent = {(each.namespace, each.target) for each in outlook.silent}
+        unknown = {(each.namespace, each.target) for each in outlook.unknown}
         kept = {
             who: replace(alert, ends=ends)
             for who, alert in self._raised.items()
-            if who in fell_silent and who not in fresh
+            if who in unknown and who not in fresh
         }
         standing = fresh | kept
         over = [

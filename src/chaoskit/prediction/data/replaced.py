@@ -24,14 +24,19 @@ def handed_over(block: Block) -> NDArray[np.intp]:
     there = present(block.values)
     first, last = there.argmax(axis=1), block.length - 1 - there[:, ::-1].argmax(axis=1)
     found = np.full(len(block.rows), block.length)
-    workloads: dict[tuple[str, str], list[int]] = {}
-    for index in np.flatnonzero(there.any(axis=1)).tolist():
-        workloads.setdefault(block.rows[index][:2], []).append(index)
-    for mine in map(np.array, workloads.values()):
+    for mine in map(np.array, _by_workload(block, np.asarray(there.any(axis=1))).values()):
         for index in mine[last[mine] < block.length - 1].tolist():
             came = _successors(first[mine], last[mine], last[index], block.step)
             if came.any():
                 found[index] = max(int(first[mine][came].min()), int(last[index]) + 1)
+    return found
+
+
+def _by_workload(block: Block, chosen: NDArray[np.bool_]) -> dict[tuple[str, str], list[int]]:
+    """For each workload (namespace, name) those of the chosen rows that are its pods."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for index in np.flatnonzero(chosen).tolist():
+        found.setdefault(block.rows[index][:2], []).append(index)
     return found
 
 
@@ -48,9 +53,9 @@ def departed(dataset: Dataset, block: Block) -> NDArray[np.bool_]:
     """
     found: NDArray[np.bool_] = handed_over(block) < block.length
     silent = missing(block.values[..., -1]).all(axis=1)
-    for index in np.flatnonzero(silent & ~found).tolist():
-        peers = [place for place, row in enumerate(block.rows) if row[:2] == block.rows[index][:2]]
-        found[index] = _complete(dataset, block, peers)
+    every = _by_workload(block, np.ones(len(block.rows), dtype=np.bool_))
+    for who, gone in _by_workload(block, silent & ~found).items():
+        found[gone] = _complete(dataset, block, every[who])
     return found
 
 

@@ -36,7 +36,7 @@ class Left:
 
         Raises:
             InvalidInput: the data has another step than the model.
-            NoBaseline: no signal of the model's is there, or the model learned from, or beside, all of it.
+            NoBaseline: most of the model's signals are absent, or it learned from, or beside, all of it.
         """
         labelled, lacks = _asked(labelled, model)
         labelled, shared = _apart(labelled, model)
