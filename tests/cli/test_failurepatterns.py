@@ -30,6 +30,11 @@ def test_a_quiet_namespace_has_no_pattern(chaoskit: CommandLine) -> None:
     assert ended.out.splitlines()[-1] == "next  chaoskit generate --top 3 --out experiments -n shop"
 
 
+def test_an_empty_history_says_where_other_patterns_are_told(stranger: CommandLine) -> None:
+    first = stranger("patterns").out.splitlines()[0]
+    assert first == "no recoveries yet; with --failures: what recurs in the failures themselves"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -130,7 +130,7 @@ def _history(session: Session, cluster: str) -> tuple[Attempt, ...]:
 
 def _table(out: Console, did: Sequence[Strategy], back: Sequence[Recurrence], went: Sequence[Period]) -> None:
     if not did and not back:
-        out.print("no recoveries yet")
+        out.print("no recoveries yet; with --failures: what recurs in the failures themselves")
         next_step(out, "chaoskit recover --dry-run")
         return
     rows = [
