@@ -28,10 +28,8 @@ class Examiner:
     def __init__(self, table: Table, judge: Judge, asked: Samples) -> None:
         self.judge = judge
         self._asked = asked
-        self._events = table.labelled.events
-        issues = np.array([*(event.issue for event in self._events), ""])[asked.event]
-        self._issues = issues
-        self._seen = ~np.isin(issues, list(table.labelled.dataset.blind))
+        self._issues = np.array([*(event.issue for event in table.labelled.events), ""])[asked.event]
+        self._seen = table.is_visible(asked)
 
     @property
     def compares(self) -> bool:

@@ -147,6 +147,14 @@ class Labelled:
         """How many (row, moment) count as failures."""
         return sum(int((truth.y == 1).sum()) for truth in self.truths)
 
+    def is_blind(self, event: Event) -> bool:
+        """Whether these signals cannot show failures of its class."""
+        return event.issue in self.dataset.blind
+
+    def visible(self, events: Iterable[Event]) -> list[Event]:
+        """Those of these events that the signals can show."""
+        return [event for event in events if not self.is_blind(event)]
+
 
 def label(
     dataset: Dataset,

@@ -98,8 +98,12 @@ class Table:
 
     def visible(self, samples: Samples) -> Samples:
         """Those that no event of a class that these signals cannot show has touched."""
-        blind = [event.issue in self.labelled.dataset.blind for event in self.labelled.events]
-        return samples.pick(~np.array([*blind, False])[samples.event])
+        return samples.pick(self.is_visible(samples))
+
+    def is_visible(self, samples: Samples) -> Bools:
+        """Which of these samples those are."""
+        blind = [self.labelled.is_blind(event) for event in self.labelled.events]
+        return ~np.array([*blind, False])[samples.event]
 
     def features(self, samples: Samples) -> Floats:
         """The features of these samples, in their order."""
