@@ -19,6 +19,7 @@ from scipy import stats
 from sklearn.cluster import AgglomerativeClustering
 
 from chaoskit.prediction import features
+from chaoskit.prediction.data.arrays import Doubles, Floats
 from chaoskit.prediction.features import Spec
 from chaoskit.prediction.labelling.labels import Event, Labelled
 
@@ -60,7 +61,7 @@ class Failure:
     target: str
     issue: str
     at: datetime
-    signature: NDArray[np.float32] = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
+    signature: Floats = field(default_factory=lambda: np.zeros(0, dtype=np.float32))
 
     @property
     def kind(self) -> tuple[str, str]:
@@ -132,12 +133,12 @@ def _failures(labelled: Labelled, spec: Spec) -> Iterator[Failure]:
         yield Failure(target, event.issue, event.start, _signature(labelled, event, spec))
 
 
-def _signature(labelled: Labelled, event: Event, spec: Spec) -> NDArray[np.float32]:
+def _signature(labelled: Labelled, event: Event, spec: Spec) -> Floats:
     """The strongest that each sign is as a failure begins, goes on and ends, in any of its pods."""
     block = labelled.dataset.blocks[event.block]
     moments = np.unique([event.first, (event.first + event.last) // 2, event.last])
     made = features.compute(block, spec, moments)[list(event.rows)]
-    strongest: NDArray[np.float32] = made.reshape(-1, made.shape[-1]).max(axis=0)
+    strongest: Floats = made.reshape(-1, made.shape[-1]).max(axis=0)
     return strongest
 
 
@@ -234,7 +235,7 @@ def _votes(times: Sequence[datetime], length: float) -> NDArray[np.complex128]:
     return votes
 
 
-def _since_monday(times: Sequence[datetime]) -> NDArray[np.float64]:
+def _since_monday(times: Sequence[datetime]) -> Doubles:
     """Seconds since a Monday, midnight UTC."""
     return np.array([each.timestamp() - 4 * 86400 for each in times]) % 604800
 

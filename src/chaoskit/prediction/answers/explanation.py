@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chaoskit.prediction.answers import rules
 from chaoskit.prediction.answers.reasons import Look, duration
 from chaoskit.prediction.answers.risks import Risk, Seen, tree_shares
-from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.data.arrays import Bools, Floats
 from chaoskit.prediction.data.dataset import Block, Dataset
 from chaoskit.prediction.features import batch
 from chaoskit.prediction.features.layout import family
@@ -142,7 +141,7 @@ def _certain(look: Look, signal: str) -> str:
     return next((each.issue for each in certain), "")
 
 
-def _symptomatic(dataset: Dataset, recent: Block) -> NDArray[np.bool_]:
+def _symptomatic(dataset: Dataset, recent: Block) -> Bools:
     """Which rows may have a symptom that tells the class: all others need not be looked at one by one."""
     found = np.zeros(len(recent.rows), dtype=np.bool_)
     for name in _TELLING:

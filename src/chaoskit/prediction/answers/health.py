@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chaoskit.prediction.answers.reasons import duration
-from chaoskit.prediction.data.dataset import Dataset, missing
+from chaoskit.prediction.data.arrays import missing
+from chaoskit.prediction.data.dataset import Dataset
 from chaoskit.prediction.labelling.labels import STALE
 from chaoskit.prediction.learning.ranges import Ranges
 

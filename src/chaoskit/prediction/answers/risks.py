@@ -9,11 +9,10 @@ from functools import cached_property
 from math import ceil
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chaoskit.prediction import features
 from chaoskit.prediction.answers.silence import unripe
-from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.data.arrays import Doubles, Floats, Indices
 from chaoskit.prediction.data.dataset import Block, Dataset, Row, present
 from chaoskit.prediction.data.replaced import departed
 from chaoskit.prediction.features.layout import Spec
@@ -24,7 +23,7 @@ from chaoskit.prediction.learning.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.learning.training import Model
 from chaoskit.prediction.learning.tree_paths import by_tree
 
-Compute = Callable[[Block, Spec, NDArray[np.intp]], Floats]
+Compute = Callable[[Block, Spec, Indices], Floats]
 """Makes the features [row, moment, feature] of a block at moments of it."""
 
 BY_PAST = frozenset({FOREST, EVIDENCE, LINEAR})
@@ -156,13 +155,13 @@ def risks_of(model: Model, seen: Seen) -> list[Risk]:
     return sorted(ranked, key=lambda risk: risk.order, reverse=True)
 
 
-def tree_shares(model: Model, rows: Floats) -> NDArray[np.float64]:
+def tree_shares(model: Model, rows: Floats) -> Doubles:
     """Each tree's share for failure [row, moment, tree], in one pass."""
     found = by_tree(model.failure, rows.reshape(-1, rows.shape[-1]))
     return found.reshape(*rows.shape[:2], len(model.failure.estimators_))
 
 
-def _bags(shares: NDArray[np.float64]) -> NDArray[np.float32]:
+def _bags(shares: Doubles) -> Floats:
     """The forest's shares [row, tree] as those of its small forests [bag, row]."""
     count = max(1, shares.shape[1] // BAG)
     bags = [part.mean(axis=1) for part in np.array_split(shares, count, axis=1)]
@@ -177,7 +176,7 @@ _RULES: Mapping[str, Callable[[Dataset, Block], Floats]] = {
 }
 
 
-def _units(model: Model, seen: Seen, rows: NDArray[np.intp], scores: Floats) -> dict[str, Floats]:
+def _units(model: Model, seen: Seen, rows: Indices, scores: Floats) -> dict[str, Floats]:
     """What each member of the alarm says of these rows [row, moment], in units of its threshold.
 
     0 when it says nothing; `scores` are the forest's. Which member speaks may change while an alarm holds.

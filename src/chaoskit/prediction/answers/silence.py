@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chaoskit.prediction.answers.reasons import duration
+from chaoskit.prediction.data.arrays import Bools, Doubles
 from chaoskit.prediction.data.dataset import Block, Dataset, present
 from chaoskit.prediction.data.replaced import departed
 from chaoskit.prediction.labelling.labels import STALE
@@ -52,12 +52,12 @@ class Young:
         return f"{self.target}: samples of {has}, {needs} are needed: nothing is known of it yet"
 
 
-def unripe(block: Block) -> NDArray[np.bool_]:
+def unripe(block: Block) -> Bools:
     """Which pods [row] have samples of less than `YOUNG`."""
     return _ages(block) < YOUNG.total_seconds()
 
 
-def _ages(block: Block) -> NDArray[np.float64]:
+def _ages(block: Block) -> Doubles:
     """For how many seconds each pod [row] has had samples; NaN for one that never had any."""
     there = present(block.values)
     return np.where(there.any(axis=1), (block.length - there.argmax(axis=1)) * float(block.step), np.nan)
@@ -107,7 +107,7 @@ def heard_of(dataset: Dataset, now: datetime) -> tuple[int, int]:
     return int(_lately(block, now).sum()), len({row for each in dataset.blocks for row in each.rows})
 
 
-def _lately(block: Block, now: datetime) -> NDArray[np.bool_]:
+def _lately(block: Block, now: datetime) -> Bools:
     """Which pods [row] have a sample of the five minutes until then."""
     first = max(0, (now - STALE - block.start) // timedelta(seconds=block.step) + 1)
     return np.asarray(present(block.values[..., first:]).any(axis=1))

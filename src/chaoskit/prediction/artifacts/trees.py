@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit import errors
-from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.data.arrays import Doubles, Floats, Indices
 
 ARRAYS = ("children_left", "children_right", "feature", "threshold", "value")
 PARTS = (*ARRAYS, "ends", "classes")
@@ -28,10 +28,10 @@ class Nodes:
     children_left: NDArray[np.int32]
     children_right: NDArray[np.int32]
     feature: NDArray[np.int32]
-    threshold: NDArray[np.float64]
-    value: NDArray[np.float64]
+    threshold: Doubles
+    value: Doubles
 
-    def apply(self, rows: Floats) -> NDArray[np.intp]:
+    def apply(self, rows: Floats) -> Indices:
         """The leaf of each row."""
         node = np.zeros(len(rows), dtype=np.intp)
         under_way = np.arange(len(rows))
@@ -48,10 +48,10 @@ class Tree:
 
     tree_: Nodes
 
-    def predict_proba(self, rows: Floats) -> NDArray[np.float64]:
+    def predict_proba(self, rows: Floats) -> Doubles:
         """The share of each class in each row's leaf."""
         shares = self.tree_.value[self.tree_.apply(rows), 0]
-        found: NDArray[np.float64] = shares / shares.sum(axis=1, keepdims=True)
+        found: Doubles = shares / shares.sum(axis=1, keepdims=True)
         return found
 
 
@@ -70,24 +70,22 @@ class Forest:
         """The mean over the trees of each class's share."""
         return self._by_graph(rows) if self._session is not None else self.by_arrays(rows)
 
-    def _by_graph(self, rows: Floats) -> NDArray[np.float32]:
+    def _by_graph(self, rows: Floats) -> Floats:
         name = self._session.get_inputs()[0].name
         try:
-            found: NDArray[np.float32] = self._session.run(None, {name: np.asarray(rows, dtype=np.float32)})[
-                1
-            ]
+            found: Floats = self._session.run(None, {name: np.asarray(rows, dtype=np.float32)})[1]
         except Exception as error:  # its errors have no common base
             raise errors.InvalidInput(f"the forest cannot be run as ONNX: {_line(error)}") from error
         return found
 
-    def by_arrays(self, rows: Floats) -> NDArray[np.float64]:
+    def by_arrays(self, rows: Floats) -> Doubles:
         """The same, without ONNX."""
         total = np.zeros((len(rows), len(self.classes_)))
         for tree in self.estimators_:
             total += tree.predict_proba(rows)
         return total / len(self.estimators_)
 
-    def apply(self, rows: Floats) -> NDArray[np.intp]:
+    def apply(self, rows: Floats) -> Indices:
         """The leaf of each row in each tree [row, tree]."""
         return np.stack([tree.tree_.apply(rows) for tree in self.estimators_], axis=1)
 

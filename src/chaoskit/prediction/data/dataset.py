@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from chaoskit import errors, events, signals, topology
 from chaoskit.ports.metrics import MetricsSource, QueryRefused, Series, Signal
 from chaoskit.prediction.data import memory
+from chaoskit.prediction.data.arrays import Bools, Doubles, Floats, missing
 from chaoskit.records import LabelRecord
-
-Values = NDArray[np.float32]
 
 MAX_GAP = timedelta(hours=2)
 """A longer break in a file begins a new block: what was before it is no baseline any more."""
@@ -41,8 +40,8 @@ class Block:
     rows: tuple[Row, ...]
     start: datetime
     step: int
-    values: Values
-    fine: Mapping[int, Values] = field(default_factory=dict)
+    values: Floats
+    fine: Mapping[int, Floats] = field(default_factory=dict)
 
     @property
     def exact(self) -> NDArray[np.floating[Any]]:
@@ -65,7 +64,7 @@ class Block:
         return self.at(self.length - 1)
 
     @property
-    def times(self) -> NDArray[np.float64]:
+    def times(self) -> Doubles:
         """Its moments in Unix seconds."""
         return np.arange(self.length, dtype=np.float64) * self.step + self.start.timestamp()
 
@@ -82,7 +81,7 @@ class Block:
         chosen = list(rows)
         return replace(self.changed(lambda each: each[chosen]), rows=tuple(self.rows[row] for row in chosen))
 
-    def changed(self, change: Callable[[Values], Values]) -> Block:
+    def changed(self, change: Callable[[Floats], Floats]) -> Block:
         """The same with other values: `change` is made of [row, ..., i], whatever lies between."""
         fine = {column: change(lost) for column, lost in self.fine.items()}
         return replace(self, values=change(self.values), fine=fine)
@@ -197,32 +196,26 @@ class Dataset:
         return replace(self, blocks=tuple(_rows_of(block, wanted) for block in self.blocks))
 
 
-def missing(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-    """Where there is no value."""
-    found: NDArray[np.bool_] = np.not_equal(values, values)  # np.isnan's type cannot tell array from scalar
-    return found
-
-
-def present(values: Values) -> NDArray[np.bool_]:
+def present(values: Floats) -> Bools:
     """Which (row, moment) have any value."""
-    found: NDArray[np.bool_] = np.logical_not(missing(values).all(axis=1))
+    found: Bools = np.logical_not(missing(values).all(axis=1))
     return found
 
 
-def nothing(rows: int, signals: int, moments: int) -> Values:
+def nothing(rows: int, signals: int, moments: int) -> Floats:
     """Values [row, signal, moment] that are all missing yet; `CannotStart` without memory for them."""
     memory.check(rows, moments, signals, 4 * rows * signals * moments, memory.free())
     return np.full((rows, signals, moments), np.nan, dtype=np.float32)
 
 
-def single(values: NDArray[np.float64]) -> Values:
+def single(values: Doubles) -> Floats:
     """In single precision, as values are kept; what is too large for that is missing: it measures nothing."""
     with np.errstate(over="ignore"):
         found = values.astype(np.float32)
     return _measured(found)
 
 
-def put(counter: NDArray[np.float64], values: Values, fine: dict[int, Values], column: int) -> None:
+def put(counter: Doubles, values: Floats, fine: dict[int, Floats], column: int) -> None:
     """A counter [row, moment] is this column's, and what single precision loses of it is in `fine`.
 
     What it grew by is a small difference of numbers that may be large: in single precision it would be lost.
@@ -234,7 +227,7 @@ def put(counter: NDArray[np.float64], values: Values, fine: dict[int, Values], c
         fine[column] = lost
 
 
-def _measured(values: Values) -> Values:
+def _measured(values: Floats) -> Floats:
     values[np.isinf(values)] = np.nan
     return values
 
@@ -242,7 +235,7 @@ def _measured(values: Values) -> Values:
 def _thin(block: Block, factor: int) -> Block:
     usable = block.length // factor * factor
 
-    def newest(values: Values) -> Values:
+    def newest(values: Floats) -> Floats:
         parts = values[..., :usable].reshape((*values.shape[:-1], usable // factor, factor))
         found = parts[..., -1].copy()
         for back in range(2, factor + 1):
@@ -301,7 +294,7 @@ def collect(
         )
     length = int((end - start).total_seconds() // step) + 1
     values = nothing(len(pods), len(usable), length)
-    fine: dict[int, Values] = {}
+    fine: dict[int, Floats] = {}
     for column, series in enumerate(found):
         if usable[column].kind == "counter":
             exact = np.full((len(pods), length), np.nan)
@@ -331,7 +324,7 @@ def _single(series: Iterable[Series]) -> tuple[Series, ...]:
     return tuple(replace(each, values=array("f", each.values)) for each in series)
 
 
-def _clear_absent(values: Values, usable: Sequence[Signal]) -> None:
+def _clear_absent(values: Floats, usable: Sequence[Signal]) -> None:
     """Where a pod has no sample of its own, what its workload has is not its either."""
     absent = np.ones((values.shape[0], values.shape[2]), dtype=np.bool_)
     for index, signal in enumerate(usable):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.data.arrays import Doubles, Ints
+from chaoskit.prediction.data.arrays import Bools, Doubles, Ints
 
 FINER = 0.5
 """Samples so many steps apart at most are finer than the grid: some of them must share a moment."""
@@ -22,7 +22,7 @@ def nearest(times: Doubles, start: float, step: float) -> tuple[Doubles, Ints]:
     return steps, np.ceil(steps - 0.5).astype(np.int64)
 
 
-def apart(rows: Ints, steps: Doubles, moments: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+def apart(rows: Ints, steps: Doubles, moments: Ints) -> tuple[Ints, Bools]:
     """The moment of each sample, and which are lost: a newer one of their row stands at theirs.
 
     `steps` ascend. Where two of a row meet though they are no finer than the grid, as those do that are taken

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.data.arrays import Bools, Floats, Indices
 
 Kind = TypeVar("Kind", bound=np.generic)
 
@@ -54,11 +54,11 @@ class Packed:
         return rows, moments, self.lines.shape[1]
 
     @property
-    def there(self) -> NDArray[np.bool_]:
+    def there(self) -> Bools:
         """Which rows and moments have anything [row, moment]."""
         return self.place > 0
 
-    def at(self, moments: NDArray[np.bool_]) -> Packed:
+    def at(self, moments: Bools) -> Packed:
         """Its part at these moments."""
         place = self.place[:, moments]
         used = np.zeros(len(self.lines), dtype=np.bool_)
@@ -71,10 +71,10 @@ class Packed:
         return told(self.lines)[self.place]
 
 
-Part = tuple[NDArray[np.intp], NDArray[np.intp], Floats]
+Part = tuple[Indices, Indices, Floats]
 """Rows, moments, and the values of all of them [row, moment, feature]."""
 
 
-def _empty(values: Floats, nothing: float) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = np.not_equal(values, values) if np.isnan(nothing) else values == nothing
+def _empty(values: Floats, nothing: float) -> Bools:
+    found: Bools = np.not_equal(values, values) if np.isnan(nothing) else values == nothing
     return np.asarray(found.all(axis=2))

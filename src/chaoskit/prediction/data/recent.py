@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chaoskit.prediction.data.dataset import Block, Dataset, Values, missing, named, present
+from chaoskit.prediction.data.arrays import Bools, Floats, missing
+from chaoskit.prediction.data.dataset import Block, Dataset, named, present
 
 ROOM = 40
 """So many more moments are written into one array before what is left of it moves to its beginning."""
@@ -21,7 +21,7 @@ class Recent:
 
     def __init__(self, length: int) -> None:
         self._length = length
-        self._all: Values = np.zeros((0, 0, 0), dtype=np.float32)
+        self._all: Floats = np.zeros((0, 0, 0), dtype=np.float32)
         self._counters: tuple[int, ...] = ()
         self._first = 0
         self._dataset: Dataset | None = None
@@ -106,7 +106,7 @@ def latest(known: Dataset, new: Dataset, length: int) -> Dataset:
     return found if kept.all() else _with(found, kept)
 
 
-def _laid(block: Block, counters: tuple[int, ...]) -> Values:
+def _laid(block: Block, counters: tuple[int, ...]) -> Floats:
     """Its values, and after them what is fine of these counters: nothing where it lost nothing of one."""
     if not counters:
         return block.values
@@ -114,21 +114,21 @@ def _laid(block: Block, counters: tuple[int, ...]) -> Values:
     return np.concatenate([block.values, np.stack(fine, axis=1)], axis=1)
 
 
-def _taken(block: Block, laid: Values, counters: tuple[int, ...]) -> Block:
+def _taken(block: Block, laid: Floats, counters: tuple[int, ...]) -> Block:
     """The block with what `_laid` put together."""
     signals = laid.shape[1] - len(counters)
     fine = {column: laid[:, signals + place] for place, column in enumerate(counters)}
     return replace(block, values=laid[:, :signals], fine=fine)
 
 
-def _with(dataset: Dataset, kept: NDArray[np.bool_]) -> Dataset:
+def _with(dataset: Dataset, kept: Bools) -> Dataset:
     """The same with these rows alone."""
     return replace(dataset, blocks=(dataset.blocks[0].of(np.flatnonzero(kept).tolist()),))
 
 
-def _seen(values: Values) -> NDArray[np.bool_]:
+def _seen(values: Floats) -> Bools:
     """Which rows have any value; most have one at the end."""
-    found: NDArray[np.bool_] = np.logical_not(missing(values[..., -1]).all(axis=1))
+    found: Bools = np.logical_not(missing(values[..., -1]).all(axis=1))
     rest = np.flatnonzero(~found)
     found[rest] = present(values[rest]).any(axis=1)
     return found

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chaoskit.prediction.data.dataset import Block, Dataset, missing, present
+from chaoskit.prediction.data.arrays import Bools, Indices, missing
+from chaoskit.prediction.data.dataset import Block, Dataset, present
 
 HANDOVER = 300
 """So many seconds before a pod goes the one that takes its place may come."""
 
 
-def handed_over(block: Block) -> NDArray[np.intp]:
+def handed_over(block: Block) -> Indices:
     """From which moment on each row [row] is known to be replaced; the block's length where it never is.
 
     It has no sample any more, and another of its workload has, that came within five minutes of its end or
@@ -32,7 +32,7 @@ def handed_over(block: Block) -> NDArray[np.intp]:
     return found
 
 
-def _by_workload(block: Block, chosen: NDArray[np.bool_]) -> dict[tuple[str, str], list[int]]:
+def _by_workload(block: Block, chosen: Bools) -> dict[tuple[str, str], list[int]]:
     """For each workload (namespace, name) those of the chosen rows that are its pods."""
     found: dict[tuple[str, str], list[int]] = {}
     for index in np.flatnonzero(chosen).tolist():
@@ -40,18 +40,18 @@ def _by_workload(block: Block, chosen: NDArray[np.bool_]) -> dict[tuple[str, str
     return found
 
 
-def _successors(first: NDArray[np.intp], last: NDArray[np.intp], end: int, step: int) -> NDArray[np.bool_]:
+def _successors(first: Indices, last: Indices, end: int, step: int) -> Bools:
     """Which pods of a workload, by their first and last moment, take the place of one that ended then."""
     return (first > 0) & (first >= end - round(HANDOVER / step)) & (last > end)
 
 
-def departed(dataset: Dataset, block: Block) -> NDArray[np.bool_]:
+def departed(dataset: Dataset, block: Block) -> Bools:
     """Which pods [row] fell silent because they went: replaced, or no longer wanted.
 
     A pod that went looks like one that is cut off. What tells them apart: another of its workload took its
     place, or the others say that its workload misses none.
     """
-    found: NDArray[np.bool_] = handed_over(block) < block.length
+    found: Bools = handed_over(block) < block.length
     silent = missing(block.values[..., -1]).all(axis=1)
     every = _by_workload(block, np.ones(len(block.rows), dtype=np.bool_))
     for who, gone in _by_workload(block, silent & ~found).items():

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.data.arrays import Bools, Doubles, Floats, Indices, missing
 from chaoskit.prediction.data.dataset import Block, present
 from chaoskit.prediction.data.packed import Packed, Part
 from chaoskit.prediction.features import evidence, window
@@ -16,7 +15,7 @@ from chaoskit.prediction.features import statistics as st
 from chaoskit.prediction.features.context import Groups
 from chaoskit.prediction.features.layout import Shape, Spec
 from chaoskit.prediction.features.statistics import Base, Trailing
-from chaoskit.prediction.features.sums import LINE, MEAN, Array, Totals, missing
+from chaoskit.prediction.features.sums import LINE, MEAN, Totals
 
 CELLS = 1_600_000
 """Values that are worked on at once: bounds the memory for large clusters and long histories."""
@@ -29,7 +28,7 @@ OF_GAUGE, OF_BASELINE, OF_OTHER, OF_FEATURE = 400, 60, 100, 8
 baseline that it is part of, one of a counter or a flag; and each feature that is made of a moment."""
 
 
-def compute(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
+def compute(block: Block, wanted: Spec, moments: Indices) -> Floats:
     """The features [row, moment, feature] at these indices of the block, whose signals are the spec's."""
     out = np.zeros((len(block.rows), len(moments), len(wanted.names)), dtype=np.float32)
     for rows, chosen, found in _parts(block, wanted, moments):
@@ -57,13 +56,13 @@ def lines(block: Block, wanted: Spec) -> int:
     return sum(_reached(there, wanted.window) for there in present(block.values))
 
 
-def _reached(there: NDArray[np.bool_], lookback: int) -> int:
+def _reached(there: Bools, lookback: int) -> int:
     """How many moments have one that is there among the last so many."""
     known = np.flatnonzero(there)
     return int(np.minimum(np.diff(known, append=len(there)), lookback).sum())
 
 
-def _parts(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Iterator[Part]:
+def _parts(block: Block, wanted: Spec, moments: Indices) -> Iterator[Part]:
     """The features piece by piece in order of time; rows and moments that are left out have none."""
     for rows, chosen, begin, end in _pieces(block, wanted, moments):
         piece = block.cut(begin, end).of(rows.tolist())
@@ -71,7 +70,7 @@ def _parts(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Iterator[Pa
         yield rows, chosen, from_trailing(trail(piece, wanted, moments[chosen] - begin), wanted, groups)
 
 
-def _pieces(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Iterator[_Piece]:
+def _pieces(block: Block, wanted: Spec, moments: Indices) -> Iterator[_Piece]:
     """What is worked on at once, in order of time; rows without a sample in a piece count for nobody."""
     if not len(moments) or not len(block.rows):
         return
@@ -90,11 +89,11 @@ def _pieces(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Iterator[_
         place += len(chosen)
 
 
-_Piece: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp], int, int]
+_Piece: TypeAlias = tuple[Indices, Indices, int, int]
 """Its rows, the places of the moments whose features are made, and its first moment and its end."""
 
 
-def unusual(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
+def unusual(block: Block, wanted: Spec, moments: Indices) -> Floats:
     """How far every signal is from usual at these moments [row, signal, moment], with no bound.
 
     NaN where that is not known.
@@ -114,7 +113,7 @@ def packed_unusual(block: Block, wanted: Spec) -> Packed:
     return Packed.of(shape, int(there.sum()), _unusual_parts(block, wanted, there), np.nan)
 
 
-def _unusual_parts(block: Block, wanted: Spec, there: NDArray[np.bool_]) -> Iterator[Part]:
+def _unusual_parts(block: Block, wanted: Spec, there: Bools) -> Iterator[Part]:
     """What is unusual of those who came and went together, from their first sample to their last."""
     together: dict[tuple[int, int], list[int]] = {}
     for row in np.flatnonzero(there.any(axis=1)).tolist():
@@ -126,9 +125,7 @@ def _unusual_parts(block: Block, wanted: Spec, there: NDArray[np.bool_]) -> Iter
             yield np.array(rows)[some], np.arange(first, gone), np.moveaxis(found, 1, -1)
 
 
-def _unusual(
-    block: Block, wanted: Spec, moments: NDArray[np.intp]
-) -> Iterator[tuple[NDArray[np.intp], Floats]]:
+def _unusual(block: Block, wanted: Spec, moments: Indices) -> Iterator[tuple[Indices, Floats]]:
     """Some rows after others, and how far their signals are from usual."""
     gauges, counters, flags = (wanted.of_kind(*k) for k in (("gauge", "ratio"), ("counter",), ("flag",)))
     many = max(1, CELLS // 4 // max(1, len(wanted.signals) * block.length))
@@ -161,7 +158,7 @@ def told_by_width(wanted: Spec) -> int:
     return len(signs.names) + len(wanted.signals) + len(wanted.of_kind("ratio"))
 
 
-def _deviations(gauges: Array, block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Array:
+def _deviations(gauges: Doubles, block: Block, wanted: Spec, moments: Indices) -> Doubles:
     base = _baselines(gauges, block, wanted.shape, moments)
     floor = window.floors([wanted.signals[index] for index in wanted.of_kind("gauge", "ratio")])
     with np.errstate(invalid="ignore"):
@@ -181,7 +178,7 @@ def from_trailing(trailing: Trailing, wanted: Spec, groups: Groups) -> Floats:
     return found
 
 
-def trail(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Trailing:
+def trail(block: Block, wanted: Spec, moments: Indices) -> Trailing:
     """The statistics of a block at these moments of it, in this order."""
     shape = wanted.shape
     values = block.exact.astype(np.float64)
@@ -218,7 +215,7 @@ def trail(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Trailing:
     )
 
 
-def _presence(there: NDArray[np.bool_], lookback: int) -> tuple[Array, Array]:
+def _presence(there: Bools, lookback: int) -> tuple[Doubles, Doubles]:
     """Samples since the newest one (the lookback when there is none), and since its oldest one."""
     index = np.arange(there.shape[-1])
     newest = np.maximum.accumulate(np.where(there, index, -lookback), axis=-1)
@@ -230,7 +227,7 @@ def _presence(there: NDArray[np.bool_], lookback: int) -> tuple[Array, Array]:
     return silent.astype(np.float64), young.astype(np.float64)
 
 
-def _baselines(gauges: Array, block: Block, shape: Shape, moments: NDArray[np.intp]) -> Base:
+def _baselines(gauges: Doubles, block: Block, shape: Shape, moments: Indices) -> Base:
     """For each of these moments the baseline that was known when its block of five minutes began."""
     offset = first_in_block(block.start.timestamp(), block.step, shape.block)
     length = gauges.shape[-1]
@@ -247,7 +244,7 @@ def _baselines(gauges: Array, block: Block, shape: Shape, moments: NDArray[np.in
     return st.baseline(windows, shape.minute).picked(place)
 
 
-def _windows(part: Array, before: int, count: int, total: int, nothing: float) -> Array:
+def _windows(part: Doubles, before: int, count: int, total: int, nothing: float) -> Doubles:
     """For each block the `count` summaries of which the oldest lies `before` blocks back."""
     lead = np.full((*part.shape[:2], before), nothing)
     whole = np.concatenate([lead, part], axis=-1)

@@ -11,15 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from chaoskit.prediction.data.arrays import Bools, Doubles, Indices, missing
 from chaoskit.prediction.data.dataset import Row
-from chaoskit.prediction.features.sums import Array, missing, zeroed
+from chaoskit.prediction.features.sums import zeroed
 
 ENOUGH_WORKLOADS = 4
 """With fewer workloads in a namespace what most of them show is no measure."""
-
-Indices = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,7 +28,7 @@ class Groups:
     starts: Indices
     workload: Indices
     namespaces: tuple[tuple[Indices, Indices], ...]
-    there: NDArray[np.bool_]
+    there: Bools
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> Groups:
@@ -46,17 +44,17 @@ class Groups:
         namespaces = tuple(_members(each, workload) for each in spaces.values())
         return cls(order, starts, workload, namespaces, np.ones((len(rows), 1), dtype=bool))
 
-    def among(self, there: NDArray[np.bool_]) -> Groups:
+    def among(self, there: Bools) -> Groups:
         """The same groups where only these count [row, moment]."""
         return replace(self, there=there)
 
-    def of_workloads(self, values: Array, *, total: bool = False) -> Array:
+    def of_workloads(self, values: Doubles, *, total: bool = False) -> Doubles:
         """The greatest value (or the sum) of each workload's rows [workload, ...]; NaN counts as nothing."""
         part = np.where(missing(values), 0.0 if total else -np.inf, values)[self.order]
         reduce = np.add if total else np.maximum
         return np.asarray(reduce.reduceat(part, self.starts, axis=0))
 
-    def peers(self, values: Array) -> Array:
+    def peers(self, values: Doubles) -> Doubles:
         """Each row's value minus the mean of its workload's other pods; 0 for one without others."""
         there = (~np.isnan(values)).astype(np.float64)
         zero = zeroed(values)
@@ -64,7 +62,7 @@ class Groups:
         rest = self.of_workloads(zero, total=True)[self.workload] - zero
         return np.where((others > 0) & (there > 0), zero - rest / np.maximum(others, 1), 0.0)
 
-    def common(self, values: Array) -> Array:
+    def common(self, values: Doubles) -> Doubles:
         """Each row's value minus the median of its namespace; as it is where there are few workloads."""
         out = zeroed(values)
         there = self.of_workloads(self.there.astype(np.float64)) > 0
@@ -78,7 +76,7 @@ class Groups:
                 out[rows] -= np.where(enough & (count > 0), (low + high) / 2, 0.0)
         return out
 
-    def excess(self, values: Array) -> Array:
+    def excess(self, values: Doubles) -> Doubles:
         """Each row's value minus the greatest of the namespace's other workloads; 0 without others."""
         out = np.zeros_like(values)
         there = self.there.reshape(len(values), *[1] * (values.ndim - 2), -1)

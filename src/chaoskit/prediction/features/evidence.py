@@ -11,10 +11,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from chaoskit.prediction.data.arrays import Doubles
 from chaoskit.prediction.features.context import Groups
 from chaoskit.prediction.features.layout import Spec, family
 from chaoskit.prediction.features.statistics import Trailing
-from chaoskit.prediction.features.sums import Array, flat, zeroed
+from chaoskit.prediction.features.sums import flat, zeroed
 from chaoskit.prediction.features.window import floors, is_symptom, minutes_to_full, symptom
 
 MOST = 1000.0
@@ -27,9 +28,9 @@ SOON_MINUTES = 60.0
 """What takes longer to fill up is no evidence yet."""
 
 
-def features(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[Array]:
+def features(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[Doubles]:
     """The features [row, moment] in the order of the spec's layout."""
-    found: dict[tuple[str, str], list[Array]] = {}
+    found: dict[tuple[str, str], list[Doubles]] = {}
     for owner, name, values in (*_gauges(trailing, wanted, groups), *_pods(trailing, wanted, groups)):
         found.setdefault((owner, name), []).append(values)
     zero = np.zeros_like(trailing.silent)
@@ -37,7 +38,7 @@ def features(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[Array
         yield np.fmax.reduce([zero, *found.get(key, [])])
 
 
-def _gauges(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[tuple[str, str, Array]]:
+def _gauges(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[tuple[str, str, Doubles]]:
     signals = [wanted.signals[index] for index in wanted.of_kind("gauge", "ratio")]
     if not signals:
         return
@@ -45,7 +46,7 @@ def _gauges(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[tuple[
     scale = np.fmax(base.spread, np.fmax(floor, 0.05 * np.abs(base.middle)))
     there = trailing.silent[:, None] == 0
 
-    def alone(apart: Array) -> Array:
+    def alone(apart: Doubles) -> Doubles:
         """In usual spreads, without what the namespace has in common; nothing where nothing is usual."""
         inside = np.clip(np.where(base.known & there, apart / scale, np.nan), -MOST, MOST)
         return np.where(there, groups.common(inside), 0.0)
@@ -66,7 +67,7 @@ def _gauges(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[tuple[
             yield which, "filling", filling[:, position]
 
 
-def _filling(trailing: Trailing, groups: Groups) -> Array:
+def _filling(trailing: Trailing, groups: Groups) -> Doubles:
     """How soon a steady climb reaches the limit, beyond what the namespace has in common."""
     fitted, pace, straight = trailing.half.line(np.zeros(1))
     time = minutes_to_full(fitted, pace / trailing.shape.minute)
@@ -74,7 +75,7 @@ def _filling(trailing: Trailing, groups: Groups) -> Array:
     return np.clip(groups.common(np.where(trailing.silent[:, None] == 0, found, np.nan)), 0, 1)
 
 
-def _pods(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[tuple[str, str, Array]]:
+def _pods(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[tuple[str, str, Doubles]]:
     for position, _ in enumerate(wanted.of_kind("counter")):
         yield "pod", "restarts", np.clip(trailing.increments[1][:, position] / 3, 0, 1)
     for position, index in enumerate(wanted.of_kind("flag")):
@@ -90,7 +91,7 @@ def _pods(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[tuple[st
     yield "pod", "gone", np.clip(groups.common(np.where(ever, gone, np.nan)), 0, 1)
 
 
-def bounded(deviation: Array) -> Array:
+def bounded(deviation: Doubles) -> Doubles:
     """0 for none, 1 for `MOST` usual spreads, rising as the logarithm does."""
-    found: Array = np.log1p(np.clip(zeroed(deviation), 0, MOST)) / np.log1p(MOST)
+    found: Doubles = np.log1p(np.clip(zeroed(deviation), 0, MOST)) / np.log1p(MOST)
     return found

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.data.arrays import Floats, Indices
 from chaoskit.prediction.data.dataset import Block
 from chaoskit.prediction.features import moments
 from chaoskit.prediction.features.layout import Spec
@@ -24,7 +23,7 @@ class Following:
         self._open = unsettled
         self._live: list[tuple[Live, int]] = []
 
-    def compute(self, block: Block, wanted: Spec, asked: NDArray[np.intp]) -> Floats:
+    def compute(self, block: Block, wanted: Spec, asked: Indices) -> Floats:
         """The features [row, moment, feature] at these indices of the block, whose signals are the spec's."""
         settled = block.length - self._open
         newest = list(range(settled, block.length))

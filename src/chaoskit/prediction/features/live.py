@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.data.arrays import Bools, Doubles, Floats, Indices
 from chaoskit.prediction.data.dataset import Block, Row
 from chaoskit.prediction.features import statistics as st
 from chaoskit.prediction.features.batch import from_trailing
 from chaoskit.prediction.features.context import Groups
 from chaoskit.prediction.features.layout import Shape, Spec
 from chaoskit.prediction.features.statistics import Base, Trailing
-from chaoskit.prediction.features.sums import LINE, MEAN, Array, Sums, anchors, channels, zeroed
+from chaoskit.prediction.features.sums import LINE, MEAN, Sums, anchors, channels, zeroed
 from chaoskit.prediction.features.window import floors
 
 Measured = NDArray[np.floating[Any]]
@@ -60,10 +60,10 @@ class Live:
                 )
             )
         )
-        self._anchor: Array = np.zeros(0)
-        self._seen: NDArray[np.bool_] = np.zeros(0, dtype=bool)
-        self._totals: dict[int, list[Array]] = {}
-        self._most: Array = np.zeros(0)
+        self._anchor: Doubles = np.zeros(0)
+        self._seen: Bools = np.zeros(0, dtype=bool)
+        self._totals: dict[int, list[Doubles]] = {}
+        self._most: Doubles = np.zeros(0)
         self._bases: dict[Shape, Base] = {}
         self._clear(tuple(rows))
 
@@ -229,14 +229,14 @@ class Live:
         self._counted.take(values)
         self._flagged.take(flags)
 
-    def _places(self, samples: int) -> NDArray[np.intp]:
+    def _places(self, samples: int) -> Indices:
         """Where the last so many samples are, oldest first."""
         return self._last(samples) % self._size
 
-    def _last(self, samples: int) -> NDArray[np.intp]:
+    def _last(self, samples: int) -> Indices:
         return np.arange(self._head - samples + 1, self._head + 1)
 
-    def _channels(self, back: int) -> tuple[Array, ...]:
+    def _channels(self, back: int) -> tuple[Doubles, ...]:
         """What the sample so many pushes ago adds to each sum."""
         values = self._gauges[(self._head - back) % self._size]
         there = (~np.isnan(values)).astype(np.float64)
@@ -328,7 +328,7 @@ class Live:
     def _sums(self, window: int, matters: float) -> Sums:
         """Those of the last so many samples; what is lost of them is made of the kept ones."""
 
-        def look(rows: NDArray[np.intp], signals: NDArray[np.intp], _: object) -> Array:
+        def look(rows: Indices, signals: Indices, _: object) -> Doubles:
             found = self._gauges[self._places(window), rows[:, None], signals[:, None]]
             return found.astype(np.float64)
 
@@ -349,7 +349,7 @@ def _kept(shape: Shape) -> int:
     return shape.count + shape.lag - 1
 
 
-def _presence(there: NDArray[np.bool_]) -> tuple[Array, Array]:
+def _presence(there: Bools) -> tuple[Doubles, Doubles]:
     """Samples since the newest one, and since the oldest one, of these [sample, row]."""
     ever = there.any(axis=0)
     silent = np.where(ever, there[::-1].argmax(axis=0), len(there))
@@ -361,39 +361,39 @@ def _presence(there: NDArray[np.bool_]) -> tuple[Array, Array]:
 class _Newest:
     """The newest value of each series [row, signal], and for how many samples it has been missing since."""
 
-    value: Array
-    age: NDArray[np.intp]
+    value: Doubles
+    age: Indices
 
     @classmethod
     def none(cls, series: tuple[int, ...], age: int) -> _Newest:
         """That of series without a sample for so many."""
         return cls(np.full(series, np.nan), np.full(series, age, dtype=np.intp))
 
-    def put(self, rows: slice, values: Array) -> None:
+    def put(self, rows: slice, values: Doubles) -> None:
         """These samples [row, signal, moment] are those of the rows."""
         there = ~np.isnan(values)
         self.value[rows] = st.filled(values, values.shape[-1])[..., -1]
         self.age[rows] = np.where(there.any(axis=-1), there[..., ::-1].argmax(axis=-1), values.shape[-1])
 
-    def before(self, memory: int) -> Array:
+    def before(self, memory: int) -> Doubles:
         """The value where it is not older than so many samples, NaN elsewhere: `statistics.before`."""
         return np.where(self.age < memory, self.value, np.nan)
 
-    def take(self, values: Array) -> None:
+    def take(self, values: Doubles) -> None:
         """These are the samples that come next."""
         gone = np.isnan(values)
         self.age = np.where(gone, self.age + 1, 0)
         self.value = np.where(gone, self.value, values)
 
 
-def _double(values: Floats) -> Array:
+def _double(values: Floats) -> Doubles:
     """Of one moment, as statistics have them [row, signal, 1]."""
     return values[..., None].astype(np.float64)
 
 
-def _mean(values: Array) -> Array:
+def _mean(values: Doubles) -> Doubles:
     """The mean of what is there along the first axis."""
     there = ~np.isnan(values)
     count = there.sum(axis=0)
-    total: Array = np.where(there, values, 0).sum(axis=0)
+    total: Doubles = np.where(there, values, 0).sum(axis=0)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)

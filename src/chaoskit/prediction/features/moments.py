@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.data.arrays import Floats, Indices
 from chaoskit.prediction.data.dataset import Block
 from chaoskit.prediction.features import batch
 from chaoskit.prediction.features.layout import Spec
@@ -15,7 +14,7 @@ FEW = 8
 """Up to so many moments it is cheaper to prime the running sums for each."""
 
 
-def compute(block: Block, wanted: Spec, moments: NDArray[np.intp]) -> Floats:
+def compute(block: Block, wanted: Spec, moments: Indices) -> Floats:
     """The features [row, moment, feature] at these indices of the block, whose signals are the spec's.
 
     A moment near the start of the block sees a shorter past. There is no NaN: what cannot be computed is

@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from chaoskit.prediction.data.arrays import Bools, Doubles, Indices, missing
 from chaoskit.prediction.features.layout import Shape
-from chaoskit.prediction.features.sums import LINE, Array, Sums, Totals, missing, zeroed
+from chaoskit.prediction.features.sums import LINE, Sums, Totals, zeroed
 
 FLOOR = {"cores": 0.01, "bytes": 2.0**20, "bytes/s": 1024.0, "1/s": 0.5, "seconds": 0.01, "ratio": 0.01}
 """Differences smaller than this are noise, by unit; 0.5 for any other."""
@@ -26,14 +26,14 @@ KNOWN_SAMPLES, KNOWN_MINUTES = 5, 10
 class Base:
     """What is usual: the median of block means, the usual block's top, the range, and whether it is known."""
 
-    middle: Array
-    spread: Array
-    high: Array
-    top: Array
-    low: Array
-    known: NDArray[np.bool_]
+    middle: Doubles
+    spread: Doubles
+    high: Doubles
+    top: Doubles
+    low: Doubles
+    known: Bools
 
-    def picked(self, places: NDArray[np.intp] | None) -> Base:
+    def picked(self, places: Indices | None) -> Base:
         """The same at these places of the last axis, or with a last axis of one."""
         return Base(
             self.middle[..., places],
@@ -55,28 +55,28 @@ class Trailing:
     """
 
     shape: Shape
-    last: Array
-    before: Array
-    least: Array
-    most: Array
+    last: Doubles
+    before: Doubles
+    least: Doubles
+    most: Doubles
     mean3: Sums
     brief: Sums
     quarter: Sums
     half: Sums
     hour: Sums
     base: Base
-    increments: tuple[Array, Array, Array]
-    resets: Array
-    flag: Array
-    flag_share: Array
-    flag_changes: Array
-    there_brief: Array
-    there_hour: Array
-    silent: Array
-    young: Array
+    increments: tuple[Doubles, Doubles, Doubles]
+    resets: Doubles
+    flag: Doubles
+    flag_share: Doubles
+    flag_changes: Doubles
+    there_brief: Doubles
+    there_hour: Doubles
+    silent: Doubles
+    young: Doubles
 
 
-def rolled(values: Array, samples: int) -> Array:
+def rolled(values: Doubles, samples: int) -> Doubles:
     """Sums over the last so many samples along the last axis; fewer at its beginning."""
     out, done = np.zeros_like(values), 0
     part, size = values, 1
@@ -91,7 +91,7 @@ def rolled(values: Array, samples: int) -> Array:
         part, size = longer, 2 * size
 
 
-def extreme(values: Array, samples: int, *, most: bool) -> Array:
+def extreme(values: Doubles, samples: int, *, most: bool) -> Doubles:
     """The greatest (or least) of the last so many samples; NaN only where all are missing."""
     choose = np.fmax if most else np.fmin
     out = values.copy()
@@ -105,7 +105,7 @@ def extreme(values: Array, samples: int, *, most: bool) -> Array:
     return out
 
 
-def increase(values: Array, memory: int) -> tuple[Array, Array]:
+def increase(values: Doubles, memory: int) -> tuple[Doubles, Doubles]:
     """Each sample's increase of a counter over the newest of the `memory` before it, and where it was reset.
 
     After a reset, the value itself; 0 where it is missing or the first.
@@ -116,17 +116,17 @@ def increase(values: Array, memory: int) -> tuple[Array, Array]:
     return zeroed(step), reset.astype(np.float64)
 
 
-def change(values: Array, memory: int) -> Array:
+def change(values: Doubles, memory: int) -> Doubles:
     """How far each sample lies from the newest of the `memory` before it; 0 where either is missing."""
     return zeroed(values - before(values, memory))
 
 
-def before(values: Array, memory: int) -> Array:
+def before(values: Doubles, memory: int) -> Doubles:
     """The newest of the `memory` values before each sample: a gap hides no change, and makes none."""
     return shifted(filled(values, memory - 1))
 
 
-def filled(values: Array, memory: int) -> Array:
+def filled(values: Doubles, memory: int) -> Doubles:
     """Each moment with the newest value up to it, if at most `memory` samples old; NaN elsewhere."""
     now = np.arange(values.shape[-1])
     newest = np.maximum.accumulate(np.where(missing(values), 0, now), axis=-1)
@@ -134,14 +134,14 @@ def filled(values: Array, memory: int) -> Array:
     return np.where(now - newest <= memory, found, np.nan)
 
 
-def shifted(values: Array) -> Array:
+def shifted(values: Doubles) -> Doubles:
     """The value of the sample before; NaN at the first."""
     out = np.full_like(values, np.nan)
     out[..., 1:] = values[..., :-1]
     return out
 
 
-def block_summary(blocks: Array) -> tuple[Array, ...]:
+def block_summary(blocks: Doubles) -> tuple[Doubles, ...]:
     """Of [..., sample]: count, mean, variance, greatest and least; NaN where a block is empty."""
     there = ~missing(blocks)
     count = there.sum(axis=-1).astype(np.float64)
@@ -153,7 +153,7 @@ def block_summary(blocks: Array) -> tuple[Array, ...]:
     return count, np.where(empty, np.nan, mean), np.where(empty, np.nan, variance), top, low
 
 
-def baseline(summaries: tuple[Array, ...], minute: float) -> Base:
+def baseline(summaries: tuple[Doubles, ...], minute: float) -> Base:
     """The baseline of [..., block]: `summaries` as `block_summary` gives them."""
     count, mean, variance, top, low = summaries
     ordered, number = _ordered(mean)
@@ -167,12 +167,12 @@ def baseline(summaries: tuple[Array, ...], minute: float) -> Base:
     return Base(middle, spread, high, np.fmax.reduce(top, axis=-1), np.fmin.reduce(low, axis=-1), known)
 
 
-def _ordered(values: Array) -> tuple[Array, NDArray[np.intp]]:
+def _ordered(values: Doubles) -> tuple[Doubles, Indices]:
     """Sorted along the last axis with what is missing at the end, and how many are there."""
     return np.sort(values, axis=-1), (~missing(values)).sum(axis=-1)
 
 
-def _quantile(ordered: Array, count: NDArray[np.intp], at: float) -> Array:
+def _quantile(ordered: Doubles, count: Indices, at: float) -> Doubles:
     """A quantile of sorted values, between two of them where it falls there."""
     place = at * np.maximum(count - 1, 0)
     low = np.floor(place).astype(np.intp)
@@ -182,7 +182,7 @@ def _quantile(ordered: Array, count: NDArray[np.intp], at: float) -> Array:
     return first + (place - low) * (second - first)
 
 
-def trend(values: Array, samples: int) -> tuple[Array, Array]:
+def trend(values: Doubles, samples: int) -> tuple[Doubles, Doubles]:
     """The fitted value now and the slope per sample over the last `samples` of each series (last axis)."""
     moments = np.arange(values.shape[-1])
     recent = Totals.of(values).last(samples, moments, np.array([FLOOR["ratio"]]), LINE)

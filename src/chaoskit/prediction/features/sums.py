@@ -10,13 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Indices = NDArray[np.intp]
+from chaoskit.prediction.data.arrays import Bools, Doubles, Indices, missing
 
 LOST = 4e9
 """Beside a total of squares so many times as large, six digits of what varies are no longer told."""
@@ -27,7 +24,7 @@ LINE, MEAN = 1e-6, 1e3
 MANY = 50_000
 """So many windows at once are summed sample by sample: bounds the memory for that."""
 
-Look = Callable[..., Array]
+Look = Callable[..., Doubles]
 """The samples [window, sample] of some windows, told by their places on each axis."""
 
 
@@ -39,27 +36,27 @@ class Sums:
     not. `now` is the time of the newest sample.
     """
 
-    count: Array
-    x: Array
-    t: Array
-    tt: Array
-    tx: Array
-    xx: Array
-    anchor: Array
-    now: Array
+    count: Doubles
+    x: Doubles
+    t: Doubles
+    tt: Doubles
+    tx: Doubles
+    xx: Doubles
+    anchor: Doubles
+    now: Doubles
 
     @property
-    def mean(self) -> Array:
+    def mean(self) -> Doubles:
         """The mean of what is there."""
         return np.where(self.count > 0, self.x / np.maximum(self.count, 1), np.nan) + self.anchor
 
     @cached_property
-    def apart(self) -> Array:
+    def apart(self) -> Doubles:
         """The sum of squares about the mean."""
-        found: Array = np.maximum(self.xx - self.x * self.x / np.maximum(self.count, 1), 0)
+        found: Doubles = np.maximum(self.xx - self.x * self.x / np.maximum(self.count, 1), 0)
         return found
 
-    def line(self, noise: Array) -> tuple[Array, Array, Array]:
+    def line(self, noise: Doubles) -> tuple[Doubles, Doubles, Doubles]:
         """The fitted value now, the slope per sample, and how straight the line is (-1 to 1).
 
         Three values are needed; what varies less than `noise` (its square root per sample) is flat.
@@ -75,7 +72,7 @@ class Sums:
         straight = np.where(moving, both / np.sqrt(np.where(moving, times * apart, 1)), 0.0)
         return fitted, slope, np.clip(straight, -1, 1, out=straight)
 
-    def renewed(self, total: Array, floor: Array, matters: float, look: Look) -> Sums:
+    def renewed(self, total: Doubles, floor: Doubles, matters: float, look: Look) -> Sums:
         """The same, made of the samples where they are but rounding beside the `total` of squares before.
 
         `floor` is the smallest difference that matters, `matters` is `LINE` or `MEAN`.
@@ -96,7 +93,7 @@ class Sums:
         return Sums(*parts)
 
 
-def _summed(samples: Array) -> tuple[Array, ...]:
+def _summed(samples: Doubles) -> tuple[Doubles, ...]:
     """What `Sums` of these windows are [window, sample]: around the first value, times up to 0."""
     there, anchor = (~missing(samples)).astype(np.float64), anchors(samples)
     times = np.arange(1 - samples.shape[-1], 1, dtype=np.float64)
@@ -108,19 +105,19 @@ def _summed(samples: Array) -> tuple[Array, ...]:
 class Totals:
     """Running totals of what `Sums` are made of, for windows of any length."""
 
-    values: Array
-    anchor: Array
-    parts: tuple[Array, ...]
+    values: Doubles
+    anchor: Doubles
+    parts: tuple[Doubles, ...]
 
     @classmethod
-    def of(cls, values: Array) -> Totals:
+    def of(cls, values: Doubles) -> Totals:
         """Those of these series."""
         anchor, there = anchors(values), (~missing(values)).astype(np.float64)
         time = np.arange(values.shape[-1], dtype=np.float64)
         parts = channels(zeroed(values - anchor), there, time)
         return cls(values, anchor, tuple(np.cumsum(part, axis=-1) for part in parts))
 
-    def last(self, samples: int, moments: Indices, floor: Array, matters: float) -> Sums:
+    def last(self, samples: int, moments: Indices, floor: Doubles, matters: float) -> Sums:
         """The sums over the last so many samples at these moments; over fewer at the beginning.
 
         `floor` and `matters` are as `Sums.renewed` has them.
@@ -130,7 +127,7 @@ class Totals:
         total = [part[..., moments] for part in self.parts]
         left = (part - sunk for part, sunk in zip(total, earlier, strict=True))
 
-        def look(*places: Indices) -> Array:
+        def look(*places: Indices) -> Doubles:
             *series, moment = (place[:, None] for place in places)
             times = moments[moment] + np.arange(1 - samples, 1)
             return np.where(times < 0, np.nan, self.values[*series, np.maximum(times, 0)])
@@ -139,31 +136,25 @@ class Totals:
         return sums.renewed(total[-1], floor, matters, look)
 
 
-def flat(floor: Array) -> Array:
+def flat(floor: Doubles) -> Doubles:
     """The variance below which there is no line, where differences from `floor` on matter."""
     return (LINE * floor) ** 2
 
 
-def channels(x: Array, there: Array, time: Array | float) -> tuple[Array, ...]:
+def channels(x: Doubles, there: Doubles, time: Doubles | float) -> tuple[Doubles, ...]:
     """What is summed: count, value, time, time squared, time by value, value squared."""
     late = there * time
     return there, x, late, late * time, x * time, x * x
 
 
-def missing(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
-    """Where there is no value."""
-    found: NDArray[np.bool_] = np.not_equal(values, values)  # np.isnan's type cannot tell array from scalar
-    return found
-
-
-def zeroed(values: Array) -> Array:
+def zeroed(values: Doubles) -> Doubles:
     """The values with 0 where there is none."""
     return np.where(missing(values), 0.0, values)
 
 
-def anchors(values: Array) -> Array:
+def anchors(values: Doubles) -> Doubles:
     """Each series' first value, 0 where it has none [row, signal, 1]."""
-    there: NDArray[np.bool_] = np.logical_not(missing(values))
+    there: Bools = np.logical_not(missing(values))
     first = there.argmax(axis=-1)[..., None]
     found = np.take_along_axis(values, first, axis=-1)
     ever = np.asarray(there.any(axis=-1))

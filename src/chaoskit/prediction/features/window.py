@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from chaoskit.ports.metrics import Signal
+from chaoskit.prediction.data.arrays import Doubles, missing
 from chaoskit.prediction.features.context import Groups
 from chaoskit.prediction.features.layout import HORIZON_MINUTES, STICKY, Spec
 from chaoskit.prediction.features.statistics import FLOOR, Base, Trailing
-from chaoskit.prediction.features.sums import Array, flat, missing, zeroed
+from chaoskit.prediction.features.sums import flat, zeroed
 
 FAR = 8.0
 """From so many usual spreads on a deviation is not told apart any more: it is far for any pod."""
@@ -25,33 +26,33 @@ class _Look:
     """The deviations of gauges [row, signal, moment] in units of their usual spread."""
 
     trailing: Trailing
-    floor: Array
-    scale: Array
+    floor: Doubles
+    scale: Doubles
 
-    def z(self, value: Array, most: float = FAR) -> Array:
+    def z(self, value: Doubles, most: float = FAR) -> Doubles:
         """How many usual spreads above its baseline, 0 where there is none."""
         base = self.trailing.base
         return self._known((value - base.middle) / self.scale, most)
 
-    def beyond(self, apart: Array) -> Array:
+    def beyond(self, apart: Doubles) -> Doubles:
         """A difference in usual spreads."""
         return self._known(apart / self.scale, WIDE)
 
-    def times(self, value: Array, usual: Array) -> Array:
+    def times(self, value: Doubles, usual: Doubles) -> Doubles:
         """The logarithm of how many times the usual it is."""
         return self._known(
             np.log((np.maximum(value, 0) + self.floor) / (np.maximum(usual, 0) + self.floor)), 6
         )
 
-    def _known(self, value: Array, most: float) -> Array:
+    def _known(self, value: Doubles, most: float) -> Doubles:
         found = np.clip(value, -most, most)
         return np.where(self.trailing.base.known & ~missing(found), found, 0.0)
 
 
-def features(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[Array]:
+def features(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[Doubles]:
     """The features [row, moment] in the order of the spec's layout."""
     gauges = [signal for signal in wanted.signals if signal.kind in {"gauge", "ratio"}]
-    by_signal: dict[str, dict[str, Array]] = {signal.name: {} for signal in wanted.signals}
+    by_signal: dict[str, dict[str, Doubles]] = {signal.name: {} for signal in wanted.signals}
     pod = dict(_presence(trailing))
     if gauges:
         made = dict(_gauges(trailing, gauges, groups))
@@ -71,17 +72,17 @@ def features(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[Array
         yield (pod if owner == "pod" else by_signal[owner]).get(name, zero)
 
 
-def floors(signals: list[Signal]) -> Array:
+def floors(signals: list[Signal]) -> Doubles:
     """The smallest differences that matter [1, signal, 1]."""
     return np.array([FLOOR.get(signal.unit, 0.5) for signal in signals])[None, :, None]
 
 
-def scales(base: Base, floor: Array) -> Array:
+def scales(base: Base, floor: Doubles) -> Doubles:
     """What a deviation from the baseline is measured in: the usual spread, or what matters at all."""
     return np.fmax(base.spread, np.fmax(floor, 0.02 * np.abs(base.middle)))
 
 
-def _gauges(trailing: Trailing, signals: list[Signal], groups: Groups) -> Iterator[tuple[str, Array]]:
+def _gauges(trailing: Trailing, signals: list[Signal], groups: Groups) -> Iterator[tuple[str, Doubles]]:
     base, floor, shape = trailing.base, floors(signals), trailing.shape
     look = _Look(trailing, floor, scales(base, floor))
     z, times = look.z(trailing.last), look.times(trailing.last, base.middle)
@@ -106,7 +107,7 @@ def _gauges(trailing: Trailing, signals: list[Signal], groups: Groups) -> Iterat
     yield "gone", np.clip(trailing.hour.count / shape.hour - trailing.brief.count / shape.brief, 0, 1)
 
 
-def _summary(z: Array, groups: Groups) -> Iterator[tuple[str, Array]]:
+def _summary(z: Doubles, groups: Groups) -> Iterator[tuple[str, Doubles]]:
     size = np.abs(z)
     most, mean = size.max(axis=1), size.mean(axis=1)
     yield "z_max", most
@@ -117,7 +118,7 @@ def _summary(z: Array, groups: Groups) -> Iterator[tuple[str, Array]]:
     yield "z_mean_excess", groups.excess(mean)
 
 
-def _presence(trailing: Trailing) -> Iterator[tuple[str, Array]]:
+def _presence(trailing: Trailing) -> Iterator[tuple[str, Doubles]]:
     """Whether the pod as a whole fell silent, for how many minutes, and how long it has been there."""
     shape = trailing.shape
     earlier = (trailing.there_hour - trailing.there_brief) / (shape.lookback - shape.brief)
@@ -126,7 +127,7 @@ def _presence(trailing: Trailing) -> Iterator[tuple[str, Array]]:
     yield "young", trailing.young * shape.minute
 
 
-def _ratios(trailing: Trailing) -> Iterator[tuple[str, Array]]:
+def _ratios(trailing: Trailing) -> Iterator[tuple[str, Doubles]]:
     """What only means something for shares of a limit; made for all gauges at once."""
     minute = trailing.shape.minute
     fitted, slope, _ = trailing.quarter.line(np.zeros(1))
@@ -139,26 +140,28 @@ def _ratios(trailing: Trailing) -> Iterator[tuple[str, Array]]:
     yield "full_in_long", minutes_to_full(fitted_long, slope_long / minute)
 
 
-def minutes_to_full(fitted: Array, slope: Array) -> Array:
+def minutes_to_full(fitted: Doubles, slope: Doubles) -> Doubles:
     """Minutes until a ratio reaches 1 at this pace per minute: 0 when it has, the horizon for never."""
     steep = slope > 1e-5
     need = np.where(steep, (1 - fitted) / np.where(steep, slope, 1), HORIZON_MINUTES)
     return np.asarray(np.clip(np.nan_to_num(need, nan=HORIZON_MINUTES), 0, HORIZON_MINUTES))
 
 
-def _counter(trailing: Trailing, position: int) -> Iterator[tuple[str, Array]]:
+def _counter(trailing: Trailing, position: int) -> Iterator[tuple[str, Doubles]]:
     for name, each in zip(("delta5", "delta15", "delta60"), trailing.increments, strict=True):
         yield name, each[:, position]
     yield "reset", np.minimum(trailing.resets[:, position], 1)
 
 
-def _flag(trailing: Trailing, position: int) -> Iterator[tuple[str, Array]]:
+def _flag(trailing: Trailing, position: int) -> Iterator[tuple[str, Doubles]]:
     yield "last", trailing.flag[:, position]
     yield "share", trailing.flag_share[:, position]
     yield "changed", trailing.flag_changes[:, position]
 
 
-def _troubles(signals: tuple[Signal, ...], made: dict[str, dict[str, Array]]) -> Iterator[tuple[str, Array]]:
+def _troubles(
+    signals: tuple[Signal, ...], made: dict[str, dict[str, Doubles]]
+) -> Iterator[tuple[str, Doubles]]:
     """What is nearest to its limit, what reaches it first by a steady climb, and plain symptoms."""
     ratios = [made[signal.name] for signal in signals if signal.kind == "ratio"]
     if ratios:
@@ -178,6 +181,6 @@ def is_symptom(signal: Signal) -> bool:
     return signal.kind == "flag" and signal.name not in STICKY
 
 
-def symptom(signal: Signal, value: Array) -> Array:
+def symptom(signal: Signal, value: Doubles) -> Doubles:
     """A flag's value so that 1 is bad."""
     return 1 - value if signal.name == "ready" else value

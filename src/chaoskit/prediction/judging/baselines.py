@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.ensemble import IsolationForest
 
-from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.data.arrays import Bools, Floats
 from chaoskit.prediction.data.dataset import Block, Row
 from chaoskit.prediction.features.window import floors
 from chaoskit.prediction.labelling.labels import Labelled
@@ -98,7 +97,7 @@ def _at(table: Table, moments: Moments) -> Table:
     return replace(table, labelled=labelled, unusual=unusual)
 
 
-def _cut(block: Block, moments: NDArray[np.bool_]) -> Block:
+def _cut(block: Block, moments: Bools) -> Block:
     return block.changed(lambda each: each[..., moments])
 
 

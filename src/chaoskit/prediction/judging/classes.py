@@ -33,7 +33,7 @@ def by_model(
     The fault only of events that have one; without any of them, or of a model that tells none, there is no
     report.
     """
-    seen = _visible(table, due)
+    seen = table.labelled.visible(due)
     found = _report(table, seen, [model.issues] * len(seen), _issue, table.told_by)
     if model.faults is None:
         return found, None
@@ -48,7 +48,7 @@ def out_of_fold(
     issues: dict[Event, Any] = {}
     faults: dict[Event, Any] = {}
     for teaches, examines in sides:
-        mine = [event for event in _visible(table, due) if examines[event.block][event.first]]
+        mine = [event for event in table.labelled.visible(due) if examines[event.block][event.first]]
         taught = table.visible(table.samples(teaches))
         if mine and taught.events:
             of_issue, of_fault = fit_classes(table, taught, options)
@@ -64,7 +64,7 @@ def out_of_fold(
 
 def strange(model: Model, table: Table, due: Sequence[Event]) -> list[str]:
     """In words, the classes and faults of what was due that the model has no name for."""
-    asked = _visible(table, due)
+    asked = table.labelled.visible(due)
     issues = _unknown("classes", model.issues, map(_issue, asked))
     if model.faults is None:
         return issues
@@ -79,7 +79,7 @@ def _unknown(what: str, forest: Any, asked: Iterable[str]) -> list[str]:
 
 def nameless(table: Table, due: Sequence[Event]) -> list[str]:
     """In words, of how many of what was due no fault is known, where of some it is."""
-    asked = _visible(table, due)
+    asked = table.labelled.visible(due)
     if not (lacking := len(asked) - len(_named(asked))):
         return []
     return [f"of {lacking} of {len(asked)} failures no fault is named: no figure of faults counts them"]
@@ -91,10 +91,6 @@ def _issue(event: Event) -> str:
 
 def _fault(event: Event) -> str:
     return event.fault
-
-
-def _visible(table: Table, due: Sequence[Event]) -> list[Event]:
-    return [event for event in due if event.issue not in table.labelled.dataset.blind]
 
 
 def _named(events: Sequence[Event]) -> list[Event]:

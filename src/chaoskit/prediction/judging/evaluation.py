@@ -17,7 +17,7 @@ from chaoskit.prediction.judging.judge import Judging
 from chaoskit.prediction.judging.remaining import Left
 from chaoskit.prediction.judging.report import AT_LEAST_HOURS, ENOUGH, Kept, Line, Report
 from chaoskit.prediction.judging.witnesses import Witnesses
-from chaoskit.prediction.labelling.labels import Event, Labelled
+from chaoskit.prediction.labelling.labels import Labelled
 from chaoskit.prediction.learning import folds, search, training
 from chaoskit.prediction.learning.alarms import Judge
 from chaoskit.prediction.learning.folds import Moments
@@ -51,7 +51,7 @@ class Split:
         spec = Spec(recipe, labelled.dataset.step, ())
         early, late = folds.by_time(labelled, holdout, 2 * spec.window)
         taught = [event for event in labelled.events if early[event.block][event.first]]
-        if min(len(visible(labelled, part)) for part in (taught, Judge(labelled, late).due)) >= ENOUGH:
+        if min(len(labelled.visible(part)) for part in (taught, Judge(labelled, late).due)) >= ENOUGH:
             return cls(early, late, out_of_fold=False)
         every = folds.everything(labelled)
         return cls(every, every, out_of_fold=True)
@@ -80,11 +80,6 @@ class Split:
             if any(score is not None for _, score in trials):
                 found.append("what was tried was chosen on the same failures: that is kind to the model")
         return found
-
-
-def visible(labelled: Labelled, of: list[Event]) -> list[Event]:
-    """Those of these events that the signals can show."""
-    return [event for event in of if event.issue not in labelled.dataset.blind]
 
 
 def build(
@@ -203,7 +198,7 @@ def _way(left: Left) -> tuple[Moments, Moments]:
 
     def worth(way: tuple[Moments, Moments]) -> tuple[bool, bool, int]:
         taught, judged = (Judge(left.labelled, half) for half in way)
-        seen = len(visible(left.labelled, judged.due))
+        seen = len(left.labelled.visible(judged.due))
         return bool(judged.due), taught.hours >= AT_LEAST_HOURS, seen
 
     return max(folds.halves(left.labelled, left.fresh, left.table.spec.window), key=worth)
@@ -253,7 +248,7 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
 
 def _lacking(labelled: Labelled, moments: Moments) -> str:
     """Why nothing here can judge a calibration, "" when something can."""
-    if len(visible(labelled, Judge(labelled, moments).due)) < ENOUGH:
+    if len(labelled.visible(Judge(labelled, moments).due)) < ENOUGH:
         return f"fewer than {ENOUGH} failures in it judge them"
     if not calibrating.has_sides(labelled, moments):
         return "too little healthy time to set each run's on the others and judge them"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
+from chaoskit.prediction.data.arrays import Bools, Doubles, Floats
 from chaoskit.prediction.judging.report import Interval, Line
 from chaoskit.prediction.labelling.labels import Event
 from chaoskit.prediction.learning.alarms import Judge, Judgement, Scores
@@ -27,17 +28,15 @@ class Examiner:
     def __init__(self, table: Table, judge: Judge, asked: Samples) -> None:
         self.judge = judge
         self._asked = asked
-        self._events = table.labelled.events
-        issues = np.array([*(event.issue for event in self._events), ""])[asked.event]
-        self._issues = issues
-        self._seen = ~np.isin(issues, list(table.labelled.dataset.blind))
+        self._issues = np.array([*(event.issue for event in table.labelled.events), ""])[asked.event]
+        self._seen = table.is_visible(asked)
 
     @property
     def compares(self) -> bool:
         """Whether some samples fail and some do not: else nothing is ranked, no probability true."""
         return self._asked.teachable
 
-    def flat(self, scores: Scores) -> NDArray[np.float32]:
+    def flat(self, scores: Scores) -> Floats:
         """The score of each asked sample, NaN where it has none."""
         out = np.empty(len(self._asked.y), dtype=np.float32)
         for index, block in enumerate(scores):
@@ -45,13 +44,13 @@ class Examiner:
             out[here] = block[self._asked.row[here], self._asked.moment[here]]
         return out
 
-    def known(self, scores: Scores) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+    def known(self, scores: Scores) -> tuple[Floats, NDArray[np.int8]]:
         """Score and truth of all asked samples that have a score."""
         flat = self.flat(scores)
         there = ~np.isnan(flat)
         return flat[there], self._asked.y[there]
 
-    def _ranked(self, scores: Scores) -> NDArray[np.float32]:
+    def _ranked(self, scores: Scores) -> Floats:
         """All scores; what has none ranks last."""
         flat = self.flat(scores)
         known = flat[~np.isnan(flat)]
@@ -82,7 +81,7 @@ class Examiner:
         """PR-AUC of these scores; NaN without any failing or any healthy sample."""
         return precision(self._asked.y == 1, self._ranked(scores))
 
-    def _by_class(self, ranked: NDArray[np.float32]) -> dict[str, float]:
+    def _by_class(self, ranked: Floats) -> dict[str, float]:
         found = {}
         for issue in sorted(set(self._issues[self._asked.y == 1].tolist())):
             meant = (self._asked.y == 0) | (self._issues == issue)
@@ -101,14 +100,12 @@ class Examiner:
         return tuple((float(recalls[i]), float(precisions[i])) for i in at)
 
 
-def precision(y: NDArray[np.bool_], ranked: NDArray[np.float32]) -> float:
+def precision(y: Bools, ranked: Floats) -> float:
     """PR-AUC (average precision); NaN without any failing or any healthy sample."""
     return float(average_precision_score(y, ranked)) if y.any() and not y.all() else float("nan")
 
 
-def precision_interval(
-    y: NDArray[np.bool_], ranked: NDArray[np.float32], event: NDArray[np.int32]
-) -> Interval | None:
+def precision_interval(y: Bools, ranked: Floats, event: NDArray[np.int32]) -> Interval | None:
     """PR-AUC when the events are drawn anew, healthy samples as they are.
 
     None with fewer than two events or no healthy sample.
@@ -195,7 +192,7 @@ def rate_bound(count: int, hours: float) -> float:
     return float(chi2.ppf(0.95, 2 * (count + 1)) / 2 / hours) if hours else float("nan")
 
 
-def _middle(values: NDArray[np.float64], measured: float | None = None) -> Interval:
+def _middle(values: Doubles, measured: float | None = None) -> Interval:
     """The middle 95 % of these, as far as to what was measured."""
     low, high = (float(each) for each in np.quantile(values, (0.025, 0.975)))
     return Interval(low, high) if measured is None else Interval(min(low, measured), max(high, measured))

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.data.dataset import Block, Row, Values, missing
+from chaoskit.prediction.data.arrays import Floats, missing
+from chaoskit.prediction.data.dataset import Block, Row
 from chaoskit.prediction.features.statistics import filled
 from chaoskit.prediction.labelling.labels import Event, Labelled, Truth
 from chaoskit.prediction.learning.alarms import RECOUNT_MINUTES, Judge
@@ -58,7 +59,7 @@ def worth(looks: Iterable[Look], truth: Labelled) -> Worth:
     return Worth(len(found.catches), found.caught, watched.judge(false, ALARM).false, watched.hours)
 
 
-def _standing(said: Values, memory: int) -> Values:
+def _standing(said: Floats, memory: int) -> Floats:
     """At each moment what the newest look said, until the row's last one; NaN where that is too old."""
     going_on = np.logical_or.accumulate(~missing(said)[:, ::-1], axis=1)[:, ::-1]
     return np.where(going_on, filled(said.astype(np.float64), memory), np.nan).astype(np.float32)

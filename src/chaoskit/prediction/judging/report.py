@@ -200,12 +200,17 @@ class Report:
     @property
     def failures(self) -> int:
         """How many failures judged it, those of classes that the signals cannot show left out."""
-        return sum(due for issue, (_, due) in self.model.caught.items() if issue not in self.blind)
+        return sum(due for _, due in self._visible)
 
     @property
     def caught(self) -> int:
         """How many of them were caught."""
-        return sum(hit for issue, (hit, _) in self.model.caught.items() if issue not in self.blind)
+        return sum(hit for hit, _ in self._visible)
+
+    @property
+    def _visible(self) -> list[tuple[int, int]]:
+        """How many were caught and due, of each class that the signals can show."""
+        return [count for issue, count in self.model.caught.items() if issue not in self.blind]
 
     @property
     def over_budget(self) -> bool:

@@ -14,8 +14,8 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from chaoskit.prediction.data.arrays import Doubles
 from chaoskit.prediction.judging.looks import Look, of_workloads, worth
 from chaoskit.prediction.labelling.labels import Event, Labelled, Target
 from chaoskit.records import PredictionRecord
@@ -144,7 +144,7 @@ def _looks(records: Iterable[PredictionRecord], truth: Labelled) -> Iterator[Loo
         )
 
 
-def _bins(said: NDArray[np.float64], came: NDArray[np.float64]) -> Iterator[Bin]:
+def _bins(said: Doubles, came: Doubles) -> Iterator[Bin]:
     place = np.minimum((said * BINS).astype(int), BINS - 1)
     for number in range(BINS):
         here = place == number

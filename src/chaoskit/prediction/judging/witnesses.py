@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
+from chaoskit.prediction.data.arrays import Doubles, Floats
 from chaoskit.prediction.learning import forest as forests
 from chaoskit.prediction.learning.alarms import Judge
 from chaoskit.prediction.learning.folds import Moments
@@ -30,7 +30,7 @@ class Strangers:
     forests: tuple[tuple[frozenset[str], Any], ...]
     threshold: float = float("inf")
 
-    def scores(self, table: Table, asked: Samples) -> list[NDArray[np.float32]]:
+    def scores(self, table: Table, asked: Samples) -> list[Floats]:
         """Each sample's score by a forest that never saw its workload; NaN for workloads of none."""
         found = np.full(len(asked.y), np.nan, dtype=np.float32)
         for names, forest in self.forests:
@@ -104,7 +104,7 @@ def identity(table: Table, taught: Samples) -> dict[tuple[str, str], float]:
     return {pod: failing / max(1, total) for pod, (failing, total) in counts.items()}
 
 
-def by_identity(table: Table, asked: Samples, shares: Mapping[tuple[str, str], float]) -> NDArray[np.float64]:
+def by_identity(table: Table, asked: Samples, shares: Mapping[tuple[str, str], float]) -> Doubles:
     """How far "is it the pod that failed before" goes."""
     guess = np.zeros(len(asked.y))
     for index, block in enumerate(table.labelled.dataset.blocks):
@@ -128,7 +128,7 @@ def clock(table: Table, taught: Samples, options: Options) -> Any:
     return forest.fit(times(table, taught.pick(kept)), taught.y[kept])
 
 
-def times(table: Table, samples: Samples) -> NDArray[np.float32]:
+def times(table: Table, samples: Samples) -> Floats:
     """The time of day, of the hour and of the half-hour of each sample, in seconds."""
     at = np.empty(len(samples.y))
     for index, block in enumerate(table.labelled.dataset.blocks):

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import numpy as np
 
-from chaoskit.prediction.data.arrays import Doubles
-from chaoskit.prediction.data.dataset import Block, missing
+from chaoskit.prediction.data.arrays import Doubles, missing
+from chaoskit.prediction.data.dataset import Block
 from chaoskit.prediction.labelling.labels import rows_of
 from chaoskit.records import LabelRecord
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
+from chaoskit.prediction.data.arrays import Bools, Doubles
 from chaoskit.prediction.data.dataset import Block, Dataset, Row
 from chaoskit.prediction.features.statistics import change, filled, increase
-from chaoskit.prediction.features.sums import Array
 from chaoskit.records import LabelRecord, new_id
 
 ERRORS = "errors"
@@ -54,7 +53,7 @@ class Objectives:
         }
 
 
-Signs = Mapping[str, NDArray[np.bool_]]
+Signs = Mapping[str, Bools]
 """Where each sign of a failure is there."""
 
 
@@ -82,12 +81,12 @@ class _History:
     row: Row
     objectives: Objectives
 
-    def series(self, name: str) -> Array:
+    def series(self, name: str) -> Doubles:
         """The values of a signal, NaN throughout where there is none."""
         column = self.dataset.column(name)
         if column is None:
             return np.full(self.block.length, np.nan)
-        values: Array = self.block.values[self.index, column].astype(np.float64)
+        values: Doubles = self.block.values[self.index, column].astype(np.float64)
         return values
 
     def records(self) -> Iterator[LabelRecord]:
@@ -141,12 +140,12 @@ class _History:
             meaning=meaning, issue=issue, start=start, end=end, source=source, run=self.block.run,
         )  # fmt: skip
 
-    def _over(self, name: str, limit: float) -> Array:
+    def _over(self, name: str, limit: float) -> Doubles:
         """1 where a signal is over its limit, 0 where it is not, NaN where it is missing."""
         values = self.series(name)
         return np.where(np.isnan(values), np.nan, values > limit)
 
-    def _lasting(self, bad: Array) -> NDArray[np.bool_]:
+    def _lasting(self, bad: Doubles) -> Bools:
         """Where it holds for enough samples on end; one that is missing neither counts nor ends it."""
         found = np.zeros(len(bad), dtype=bool)
         for first, last in _stretches(filled(bad, self._memory) == 1, 0):
@@ -162,13 +161,13 @@ class _History:
         return max(1, self._samples(REMEMBERED))
 
 
-def _unready(ready: Array) -> Array:
+def _unready(ready: Doubles) -> Doubles:
     """1 where a pod that was ready is not, 0 elsewhere, NaN where it is missing: at first it is starting."""
     was = np.maximum.accumulate(ready == 1)
     return np.where(np.isnan(ready), np.nan, (ready == 0) & was)
 
 
-def _stretches(where: NDArray[np.bool_], bridge: int) -> Iterator[tuple[int, int]]:
+def _stretches(where: Bools, bridge: int) -> Iterator[tuple[int, int]]:
     """First and last index of each stretch; two with at most `bridge` samples between them are one."""
     hits = np.flatnonzero(where)
     if len(hits):
@@ -178,7 +177,7 @@ def _stretches(where: NDArray[np.bool_], bridge: int) -> Iterator[tuple[int, int
         )
 
 
-def _issue(signs: set[str], series: Callable[[str], Array], first: int) -> str:
+def _issue(signs: set[str], series: Callable[[str], Doubles], first: int) -> str:
     """The class of a failure from its signs; a full memory before the end is a leak, not a crash."""
     memory = series("memory_usage")[max(0, first - 3) : first + 1]
     if "oom" in signs or (memory > 0.9).any():

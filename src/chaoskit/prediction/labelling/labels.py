@@ -22,7 +22,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.data.dataset import Block, Dataset, Row, Values, present
+from chaoskit.prediction.data.arrays import Bools, Floats
+from chaoskit.prediction.data.dataset import Block, Dataset, Row, present
 from chaoskit.prediction.data.replaced import handed_over
 from chaoskit.prediction.labelling.failures import ERRORS, SETTLING, Objectives, from_history
 from chaoskit.records import LabelRecord, foretold
@@ -145,6 +146,14 @@ class Labelled:
     def positives(self) -> int:
         """How many (row, moment) count as failures."""
         return sum(int((truth.y == 1).sum()) for truth in self.truths)
+
+    def is_blind(self, event: Event) -> bool:
+        """Whether these signals cannot show failures of its class."""
+        return event.issue in self.dataset.blind
+
+    def visible(self, events: Iterable[Event]) -> list[Event]:
+        """Those of these events that the signals can show."""
+        return [event for event in events if not self.is_blind(event)]
 
 
 def label(
@@ -412,12 +421,12 @@ def _truth(
     return Truth(y, number)
 
 
-def _open_ended(values: Values, lead: int) -> NDArray[np.bool_]:
+def _open_ended(values: Floats, lead: int) -> Bools:
     """Where less than a horizon is known of what came next: the end of the data, or of the pod."""
     there = present(values)
     later = np.zeros_like(there)
     later[:, : max(0, there.shape[1] - lead)] = there[:, lead:]
-    still: NDArray[np.bool_] = np.logical_or.accumulate(later[:, ::-1], axis=1)[:, ::-1]
+    still: Bools = np.logical_or.accumulate(later[:, ::-1], axis=1)[:, ::-1]
     return ~still if lead else np.zeros_like(there)
 
 
@@ -427,7 +436,7 @@ def _siblings(block: Block, event: Event) -> list[int]:
     return [row for row, who in enumerate(block.rows) if who[:2] in named]
 
 
-def _scored(values: Values, step: int) -> NDArray[np.bool_]:
+def _scored(values: Floats, step: int) -> Bools:
     """Where a row is there, or was within the last five minutes: silence is a sign, but not for ever."""
     there = present(values)
     found = there.copy()
@@ -436,7 +445,7 @@ def _scored(values: Values, step: int) -> NDArray[np.bool_]:
     return found
 
 
-def _heard(values: Values) -> NDArray[np.int32]:
+def _heard(values: Floats) -> NDArray[np.int32]:
     """For each row and moment the index of the newest sample until then; far below 0 before the first."""
     never = np.iinfo(np.int32).min
     moments = np.arange(values.shape[2], dtype=np.int32)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chaoskit import errors
 from chaoskit.ports.metrics import Signal
+from chaoskit.prediction.data.arrays import Doubles
 from chaoskit.prediction.data.dataset import Block, present
 from chaoskit.prediction.labelling.labels import Target, means_anybody, reaches
 from chaoskit.records import LabelRecord
@@ -75,7 +75,7 @@ def dated(first: float, last: float) -> list[str]:
     return [f"its times run from {start} to {end} UTC: is that when all of it was measured?"]
 
 
-def paced(distances: NDArray[np.float64], step: int, lost: int, last: float) -> list[str]:
+def paced(distances: Doubles, step: int, lost: int, last: float) -> list[str]:
     """In words, that samples come much more seldom than every `step` seconds, or that some were `lost`.
 
     `distances` (seconds) are those between samples of one pod and signal; lost are those that share a moment

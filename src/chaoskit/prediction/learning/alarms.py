@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from chaoskit.prediction.data.arrays import Bools, Floats
 from chaoskit.prediction.labelling.labels import Event, Labelled
 from chaoskit.prediction.learning.folds import Moments
 from chaoskit.prediction.learning.table import Samples
@@ -28,7 +28,7 @@ MARGIN = 1.1
 CANDIDATES = 400
 """So many thresholds are tried."""
 
-Scores: TypeAlias = Sequence[NDArray[np.float32]]
+Scores: TypeAlias = Sequence[Floats]
 """For each block [row, moment]; NaN where nothing was scored."""
 
 
@@ -108,7 +108,7 @@ class Judgement:
         return self.false / self.pod_days if self.pod_days else float("nan")
 
 
-def confirmed(scores: NDArray[np.float32], samples: int) -> NDArray[np.float32]:
+def confirmed(scores: Floats, samples: int) -> Floats:
     """Each moment's least score of the last `samples` (last axis): what held so long; NaN where one is."""
     out = scores
     for back in range(1, samples):
@@ -152,7 +152,7 @@ class Judge:
         first = max(0, event.first - lead)
         return slice(first, max(first, event.first - warning) if lead else event.last + 1)
 
-    def _outside(self) -> tuple[list[NDArray[np.bool_]], list[NDArray[np.bool_]]]:
+    def _outside(self) -> tuple[list[Bools], list[Bools]]:
         """Where an alarm is false, and where it is on another row while an event is under way."""
         lead = round(self._labelled.target.lead.total_seconds() / self._step)
         grace = round(GRACE_MINUTES * 60 / self._step)
@@ -186,7 +186,7 @@ class Judge:
         beside = sum(1 for _ in self._episodes(alarmed, self._beside))
         return Judgement(threshold, catches, false, beside, self.hours, self.pod_days)
 
-    def _catch(self, event: Event, alarmed: NDArray[np.bool_]) -> Catch:
+    def _catch(self, event: Event, alarmed: Bools) -> Catch:
         rows, due = list(event.rows), self._due_in(event)
         if event.ramp:
             possible = (event.end - event.start).total_seconds()
@@ -199,9 +199,7 @@ class Judge:
         delay = (block.at(due.start + int(seen.argmax())) - event.start).total_seconds()
         return Catch(event, delay, possible)
 
-    def _episodes(
-        self, alarmed: Sequence[NDArray[np.bool_]], where: Sequence[NDArray[np.bool_]]
-    ) -> Iterator[Place]:
+    def _episodes(self, alarmed: Sequence[Bools], where: Sequence[Bools]) -> Iterator[Place]:
         """Each alarm there: bridged over short gaps, counted again when it does not end."""
         bridge, recount = BRIDGE_MINUTES * 60 / self._step, RECOUNT_MINUTES * 60 / self._step
         for index, (block, mask) in enumerate(zip(alarmed, where, strict=True)):
@@ -241,7 +239,7 @@ class Judge:
         wanted = (equals[0].threshold + equals[-1].threshold) / 2
         return min(equals, key=lambda found: abs(found.threshold - wanted))
 
-    def _candidates(self, scores: Scores) -> NDArray[np.float32]:
+    def _candidates(self, scores: Scores) -> Floats:
         """Thresholds from above every score down: each event's highest, many where false alarms begin."""
         quiet = np.concatenate([s[q] for s, q in zip(scores, self.quiet, strict=True)])
         due = [scores[e.block][list(e.rows), self._due_in(e)].ravel() for e in self.due]

@@ -11,6 +11,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from chaoskit import errors
+from chaoskit.prediction.data.arrays import Bools, Doubles, Floats, Indices
 from chaoskit.prediction.labelling.labels import Labelled
 from chaoskit.prediction.learning.alarms import Judge, Scores
 from chaoskit.prediction.learning.table import Table
@@ -67,8 +68,8 @@ Calibration = Steps | Curve
 class Healthy:
     """A forest's scores in healthy time, and the number of the pod-hour of each; `step` is in seconds."""
 
-    scores: NDArray[np.float32]
-    pod_hours: NDArray[np.intp]
+    scores: Floats
+    pod_hours: Indices
     step: int
 
     @classmethod
@@ -84,7 +85,7 @@ class Healthy:
         score = np.concatenate([block[each] for block, each in zip(scores, known, strict=True)])
         return cls(score, _pod_hours(known, table.spec.step), table.spec.step)
 
-    def low(self, calibration: Calibration) -> NDArray[np.bool_]:
+    def low(self, calibration: Calibration) -> Bools:
         """Which of them this calibration tells as less than even odds."""
         return as_probabilities(calibration, self.scores) < EVEN
 
@@ -93,7 +94,7 @@ class Healthy:
         return 1 - float(self.low(calibration).mean()) if len(self.scores) else 0.0
 
 
-def _any_known(apart: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _any_known(apart: Floats) -> Bools:
     return np.asarray(np.isfinite(apart).any(axis=1))
 
 
@@ -142,7 +143,7 @@ def usual(healthy: Healthy, calibration: Calibration) -> Usual | None:
     return Usual(level, spread, level_error, spread_error, healthy.cut(calibration))
 
 
-def _pod_hours(known: list[NDArray[np.bool_]], step: int) -> NDArray[np.intp]:
+def _pod_hours(known: list[Bools], step: int) -> Indices:
     """The number of its pod-hour, for each of the known samples."""
     found, count = [], 0
     for each in known:
@@ -154,7 +155,7 @@ def _pod_hours(known: list[NDArray[np.bool_]], step: int) -> NDArray[np.intp]:
     return np.concatenate(found)
 
 
-def _error(apart: NDArray[np.float64], groups: NDArray[np.intp]) -> float:
+def _error(apart: Doubles, groups: Indices) -> float:
     """The standard error of the mean of these distances from it, where only groups are independent."""
     sums = np.bincount(np.unique(groups, return_inverse=True)[1], apart)
     return float(np.sqrt((sums**2).sum() * len(sums) / (len(sums) - 1)) / len(apart))
@@ -240,15 +241,15 @@ def _one_kind(labelled: Labelled) -> errors.NoBaseline:
     )
 
 
-def _logit(scores: NDArray[np.floating]) -> NDArray[np.float64]:
+def _logit(scores: NDArray[np.floating]) -> Doubles:
     inside = np.clip(scores.astype(np.float64), LEAST, 1 - LEAST)
     return np.log(inside / (1 - inside))[:, None]
 
 
-def as_probabilities(calibration: Calibration, scores: NDArray[np.float32]) -> NDArray[np.float64]:
+def as_probabilities(calibration: Calibration, scores: Floats) -> Doubles:
     """Scores as probabilities by this calibration."""
     if isinstance(calibration, Steps):
-        found: NDArray[np.float64] = np.interp(
+        found: Doubles = np.interp(
             scores.astype(np.float64), np.array(calibration.scores), np.array(calibration.probabilities)
         )
         return found

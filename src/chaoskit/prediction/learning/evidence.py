@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.data.arrays import Bools, Doubles, Floats
 from chaoskit.prediction.data.packed import Packed
 from chaoskit.prediction.features.evidence import bounded
 from chaoskit.prediction.features.layout import Spec
@@ -85,16 +84,16 @@ def out_of_fold(
     return out
 
 
-def limits(seen: NDArray[np.float64]) -> NDArray[np.float64]:
+def limits(seen: Doubles) -> Doubles:
     """What no healthy stretch is expected to reach, from the most that each shows [stretch, ...]."""
     if not len(seen):
         return np.ones(seen.shape[1:])
     most = seen.max(axis=0)
-    found: NDArray[np.float64] = most + BEYOND * (most - np.median(seen, axis=0))
+    found: Doubles = most + BEYOND * (most - np.median(seen, axis=0))
     return found
 
 
-def tops(labelled: Labelled, chosen: Moments, blocks: Sequence[Floats | Packed]) -> NDArray[np.float64]:
+def tops(labelled: Labelled, chosen: Moments, blocks: Sequence[Floats | Packed]) -> Doubles:
     """The most that each healthy stretch of each row of these [row, moment, ...] shows [stretch, ...]."""
     found = [
         _tops(block, (truth.y == 0) & moments, labelled)
@@ -103,7 +102,7 @@ def tops(labelled: Labelled, chosen: Moments, blocks: Sequence[Floats | Packed])
     return np.concatenate(found)
 
 
-def _tops(block: Floats | Packed, healthy: NDArray[np.bool_], labelled: Labelled) -> NDArray[np.float64]:
+def _tops(block: Floats | Packed, healthy: Bools, labelled: Labelled) -> Doubles:
     length = max(1, round(STRETCH_MINUTES * 60 / labelled.dataset.step))
     found = [np.zeros((0, *block.shape[2:]), dtype=np.float32)]
     for first in range(0, block.shape[1], length):

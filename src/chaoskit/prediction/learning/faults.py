@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.data.arrays import Bools, Doubles, Floats
 from chaoskit.prediction.learning.forest import Lesson, Options
 from chaoskit.prediction.learning.forest import fit as grown
 
@@ -43,7 +43,7 @@ class Faults:
         of_forests = (forest.classes_ for forests in self.within.values() for _, forest in forests)
         return np.unique(np.concatenate([np.array([*self.only.values()], dtype=str), *of_forests]))
 
-    def predict_proba(self, rows: Floats) -> NDArray[np.float64]:
+    def predict_proba(self, rows: Floats) -> Doubles:
         """The share of each fault for each row [row, fault]; each row's are 1 together."""
         names = self.classes_
         found = np.zeros((len(rows), len(names)))
@@ -64,7 +64,7 @@ class Faults:
         return found
 
 
-def _known(rows: Floats) -> NDArray[np.bool_]:
+def _known(rows: Floats) -> Bools:
     """Which rows have any value: only the memory's may have none."""
     return np.asarray(~np.isnan(rows).all(axis=1))
 
@@ -107,7 +107,7 @@ def fit(issues: Any, rows: Floats, of: Sequence[tuple[int, str, str]], options: 
     return Faults(issues, within, only)
 
 
-def alike(events: NDArray[np.int_], names: NDArray[np.str_]) -> NDArray[np.float64]:
+def alike(events: NDArray[np.int_], names: NDArray[np.str_]) -> Doubles:
     """Weights by which every name has the same sum, and every event of a name; 1 on average."""
     weights = np.ones(len(events))
     for of in (events, names):

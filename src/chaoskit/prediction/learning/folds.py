@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit import errors
+from chaoskit.prediction.data.arrays import Bools
 from chaoskit.prediction.labelling.labels import Labelled
 
-Moments: TypeAlias = tuple[NDArray[np.bool_], ...]
+Moments: TypeAlias = tuple[Bools, ...]
 """For each block, which of its moments are meant."""
 
 
@@ -199,7 +200,7 @@ def _runs(labelled: Labelled) -> list[int]:
     return found if len(found) >= MANY_RUNS else []
 
 
-def _stretches(labelled: Labelled, index: int, moments: NDArray[np.bool_], count: int) -> NDArray[np.int8]:
+def _stretches(labelled: Labelled, index: int, moments: Bools, count: int) -> NDArray[np.int8]:
     """Even stretches of one block, cut between events; blocks begin with different folds."""
     fold = np.full(len(moments), -1, dtype=np.int8)
     inside = np.flatnonzero(moments)

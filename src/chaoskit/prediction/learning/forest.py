@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from chaoskit import errors
-from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.data.arrays import Doubles, Floats, Indices
 from chaoskit.prediction.features import Spec
 from chaoskit.prediction.learning import dask_pool
 from chaoskit.prediction.learning.table import Samples, Table
@@ -67,7 +67,7 @@ class Lesson:
 
     rows: Floats
     y: NDArray[Any]
-    weights: NDArray[np.float64]
+    weights: Doubles
     asked: Floats
     monotonic: NDArray[np.int_] | None = None
 
@@ -88,7 +88,7 @@ def monotonic(spec: Spec) -> NDArray[np.int_] | None:
 
 def grow(
     lessons: Sequence[Lesson] | Iterator[Lesson], options: Options
-) -> Iterator[tuple[NDArray[np.float32], RandomForestClassifier]]:
+) -> Iterator[tuple[Floats, RandomForestClassifier]]:
     """For each lesson in turn the answers, and the forest that gave them; `options.jobs` at a time."""
     if options.backend == "dask":
         check(options)
@@ -101,7 +101,7 @@ def grow(
         yield from made
 
 
-def _answer(each: Lesson, options: Options) -> tuple[NDArray[np.float32], RandomForestClassifier]:
+def _answer(each: Lesson, options: Options) -> tuple[Floats, RandomForestClassifier]:
     forest = fit(each, options)
     return score(forest, each.asked), forest
 
@@ -150,7 +150,7 @@ def _is_address(scheduler: str) -> bool:
     return whole and scheme in SCHEMES and not {" ", "@"} & set(place)
 
 
-def score(forest: Any, rows: Floats) -> NDArray[np.float32]:
+def score(forest: Any, rows: Floats) -> Floats:
     """The forest's share for failure, for each row of features."""
     if not len(rows):
         return np.zeros(0, dtype=np.float32)
@@ -158,7 +158,7 @@ def score(forest: Any, rows: Floats) -> NDArray[np.float32]:
     return np.asarray(share, dtype=np.float32)
 
 
-def weights(samples: Samples) -> NDArray[np.float64]:
+def weights(samples: Samples) -> Doubles:
     """Every event counts alike, within bounds, be it a restart of a minute or a leak of half an hour."""
     found = np.ones(len(samples.y))
     failing = samples.event >= 0
@@ -167,7 +167,7 @@ def weights(samples: Samples) -> NDArray[np.float64]:
     return found
 
 
-def thinned(samples: Samples, options: Options) -> NDArray[np.intp]:
+def thinned(samples: Samples, options: Options) -> Indices:
     """Failing samples, healthy ones of the very same moments, and healthy ones of any time.
 
     Other pods at the same moment share clock, load and session with the failing one: a forest that must
@@ -176,7 +176,7 @@ def thinned(samples: Samples, options: Options) -> NDArray[np.intp]:
     """
     random = np.random.default_rng(options.seed)
 
-    def some(of: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    def some(of: Indices, most: int) -> Indices:
         return of if len(of) <= most else random.choice(of, most, replace=False)
 
     moment = samples.block * 10**7 + samples.moment

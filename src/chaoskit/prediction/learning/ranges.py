@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from chaoskit.prediction.data.dataset import Dataset, missing
+from chaoskit.prediction.data.arrays import missing
+from chaoskit.prediction.data.dataset import Dataset
 
 Ranges = Mapping[str, tuple[float, float]]
 """By a signal's name, the lowest and highest usual value, in the signal's unit."""

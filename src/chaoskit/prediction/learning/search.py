@@ -94,7 +94,7 @@ def _recipes(labelled: Labelled, chosen: Moments, options: Options) -> list[Reci
     """What is to be compared. Failures of one or two workloads alone cannot show what carries to others."""
     if options.recipe != "auto":
         return [options.recipe]
-    seen = [e for e in labelled.events if chosen[e.block][e.first] and e.issue not in labelled.dataset.blind]
+    seen = [each for each in labelled.visible(labelled.events) if chosen[each.block][each.first]]
     if len({event.workload for event in seen}) < ENOUGH_WORKLOADS:
         return ["evidence"]
     return ["window", "evidence"] if len(seen) >= 2 * ENOUGH_EVENTS else ["window"]

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from chaoskit.prediction.data.arrays import Bools, Doubles
 from chaoskit.prediction.data.dataset import Block, present
 from chaoskit.prediction.labelling.labels import Event, Labelled
 from chaoskit.prediction.learning.folds import Moments
@@ -106,7 +106,7 @@ def _is_of(span: Span, block: Block) -> bool:
     return bool(2 * (shared & there).sum() > there.sum())
 
 
-def _shared(span: Span, block: Block) -> NDArray[np.bool_]:
+def _shared(span: Span, block: Block) -> Bools:
     """The block's rows that are pods of the span; of whom no namespace is known, by the name alone."""
     names, bare = {name for _, name in span.pods}, {name for namespace, name in span.pods if not namespace}
     return np.array(
@@ -120,7 +120,7 @@ def _shared(span: Span, block: Block) -> NDArray[np.bool_]:
     )
 
 
-def _outside(span: Span, labelled: Labelled, index: int, gap: int, before: Before) -> NDArray[np.bool_]:
+def _outside(span: Span, labelled: Labelled, index: int, gap: int, before: Before) -> Bools:
     """The moments of a block that are far enough from the span, and from failures that it cuts."""
     block = labelled.dataset.blocks[index]
     free = _apart(span, block, gap)
@@ -135,9 +135,9 @@ def _end(event: Event, block: Block) -> datetime:
     return max(event.end, block.at(event.last))
 
 
-def _apart(span: Span, block: Block, gap: int) -> NDArray[np.bool_]:
+def _apart(span: Span, block: Block, gap: int) -> Bools:
     """The moments of the block that are far enough from the span."""
     shares = span.first <= block.end and block.start <= span.last
     margin = gap * block.step if shares else min(gap * block.step, BESIDE.total_seconds())
-    times: NDArray[np.float64] = block.times
+    times: Doubles = block.times
     return (times < span.first.timestamp() - margin) | (times > span.last.timestamp() + margin)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from chaoskit import events
 from chaoskit.prediction import features
 from chaoskit.prediction.data import memory
-from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.data.arrays import Bools, Floats, Indices
 from chaoskit.prediction.data.dataset import Dataset, present
 from chaoskit.prediction.data.packed import Packed
 from chaoskit.prediction.features import Spec
@@ -34,13 +34,13 @@ RISING = timedelta(minutes=5)
 class Samples:
     """Samples of a table: where each is (block, row, moment), if it fails (-1: unknown), its event or -1."""
 
-    block: NDArray[np.intp]
-    row: NDArray[np.intp]
-    moment: NDArray[np.intp]
+    block: Indices
+    row: Indices
+    moment: Indices
     y: NDArray[np.int8]
     event: NDArray[np.int32]
 
-    def pick(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> Samples:
+    def pick(self, chosen: Indices | Bools) -> Samples:
         """These of them."""
         return Samples(
             self.block[chosen], self.row[chosen], self.moment[chosen], self.y[chosen], self.event[chosen]
@@ -98,8 +98,12 @@ class Table:
 
     def visible(self, samples: Samples) -> Samples:
         """Those that no event of a class that these signals cannot show has touched."""
-        blind = [event.issue in self.labelled.dataset.blind for event in self.labelled.events]
-        return samples.pick(~np.array([*blind, False])[samples.event])
+        return samples.pick(self.is_visible(samples))
+
+    def is_visible(self, samples: Samples) -> Bools:
+        """Which of these samples those are."""
+        blind = [self.labelled.is_blind(event) for event in self.labelled.events]
+        return ~np.array([*blind, False])[samples.event]
 
     def features(self, samples: Samples) -> Floats:
         """The features of these samples, in their order."""
@@ -148,7 +152,7 @@ class Table:
             block[samples.row[here], samples.moment[here]] = values[here]
         return out
 
-    def of_workloads(self, samples: Samples, names: Sequence[str]) -> NDArray[np.bool_]:
+    def of_workloads(self, samples: Samples, names: Sequence[str]) -> Bools:
         """Which samples are of these workloads."""
         found = np.zeros(len(samples.y), dtype=bool)
         for index, block in enumerate(self.labelled.dataset.blocks):

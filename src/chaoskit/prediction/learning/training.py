@@ -9,12 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from chaoskit import errors, events
 from chaoskit.prediction import features
-from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.data.arrays import Doubles, Floats
 from chaoskit.prediction.data.dataset import Dataset
 from chaoskit.prediction.features import Spec
 from chaoskit.prediction.features.statistics import KNOWN_MINUTES
@@ -73,7 +72,7 @@ class Model:
     seen: tuple[Span, ...] = field(default=(), repr=False)
     tuned: tuple[Span, ...] = field(default=(), repr=False)
     facts: dict[str, Any] = field(default_factory=dict)
-    out_of_fold: tuple[NDArray[np.float32], ...] = field(default=(), repr=False)
+    out_of_fold: tuple[Floats, ...] = field(default=(), repr=False)
 
     @property
     def threshold(self) -> float:
@@ -85,15 +84,15 @@ class Model:
         """The features of the evidence."""
         return Spec("evidence", self.spec.step, self.spec.signals)
 
-    def scores(self, rows: Floats) -> NDArray[np.float32]:
+    def scores(self, rows: Floats) -> Floats:
         """The forest's uncalibrated score for each row of features, 0 to 1: one member of the alarm."""
         return score(self.failure, rows)
 
-    def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    def probabilities(self, scores: Floats) -> Doubles:
         """Scores as calibrated probabilities."""
         return as_probabilities(self.calibration, np.clip(scores, 0, 1))
 
-    def classes(self, rows: Floats) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+    def classes(self, rows: Floats) -> tuple[tuple[str, ...], Doubles]:
         """The classes of failure and their shares for each row of `Table.told_by`, given that it fails."""
         return tuple(self.issues.classes_), shares(self.issues, rows)
 

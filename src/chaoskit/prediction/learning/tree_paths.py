@@ -8,9 +8,8 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.data.arrays import Doubles, Floats, Indices
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,12 +19,12 @@ class Paths:
     `first` [tree] are the roots; a leaf leads to itself.
     """
 
-    first: NDArray[np.intp]
-    left: NDArray[np.intp]
-    right: NDArray[np.intp]
-    feature: NDArray[np.intp]
-    threshold: NDArray[np.float64]
-    share: NDArray[np.float64]
+    first: Indices
+    left: Indices
+    right: Indices
+    feature: Indices
+    threshold: Doubles
+    share: Doubles
 
     @classmethod
     def of(cls, forest: Any) -> Paths:
@@ -48,7 +47,7 @@ class Paths:
             value[:, failing] / value.sum(axis=1),
         )
 
-    def steps(self, rows: Floats) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]]:
+    def steps(self, rows: Floats) -> Iterator[tuple[Indices, Indices, Doubles]]:
         """Step by step down all trees: which rows move, by which feature, and how the share changes."""
         row = np.repeat(np.arange(len(rows)), len(self.first))
         here = np.tile(self.first, len(rows))
@@ -72,7 +71,7 @@ def _of(forest: Any) -> Paths:
     return found
 
 
-def by_tree(forest: Any, rows: Floats) -> NDArray[np.float64]:
+def by_tree(forest: Any, rows: Floats) -> Doubles:
     """Each tree's share for failure, for each row of features [row, tree]: their mean is the score."""
     paths = _of(forest)
     out = np.empty((len(paths.first), len(rows)), dtype=np.float64)
@@ -81,7 +80,7 @@ def by_tree(forest: Any, rows: Floats) -> NDArray[np.float64]:
     return out.T
 
 
-def shares(forest: Any, rows: Floats) -> NDArray[np.float64]:
+def shares(forest: Any, rows: Floats) -> Doubles:
     """Each class's share, for each row of features [row, class]: what `predict_proba` says, sooner."""
     total = np.zeros((len(rows), len(forest.classes_)))
     for each, mine in zip(forest.estimators_, _leaves(forest, rows), strict=True):
@@ -90,16 +89,16 @@ def shares(forest: Any, rows: Floats) -> NDArray[np.float64]:
     return total / len(forest.estimators_)
 
 
-def leaves(forest: Any, rows: Floats) -> NDArray[np.intp]:
+def leaves(forest: Any, rows: Floats) -> Indices:
     """The leaf that each row of features falls into in each tree [row, tree]."""
     return np.stack(list(_leaves(forest, rows)), axis=1)
 
 
-def _leaves(forest: Any, rows: Floats) -> Iterator[NDArray[np.intp]]:
+def _leaves(forest: Any, rows: Floats) -> Iterator[Indices]:
     return (each.tree_.apply(rows) for each in forest.estimators_)  # no threads: a tree takes microseconds
 
 
-def contributions(forest: Any, rows: Floats) -> NDArray[np.float64]:
+def contributions(forest: Any, rows: Floats) -> Doubles:
     """How much each feature moved the forest's share for failure from its average, per row [row, feature].
 
     Along each tree's path the change of the share at a split belongs to the feature it asks for; a row's

@@ -21,7 +21,8 @@ import numpy as np
 from chaoskit import documents, errors, files
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction import objects
-from chaoskit.prediction.data.dataset import Dataset, missing, present
+from chaoskit.prediction.data.arrays import missing
+from chaoskit.prediction.data.dataset import Dataset, present
 from chaoskit.prediction.reading import sheets
 from chaoskit.signals import BY_NAME
 

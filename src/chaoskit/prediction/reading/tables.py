@@ -17,8 +17,8 @@ import numpy as np
 
 from chaoskit import errors
 from chaoskit.prediction.data import grid, memory
-from chaoskit.prediction.data.arrays import Doubles, Ints
-from chaoskit.prediction.data.dataset import MAX_GAP, Block, Dataset, Row, Values, nothing, put, single
+from chaoskit.prediction.data.arrays import Doubles, Floats, Ints
+from chaoskit.prediction.data.dataset import MAX_GAP, Block, Dataset, Row, nothing, put, single
 from chaoskit.prediction.labelling.alignment import shifted
 from chaoskit.prediction.labelling.labels import Target
 from chaoskit.prediction.labelling.plausible import (
@@ -409,7 +409,7 @@ def _block(run: _Run, mapping: mappings.Mapping) -> _Made:
     steps, moments = grid.nearest(run.times, run.times[0], step)
     values = nothing(len(run.rows), told.shape[1], int(moments[-1]) + 1)
     lost, untrue = np.zeros(len(moments), dtype=np.bool_), 0
-    fine: dict[int, Values] = {}
+    fine: dict[int, Floats] = {}
     for index, (column, signal) in enumerate(zip(mapping.signals.values(), mapping.catalogue(), strict=True)):
         known = np.flatnonzero(~np.isnan(told[:, index]))
         row, found = run.row[known], told[known, index]
