@@ -109,6 +109,26 @@ def test_it_brings_its_own_files_and_no_others(written: Path, tmp_path: Path) ->
     assert names == {path.name for path in portable.copy(parcel_, tmp_path / "again").iterdir()}
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_of_an_export_that_breaks_off_nothing_is_there(
+    written: Path, trained: Trained, tmp_path: Path, there: bool
+) -> None:
+    """A card as large as no model's is found out once the forest is written."""
+    shutil.copytree(written, tmp_path / "kept")
+    with (tmp_path / "kept" / "card.md").open("wb") as card:
+        card.truncate(parcel.LARGEST + 1)
+    out = tmp_path / "out"
+    if there:
+        out.mkdir()
+    with pytest.raises(errors.InvalidInput, match="too large"):
+        portable.write(trained.model, out, beside=tmp_path / "kept")
+    assert not there or not list(out.iterdir())
+    portable.write(trained.model, out, beside=written)
+    assert {path.name for path in out.iterdir()} == {path.name for path in written.iterdir()}
+    with pytest.raises(errors.InvalidInput, match="is not empty"):
+        portable.copy(written, out)
+
+
 @pytest.mark.parametrize("name", ["card.md", "card.json", "timeline.svg", "failure.onnx"])
 def test_a_link_in_it_brings_no_file_of_whoever_imports(written: Path, tmp_path: Path, name: str) -> None:
     folder = tmp_path / "parcel"
