@@ -22,7 +22,7 @@ from chaoskit import errors
 from chaoskit.flows import learning
 from chaoskit.prediction import features, objects
 from chaoskit.prediction.answers.predictor import predict
-from chaoskit.prediction.artifacts import artifact, parcel, portable, registry, trees
+from chaoskit.prediction.artifacts import artifact, parcel, portable, promotion, trees
 from chaoskit.prediction.artifacts.portable import TREES
 from chaoskit.prediction.artifacts.soundness import unsound
 from chaoskit.prediction.judging.evaluation import Trained, build, evaluate_foreign
@@ -415,13 +415,13 @@ def test_a_walk_that_would_not_end_is_no_forest(trained: Trained) -> None:
 def test_a_model_from_elsewhere_is_promoted_once_it_was_judged_here(written: Path, tmp_path: Path) -> None:
     portable.install(written, tmp_path / "theirs")
     with pytest.raises(errors.Refused, match="claim of whoever made it") as refused:
-        registry.promote(tmp_path, "theirs")
+        promotion.promote(tmp_path, "theirs")
     assert "chaoskit evaluate --model theirs" in refused.value.hint
     report = learning.judged(later(leaking(seed=15), 10), models=tmp_path, model="theirs")
     assert "fitted on the other half" in report.notes[0]
     assert len(report.lines) > 3
     assert report.beats_baselines
-    assert registry.promote(tmp_path, "theirs")
+    assert promotion.promote(tmp_path, "theirs")
 
 
 def test_what_set_the_thresholds_of_a_model_from_elsewhere_is_told(trained: Trained) -> None:
@@ -546,7 +546,7 @@ def test_a_model_from_elsewhere_that_is_no_better_here_stays_back(written: Path,
     report = learning.judged(later(leaking(seed=12), 10), models=tmp_path, model="theirs")
     assert not report.beats_baselines
     with pytest.raises(errors.Refused, match="does not beat"):
-        registry.promote(tmp_path, "theirs")
+        promotion.promote(tmp_path, "theirs")
 
 
 def test_a_model_from_elsewhere_is_fitted_to_no_cluster_here(written: Path, tmp_path: Path) -> None:

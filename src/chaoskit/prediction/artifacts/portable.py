@@ -25,7 +25,7 @@ from chaoskit.files import whole
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction import features, objects
 from chaoskit.prediction.artifacts import parcel, trees
-from chaoskit.prediction.artifacts.registry import CARD, PAGE, PORTABLE
+from chaoskit.prediction.artifacts.folders import CARD, PAGE, PORTABLE
 from chaoskit.prediction.artifacts.soundness import controls, unsound
 from chaoskit.prediction.features import Spec
 from chaoskit.prediction.judging import drawings
