@@ -73,3 +73,27 @@ def test_of_a_folder_that_was_not_finished_nothing_is_there(tmp_path: Path) -> N
     with pytest.raises(Conflict, match="is there already"), whole(tmp_path / "model"):
         pass
     assert [each.name for each in tmp_path.iterdir()] == ["model"]
+
+
+def test_an_empty_folder_that_is_there_is_filled_and_stays_the_one_that_it_is(tmp_path: Path) -> None:
+    place = tmp_path / "out"
+    place.mkdir()
+    was = place.stat().st_ino
+    (tmp_path / "link").symlink_to(place)
+    with whole(tmp_path / "link") as draft:
+        (draft / "card").touch()
+        assert [each.name for each in tmp_path.iterdir() if each.is_dir() and each != place] == ["link"]
+    assert [each.name for each in place.iterdir()] == ["card"]
+    assert (tmp_path / "link").is_symlink()
+    assert place.stat().st_ino == was
+
+
+def test_a_folder_that_somebody_fills_meanwhile_is_theirs(tmp_path: Path) -> None:
+    def save() -> None:
+        with whole(tmp_path) as draft:
+            (draft / "card").touch()
+            (tmp_path / "theirs").touch()
+
+    with pytest.raises(Conflict, match="is there already"):
+        save()
+    assert [each.name for each in tmp_path.iterdir()] == ["theirs"]

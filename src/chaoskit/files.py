@@ -43,19 +43,30 @@ def write(path: Path, content: bytes, *, private: bool = False) -> None:
 def whole(folder: Path) -> Iterator[Path]:
     """What is written into the folder that it gives lies in `folder` at the block's end, or nothing does.
 
+    An empty folder that is there already is filled, not replaced: it may be a mount, or have somebody in it.
+
     Raises:
         Conflict: something lies there already.
         InvalidInput: nothing can be written there.
     """
-    beside = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
-    draft = beside / folder.name  # so deep that whoever lists what lies beside `folder` does not see it
+    place = Path(os.path.realpath(folder))
+    there = place.is_dir()
+    beside = (place if there else place.parent) / f".{place.name}.{secrets.token_hex(4)}"
+    draft = beside / place.name  # so deep that whoever lists what lies beside `folder` does not see it
     with translated(folder):
         draft.mkdir(parents=True)
         try:
             yield draft
-            _rename(draft, folder)
+            _fill(draft, place) if there else _rename(draft, place)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
+
+
+def _fill(draft: Path, folder: Path) -> None:
+    if any(each != draft.parent for each in folder.iterdir()):
+        raise _taken(folder)
+    for each in draft.iterdir():
+        each.rename(folder / each.name)
 
 
 def _rename(draft: Path, folder: Path) -> None:
@@ -64,7 +75,11 @@ def _rename(draft: Path, folder: Path) -> None:
     except OSError as error:
         if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
             raise
-        raise Conflict(f"{folder} is there already", hint="choose another name") from error
+        raise _taken(folder) from error
+
+
+def _taken(folder: Path) -> Conflict:
+    return Conflict(f"{folder} is there already", hint="choose another name")
 
 
 def check_writable(path: Path) -> None:

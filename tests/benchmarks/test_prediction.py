@@ -27,11 +27,13 @@ from chaoskit.prediction.answers.predictor import predict
 from chaoskit.prediction.data.dataset import Block, Dataset, Row
 from chaoskit.prediction.data.recent import Recent
 from chaoskit.prediction.features import Following, Live, Spec
-from chaoskit.prediction.labelling.labels import Target, label
+from chaoskit.prediction.labelling.labels import Labelled, Target, label
+from chaoskit.prediction.learning import folds, seen
 from chaoskit.prediction.learning.calibration import Curve
 from chaoskit.prediction.learning.evidence import Evidence
 from chaoskit.prediction.learning.forest import Lesson, Options, fit, score
 from chaoskit.prediction.learning.joined import Join
+from chaoskit.prediction.learning.seen import Span
 from chaoskit.prediction.learning.training import Model
 from chaoskit.records import LabelRecord, PredictionRecord
 from chaoskit.signals import BY_NAME, known
@@ -306,3 +308,19 @@ def test_labels_of_eight_times_as_many_failures_cost_less_than_twenty_times_as_m
     few, many = failing(500), failing(4000)
     assert len(label(few, now).events) == 1000
     assert best_of(2, lambda: label(many, now)) < 20 * best_of(3, lambda: label(few, now))
+
+
+def runs_of(pods: int, count: int = 60) -> tuple[tuple[Span, ...], Labelled]:
+    """Runs of an hour, four hours apart, and what a model that learned from all of them has seen."""
+    start, values = datetime(2026, 3, 2, tzinfo=UTC), np.zeros((pods, 1, 60), dtype=np.float32)
+    blocks = (
+        Block(f"run-{n}", several(pods), start + n * timedelta(hours=4), 60, values) for n in range(count)
+    )
+    labelled = label(Dataset((BY_NAME["restarts"],), 60, tuple(blocks)), Target("detect", timedelta(0)))
+    return seen.spans(labelled, folds.everything(labelled)), labelled
+
+
+@pytest.mark.parametrize("ask", [seen.unseen, seen.apart])
+def test_whose_pods_they_are_costs_nothing_of_runs_that_lie_hours_apart(ask: Callable[..., Any]) -> None:
+    few, many = runs_of(2), runs_of(200)
+    assert best_of(2, lambda: ask(*many, 10)) < 4 * best_of(3, lambda: ask(*few, 10))

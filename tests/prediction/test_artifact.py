@@ -17,7 +17,7 @@ from chaoskit.experiments.checks import Check
 from chaoskit.files import whole
 from chaoskit.flows import doctor, learning
 from chaoskit.prediction import naming, objects
-from chaoskit.prediction.artifacts import artifact, ledgers, registry
+from chaoskit.prediction.artifacts import artifact, folders, ledgers, listing, promotion, verdicts
 from chaoskit.prediction.features import layout
 from chaoskit.prediction.judging.evaluation import Trained
 
@@ -91,7 +91,7 @@ def test_a_signed_file_in_the_place_of_another_is_refused(kept: Path, tmp_path: 
 
 
 def forget_cards(state: Path) -> None:
-    """As in a registry of before, nobody knows which cards were written."""
+    """as in a ledger of before, nobody knows which cards were written."""
     with ledgers.known_changed(state) as known:
         for entry in known.values():
             entry.pop("cards", None)
@@ -127,8 +127,8 @@ def test_a_model_whose_alarms_meant_something_else_is_an_error(kept: Path, tmp_p
 def test_a_name_is_used_once(kept: Path, trained: Trained, tmp_path: Path) -> None:
     with pytest.raises(errors.Conflict, match="already"):
         artifact.save(trained, kept, state=tmp_path / "state")
-    assert registry.next_name(kept.parent, "shop") == "shop-2"
-    assert registry.next_name(kept.parent, "bank") == "bank-1"
+    assert listing.next_name(kept.parent, "shop") == "shop-2"
+    assert listing.next_name(kept.parent, "bank") == "bank-1"
 
 
 def test_trainings_of_one_name_that_end_at_once_are_all_kept(trained: Trained, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_trainings_of_one_name_that_end_at_once_are_all_kept(trained: Trained, t
     with ThreadPoolExecutor(3) as pool:
         names = sorted(pool.map(keep, range(3)))
     assert names == ["shop-1", "shop-2", "shop-3"]
-    assert [(each.name, each.card["name"]) for each in registry.names(root)] == [(n, n) for n in names]
+    assert [(each.name, each.card["name"]) for each in listing.names(root)] == [(n, n) for n in names]
 
 
 def test_what_others_put_there_meanwhile_stays(tmp_path: Path) -> None:
@@ -161,13 +161,13 @@ def test_what_others_put_there_meanwhile_stays(tmp_path: Path) -> None:
 def test_a_name_is_no_pattern_of_others(tmp_path: Path) -> None:
     for name in ("[-2", "shop-7", "shop-²"):
         (tmp_path / name).mkdir()
-    assert [registry.next_name(tmp_path, base) for base in ("[", "s*", "shop")] == ["[-3", "s*-1", "shop-8"]
+    assert [listing.next_name(tmp_path, base) for base in ("[", "s*", "shop")] == ["[-3", "s*-1", "shop-8"]
 
 
 def test_nothing_outside_the_store_of_models_is_promoted(kept: Path) -> None:
     (kept.parent / "below").mkdir()
     with pytest.raises(errors.UnknownName):
-        registry.promote(kept.parent / "below", f"../{kept.name}")
+        promotion.promote(kept.parent / "below", f"../{kept.name}")
 
 
 def test_a_model_of_the_longest_name_is_promoted_and_calibrated_like_any_other(
@@ -176,14 +176,14 @@ def test_a_model_of_the_longest_name_is_promoted_and_calibrated_like_any_other(
     good = replace(trained, report=replace(trained.report, beaten_by=()))
     base = "x" * naming.LONGEST
     naming.check_name(base)
-    folder = artifact.save(good, tmp_path / registry.next_name(tmp_path, base), state=tmp_path)
-    assert registry.promote(tmp_path, folder.name)
+    folder = artifact.save(good, tmp_path / listing.next_name(tmp_path, base), state=tmp_path)
+    assert promotion.promote(tmp_path, folder.name)
     name = folder.name
     for number in (1, 2, 3):
-        name = registry.next_name(tmp_path, naming.calibrated_name(name))
+        name = listing.next_name(tmp_path, naming.calibrated_name(name))
         assert name == f"{base}-1-calibrated-{number}"
         artifact.save(good, tmp_path / name, state=tmp_path)
-    assert len(registry.names(tmp_path)) == 4
+    assert len(listing.names(tmp_path)) == 4
     with pytest.raises(errors.InvalidInput, match="is no name of a model") as caught:
         naming.calibrated_name("x" * 220)
     assert caught.value.hint == "train or import the model under a shorter name"
@@ -199,7 +199,7 @@ def test_a_model_that_could_not_be_saved_whole_is_none(trained: Trained, tmp_pat
     artifact.save(trained, root / "shop-1", state=root)
     (root / "shop-1" / "card.json").unlink()
     with pytest.raises(errors.UnknownName):
-        registry.promote(root, "shop-1")
+        promotion.promote(root, "shop-1")
 
 
 def test_no_model_is_not_found(tmp_path: Path) -> None:
@@ -214,38 +214,38 @@ def test_the_newest_promoted_model_answers_and_a_rollback_brings_back_the_last(
     good = replace(trained, report=replace(trained.report, beaten_by=()))
     for name in ("shop-1", "shop-2"):
         artifact.save(good, root / name, state=root)
-        assert registry.promote(root, name)
-    assert not registry.promote(root, "shop-2")
-    assert (registry.promoted(root), registry.fallback(root)) == ("shop-2", "shop-1")
-    assert [(each.name, each.promoted) for each in registry.names(root)] == [
+        assert promotion.promote(root, name)
+    assert not promotion.promote(root, "shop-2")
+    assert (promotion.promoted(root), promotion.fallback(root)) == ("shop-2", "shop-1")
+    assert [(each.name, each.promoted) for each in listing.names(root)] == [
         ("shop-1", False),
         ("shop-2", True),
     ]
-    assert registry.rollback(root) == registry.promoted(root) == "shop-1"
+    assert promotion.rollback(root) == promotion.promoted(root) == "shop-1"
     with pytest.raises(errors.NotFound):
-        registry.rollback(root)
-    assert (registry.promoted(root), registry.fallback(root)) == ("shop-1", "")
+        promotion.rollback(root)
+    assert (promotion.promoted(root), promotion.fallback(root)) == ("shop-1", "")
 
 
 def test_who_is_retired_leaves_rules_behind_until_a_rollback_or_promotion(
     trained: Trained, tmp_path: Path
 ) -> None:
     artifact.save(trained, tmp_path / "shop-1", state=tmp_path)
-    assert registry.retire(tmp_path) == ""
-    registry.promote(tmp_path, "shop-1")
-    assert (registry.retire(tmp_path), registry.promoted(tmp_path)) == ("shop-1", "")
-    assert registry.retire(tmp_path) == ""
-    assert registry.rollback(tmp_path) == registry.promoted(tmp_path) == "shop-1"
-    registry.retire(tmp_path)
-    assert registry.promote(tmp_path, "shop-1")
-    assert (registry.rollback(tmp_path), registry.promoted(tmp_path)) == ("", "")
+    assert promotion.retire(tmp_path) == ""
+    promotion.promote(tmp_path, "shop-1")
+    assert (promotion.retire(tmp_path), promotion.promoted(tmp_path)) == ("shop-1", "")
+    assert promotion.retire(tmp_path) == ""
+    assert promotion.rollback(tmp_path) == promotion.promoted(tmp_path) == "shop-1"
+    promotion.retire(tmp_path)
+    assert promotion.promote(tmp_path, "shop-1")
+    assert (promotion.rollback(tmp_path), promotion.promoted(tmp_path)) == ("", "")
 
 
 def test_a_rollback_never_goes_to_the_model_that_answers(trained: Trained, tmp_path: Path) -> None:
     artifact.save(trained, tmp_path / "shop-1", state=tmp_path)
     twice = {"history": [{"name": name, "at": ""} for name in ("shop-1", "shop-2", "shop-2")]}
     objects.write(tmp_path / ledgers.PROMOTED, twice)
-    assert registry.rollback(tmp_path) == "shop-1"
+    assert promotion.rollback(tmp_path) == "shop-1"
 
 
 def test_a_rollback_brings_back_no_model_that_does_not_beat_the_baselines_any_more(
@@ -253,12 +253,12 @@ def test_a_rollback_brings_back_no_model_that_does_not_beat_the_baselines_any_mo
 ) -> None:
     for name in ("shop-1", "shop-2"):
         artifact.save(trained, tmp_path / name, state=tmp_path)
-        assert registry.promote(tmp_path, name)
-    registry.judge(tmp_path, tmp_path / "shop-1", replace(trained.report, beaten_by=("static rule",)))
-    assert registry.fallback(tmp_path) == ""
+        assert promotion.promote(tmp_path, name)
+    verdicts.judge(tmp_path, tmp_path / "shop-1", replace(trained.report, beaten_by=("static rule",)))
+    assert promotion.fallback(tmp_path) == ""
     with pytest.raises(errors.Refused, match="shop-1 does not beat static rule"):
-        registry.rollback(tmp_path)
-    assert registry.promoted(tmp_path) == "shop-2"
+        promotion.rollback(tmp_path)
+    assert promotion.promoted(tmp_path) == "shop-2"
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_figures_are_compared_only_where_a_baseline_beats(
     report = replace(report, model=replace(report.model, false_alarms=false))
     artifact.save(replace(trained, report=report), tmp_path / "shop-1", state=tmp_path)
     with pytest.raises(errors.Refused) as caught:
-        registry.promote(tmp_path, "shop-1")
+        promotion.promote(tmp_path, "shop-1")
     assert caught.value.message == said
 
 
@@ -286,19 +286,19 @@ def test_a_model_that_a_baseline_beats_is_not_promoted_and_says_which(
     poor = replace(trained, report=replace(trained.report, beaten_by=("static rule",)))
     artifact.save(poor, root / "shop-1", state=root)
     with pytest.raises(errors.Refused, match="static rule") as caught:
-        registry.promote(root, "shop-1")
+        promotion.promote(root, "shop-1")
     assert "--model shop-1" in caught.value.hint
-    assert registry.promoted(root) == ""
+    assert promotion.promoted(root) == ""
     assert artifact.load(root / "shop-1", state=root).report.beaten_by
 
 
 def test_promoting_what_is_not_there_is_an_unknown_name(tmp_path: Path) -> None:
     with pytest.raises(errors.UnknownName):
-        registry.promote(tmp_path, "shop-9")
+        promotion.promote(tmp_path, "shop-9")
 
 
 @pytest.mark.parametrize("text", ["[", "[]", '{"history": [', '{"": 5}'])
-def test_a_broken_registry_is_an_error(kept: Path, tmp_path: Path, text: str) -> None:
+def test_a_broken_ledger_is_an_error(kept: Path, tmp_path: Path, text: str) -> None:
     (tmp_path / "state" / "models.json").write_text(text)
     with pytest.raises(errors.InvalidInput, match=r"models\.json") as caught:
         artifact.load(kept, state=tmp_path / "state")
@@ -313,11 +313,11 @@ def exchanged_once(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -
     for seed, (name, one) in enumerate((("shop-1", good), ("shop-2", good), ("poor-1", poor))):
         artifact.save(replace(one, model=replace(one.model, seed=seed)), root / name, state=root)
     for name in ("shop-1", "shop-2"):
-        assert registry.promote(root, name)
+        assert promotion.promote(root, name)
     assert learning.chosen(root) is not None
-    assert (registry.fallback(root), registry.against(root)) == ("shop-1", "")
+    assert (promotion.fallback(root), promotion.against(root)) == ("shop-1", "")
     for name in ("shop-1", "shop-2"):
-        shutil.copyfile(root / "poor-1" / registry.DATA, root / name / registry.DATA)
+        shutil.copyfile(root / "poor-1" / folders.DATA, root / name / folders.DATA)
     return root
 
 
@@ -332,9 +332,9 @@ def examined(root: Path) -> list[Check]:
 
 
 def test_a_card_of_another_model_is_told_by_the_doctor_as_by_a_prediction(root_of_two: Path) -> None:
-    registry.promote(root_of_two, "shop-1")
+    promotion.promote(root_of_two, "shop-1")
     assert [each.state for each in examined(root_of_two)] == ["ok"]
-    (root_of_two / "shop-1" / registry.CARD).write_text("{}")
+    (root_of_two / "shop-1" / folders.CARD).write_text("{}")
     (check,) = examined(root_of_two)
     assert check.state == "blocked"
     assert "is not the one that was written with its file" in check.words
@@ -344,14 +344,14 @@ def test_another_file_in_the_place_of_the_promoted_one_does_not_answer(exchanged
     with pytest.raises(errors.Refused, match="shop-2 was promoted, but its file is not the one") as caught:
         learning.chosen(exchanged)
     assert "chaoskit models retire" in caught.value.hint
-    listed = {each.name: (each.promoted, each.standing) for each in registry.names(exchanged)}
+    listed = {each.name: (each.promoted, each.standing) for each in listing.names(exchanged)}
     words = "its file is not the one that was promoted; does not beat static rule"
     assert listed["shop-2"] == (False, f"{words}; its card is not the one that was written with its file")
     assert learning.chosen(exchanged, "shop-2") is not None
     (check,) = examined(exchanged)
     assert check.state == "blocked"
-    assert check.mend.endswith(registry.RULES)
-    assert registry.retire(exchanged) == "shop-2"
+    assert check.mend.endswith(promotion.RULES)
+    assert promotion.retire(exchanged) == "shop-2"
     assert learning.chosen(exchanged) is None
 
 
@@ -359,51 +359,51 @@ def test_another_file_answers_once_it_was_judged_and_promoted_itself(
     exchanged: Path, trained: Trained
 ) -> None:
     with pytest.raises(errors.Refused, match="shop-2 does not beat static rule"):
-        registry.promote(exchanged, "shop-2")
-    registry.judge(exchanged, exchanged / "shop-2", replace(trained.report, beaten_by=()))
+        promotion.promote(exchanged, "shop-2")
+    verdicts.judge(exchanged, exchanged / "shop-2", replace(trained.report, beaten_by=()))
     with pytest.raises(errors.Refused, match="not the one that was promoted"):
         learning.chosen(exchanged)
-    assert registry.promote(exchanged, "shop-2")
-    assert not registry.promote(exchanged, "shop-2")
+    assert promotion.promote(exchanged, "shop-2")
+    assert not promotion.promote(exchanged, "shop-2")
     assert learning.chosen(exchanged) is not None
 
 
 def test_a_rollback_brings_back_no_other_file_than_the_one_that_answered(
     exchanged: Path, trained: Trained
 ) -> None:
-    registry.judge(exchanged, exchanged / "shop-1", replace(trained.report, beaten_by=()))
-    assert registry.fallback(exchanged) == ""
+    verdicts.judge(exchanged, exchanged / "shop-1", replace(trained.report, beaten_by=()))
+    assert promotion.fallback(exchanged) == ""
     with pytest.raises(errors.Refused, match="shop-1 was promoted, but its file is not the one"):
-        registry.rollback(exchanged)
-    assert registry.promoted(exchanged) == "shop-2"
+        promotion.rollback(exchanged)
+    assert promotion.promoted(exchanged) == "shop-2"
 
 
 @pytest.mark.parametrize(
-    ("file", "words"), [(registry.DATA, "its file is gone"), (registry.CARD, "its card is gone")]
+    ("file", "words"), [(folders.DATA, "its file is gone"), (folders.CARD, "its card is gone")]
 )
 def test_a_promoted_model_that_has_lost_its_file_or_card_does_not_answer(
     root_of_two: Path, file: str, words: str
 ) -> None:
-    registry.promote(root_of_two, "shop-1")
+    promotion.promote(root_of_two, "shop-1")
     path = root_of_two / "shop-1" / file
     path.unlink()
     with pytest.raises(errors.Refused, match=f"shop-1 was promoted, but {words}") as caught:
         learning.chosen(root_of_two)
-    assert caught.value.hint == f"put it back; {registry.RULES}"
+    assert caught.value.hint == f"put it back; {promotion.RULES}"
     (check,) = examined(root_of_two)
     assert (check.state, check.words) == ("blocked", f"shop-1 was promoted, but {words}")
-    (listed,) = (each for each in registry.names(root_of_two) if each.name == "shop-1")
+    (listed,) = (each for each in listing.names(root_of_two) if each.name == "shop-1")
     assert (listed.promoted, listed.standing.partition(";")[0]) == (False, words)
     with pytest.raises(errors.ChaoskitError, match=r"no model in .*shop-1|the card in .*shop-1 is gone"):
         learning.chosen(root_of_two, "shop-1")
 
 
-@pytest.mark.parametrize("file", [registry.CARD, registry.PAGE])
+@pytest.mark.parametrize("file", [folders.CARD, folders.PAGE])
 def test_a_card_that_was_changed_is_called_so(root_of_two: Path, file: str) -> None:
-    assert [each.altered for each in registry.names(root_of_two)] == [False, False]
+    assert [each.altered for each in listing.names(root_of_two)] == [False, False]
     path = root_of_two / "shop-1" / file
     path.write_text(path.read_text().replace("0.", "0.9", 1))
-    first, second = registry.names(root_of_two)
+    first, second = listing.names(root_of_two)
     assert (
         first.altered,
         first.standing.endswith("; its card is not the one that was written with its file"),
@@ -412,15 +412,15 @@ def test_a_card_that_was_changed_is_called_so(root_of_two: Path, file: str) -> N
 
 
 def test_the_card_of_another_model_made_here_is_a_changed_one(root_of_two: Path) -> None:
-    for name in (registry.CARD, registry.PAGE):
+    for name in (folders.CARD, folders.PAGE):
         shutil.copyfile(root_of_two / "shop-2" / name, root_of_two / "shop-1" / name)
-    assert [each.altered for each in registry.names(root_of_two) if each.path.name == "shop-1"] == [True]
+    assert [each.altered for each in listing.names(root_of_two) if each.path.name == "shop-1"] == [True]
 
 
 def test_a_model_beside_the_card_of_other_features_says_that_the_card_is_not_its_own(
     root_of_two: Path,
 ) -> None:
-    path = root_of_two / "shop-1" / registry.CARD
+    path = root_of_two / "shop-1" / folders.CARD
     objects.write(path, objects.read(path) | {"fingerprint": "of others"})
     with pytest.raises(errors.InvalidInput, match="is not the one that was written with its file"):
         artifact.load(root_of_two / "shop-1", state=root_of_two)
@@ -428,8 +428,8 @@ def test_a_model_beside_the_card_of_other_features_says_that_the_card_is_not_its
 
 def test_of_a_model_of_before_nobody_knows_which_card_was_written(root_of_two: Path) -> None:
     forget_cards(root_of_two)
-    (root_of_two / "shop-1" / registry.PAGE).write_text("another")
-    assert [each.altered for each in registry.names(root_of_two)] == [False, False]
+    (root_of_two / "shop-1" / folders.PAGE).write_text("another")
+    assert [each.altered for each in listing.names(root_of_two)] == [False, False]
 
 
 @pytest.fixture(scope="module")
@@ -480,20 +480,20 @@ def test_a_card_that_names_no_libraries_is_an_error(kept: Path, tmp_path: Path, 
     ],
     ids=str,
 )
-def test_a_damaged_registry_is_an_error_for_whoever_reads_or_changes_it(
+def test_a_damaged_ledger_is_an_error_for_whoever_reads_or_changes_it(
     trained: Trained, root_of_two: Path, file: str, damage: dict[str, object]
 ) -> None:
     objects.write(root_of_two / file, damage)
     reads: list[Callable[[Path], object]] = [
-        registry.names,
-        registry.rollback,
-        lambda root: registry.promote(root, "shop-1"),
+        listing.names,
+        promotion.rollback,
+        lambda root: promotion.promote(root, "shop-1"),
     ]
     if file == "models.json":
         reads.append(lambda root: artifact.load(root / "shop-1", state=root))
-        reads.append(lambda root: registry.judge(root, root / "shop-1", trained.report))
+        reads.append(lambda root: verdicts.judge(root, root / "shop-1", trained.report))
     else:
-        reads += [registry.promoted, registry.fallback, registry.retire]
+        reads += [promotion.promoted, promotion.fallback, promotion.retire]
     for each in reads:
         with pytest.raises(errors.InvalidInput, match=f"{file} is damaged: it holds"):
             each(root_of_two)

@@ -275,6 +275,7 @@ def test_a_full_limit_is_heard_where_healthy_pods_are_nearly_full(world: World) 
         assert 0.93 < reset.thresholds[STATIC] <= 1
 
 
-def test_only_a_forest_may_be_without_an_alarm_of_its_own() -> None:
-    told = Join({FOREST: joined.BEYOND, joined.EVIDENCE: 2.7}).told
-    assert told == {FOREST: None, joined.EVIDENCE: 2.7}
+def test_who_makes_no_alarm_by_itself_is_told_as_without_a_threshold() -> None:
+    """Evidence has no end: its threshold of 2.7 is one."""
+    told = Join({FOREST: joined.BEYOND, STATIC: joined.BEYOND, ABSENCE: 0.6, joined.EVIDENCE: 2.7}).told
+    assert told == {FOREST: None, STATIC: None, ABSENCE: 0.6, joined.EVIDENCE: 2.7}

@@ -22,7 +22,7 @@ from chaoskit import errors
 from chaoskit.flows import learning
 from chaoskit.prediction import features, objects
 from chaoskit.prediction.answers.predictor import predict
-from chaoskit.prediction.artifacts import artifact, parcel, portable, registry, trees
+from chaoskit.prediction.artifacts import artifact, parcel, portable, promotion, trees
 from chaoskit.prediction.artifacts.portable import TREES
 from chaoskit.prediction.artifacts.soundness import unsound
 from chaoskit.prediction.judging.evaluation import Trained, build, evaluate_foreign
@@ -107,6 +107,26 @@ def test_it_brings_its_own_files_and_no_others(written: Path, tmp_path: Path) ->
     names = {path.name for path in portable.install(parcel_, tmp_path / "models" / "theirs").iterdir()}
     assert names == {path.name for path in written.iterdir()}
     assert names == {path.name for path in portable.copy(parcel_, tmp_path / "again").iterdir()}
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_of_an_export_that_breaks_off_nothing_is_there(
+    written: Path, trained: Trained, tmp_path: Path, there: bool
+) -> None:
+    """A card as large as no model's is found out once the forest is written."""
+    shutil.copytree(written, tmp_path / "kept")
+    with (tmp_path / "kept" / "card.md").open("wb") as card:
+        card.truncate(parcel.LARGEST + 1)
+    out = tmp_path / "out"
+    if there:
+        out.mkdir()
+    with pytest.raises(errors.InvalidInput, match="too large"):
+        portable.write(trained.model, out, beside=tmp_path / "kept")
+    assert not there or not list(out.iterdir())
+    portable.write(trained.model, out, beside=written)
+    assert {path.name for path in out.iterdir()} == {path.name for path in written.iterdir()}
+    with pytest.raises(errors.InvalidInput, match="is not empty"):
+        portable.copy(written, out)
 
 
 @pytest.mark.parametrize("name", ["card.md", "card.json", "timeline.svg", "failure.onnx"])
@@ -395,13 +415,13 @@ def test_a_walk_that_would_not_end_is_no_forest(trained: Trained) -> None:
 def test_a_model_from_elsewhere_is_promoted_once_it_was_judged_here(written: Path, tmp_path: Path) -> None:
     portable.install(written, tmp_path / "theirs")
     with pytest.raises(errors.Refused, match="claim of whoever made it") as refused:
-        registry.promote(tmp_path, "theirs")
+        promotion.promote(tmp_path, "theirs")
     assert "chaoskit evaluate --model theirs" in refused.value.hint
     report = learning.judged(later(leaking(seed=15), 10), models=tmp_path, model="theirs")
     assert "fitted on the other half" in report.notes[0]
     assert len(report.lines) > 3
     assert report.beats_baselines
-    assert registry.promote(tmp_path, "theirs")
+    assert promotion.promote(tmp_path, "theirs")
 
 
 def test_what_set_the_thresholds_of_a_model_from_elsewhere_is_told(trained: Trained) -> None:
@@ -526,7 +546,7 @@ def test_a_model_from_elsewhere_that_is_no_better_here_stays_back(written: Path,
     report = learning.judged(later(leaking(seed=12), 10), models=tmp_path, model="theirs")
     assert not report.beats_baselines
     with pytest.raises(errors.Refused, match="does not beat"):
-        registry.promote(tmp_path, "theirs")
+        promotion.promote(tmp_path, "theirs")
 
 
 def test_a_model_from_elsewhere_is_fitted_to_no_cluster_here(written: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from chaoskit import errors
 from chaoskit.cli import models
 from chaoskit.flows import learning
 from chaoskit.prediction import objects
-from chaoskit.prediction.artifacts import artifact, registry
+from chaoskit.prediction.artifacts import artifact, listing, promotion, verdicts
 from chaoskit.prediction.data.dataset import Dataset
 from chaoskit.prediction.judging import calibrating, card, page
 from chaoskit.prediction.judging.evaluation import Trained, build, evaluate, evaluate_foreign, recalibrated
@@ -90,9 +90,9 @@ def root(trained: Trained, saved: Path, tmp_path: Path) -> Path:
 def test_new_thresholds_without_a_failure_to_judge_them_by_are_not_promoted(root: Path) -> None:
     found = learning.calibrate(healthy(), models=root, model="shop-1", false_alarms_per_day=500)
     with pytest.raises(errors.Refused, match="has not been judged with its thresholds") as caught:
-        registry.promote(root, found.name)
+        promotion.promote(root, found.name)
     assert "chaoskit evaluate" in caught.value.hint
-    (listed,) = [each for each in registry.names(root) if each.name == found.name]
+    (listed,) = [each for each in listing.names(root) if each.name == found.name]
     assert listed.standing == "has not been judged with its thresholds"
     text = (root / found.name / "card.md").read_text()
     assert "it has not been judged with its thresholds" in text
@@ -109,7 +109,7 @@ def test_new_thresholds_are_judged_where_the_data_has_failures_that_it_did_not_s
     assert set(card["alarm"]) == set(card["kept"]["thresholds"])
     assert max(line["false_alarms"] for line in card["lines"]) <= 3 * 6 * card["data"]["hours"] / 24
     assert card["beats_baselines"]
-    assert registry.promote(root, found.name)
+    assert promotion.promote(root, found.name)
 
 
 def test_a_model_that_was_held_back_at_home_may_earn_its_place_where_it_is_fitted_to(
@@ -118,9 +118,9 @@ def test_a_model_that_was_held_back_at_home_may_earn_its_place_where_it_is_fitte
     poor = replace(trained, report=replace(trained.report, beaten_by=("static rule",)))
     artifact.save(poor, tmp_path / "shop-1", state=tmp_path)
     with pytest.raises(errors.Refused, match="static rule"):
-        registry.promote(tmp_path, "shop-1")
+        promotion.promote(tmp_path, "shop-1")
     found = learning.calibrate(others.dataset, models=tmp_path, model="shop-1", false_alarms_per_day=6)
-    assert registry.promote(tmp_path, found.name)
+    assert promotion.promote(tmp_path, found.name)
 
 
 @pytest.mark.parametrize(("seed", "beats"), [(15, True), (12, False)])
@@ -131,22 +131,22 @@ def test_an_evaluation_on_unseen_data_is_the_verdict_from_then_on(
     artifact.save(replace(trained, report=before), tmp_path / "shop-1", state=tmp_path)
     report = learning.judged(later(leaking(seed=seed), 10), models=tmp_path, model="shop-1")
     assert report.beats_baselines == beats
-    (listed,) = registry.names(tmp_path)
+    (listed,) = listing.names(tmp_path)
     assert listed.standing == report.verdict
     if beats:
-        assert registry.promote(tmp_path, "shop-1")
+        assert promotion.promote(tmp_path, "shop-1")
     else:
         with pytest.raises(errors.Refused, match=report.verdict):
-            registry.promote(tmp_path, "shop-1")
+            promotion.promote(tmp_path, "shop-1")
 
 
 def test_every_command_tells_the_newest_verdict(trained: Trained, tmp_path: Path) -> None:
     folder = artifact.save(trained, tmp_path / "shop-1", state=tmp_path)
-    (first,) = registry.names(tmp_path)
+    (first,) = listing.names(tmp_path)
     assert first.newer == ""
     poor = replace(trained.report, beaten_by=("static rule",), split="later data")
-    registry.judge(tmp_path, folder, poor)
-    (listed,) = registry.names(tmp_path)
+    verdicts.judge(tmp_path, folder, poor)
+    (listed,) = listing.names(tmp_path)
     assert listed.newer == "does not beat static rule, on later data"
     found = models._comparison([listed, listed])["figures"]["judgement"]
     assert set(found.values()) == {listed.standing} == {"does not beat static rule"}
@@ -158,7 +158,7 @@ def test_a_card_that_says_more_than_was_judged_promotes_nothing(trained: Trained
     card = json.loads((folder / "card.json").read_text()) | {"beats_baselines": True, "beaten_by": []}
     (folder / "card.json").write_text(json.dumps(card))
     with pytest.raises(errors.Refused, match="does not beat static rule"):
-        registry.promote(tmp_path, "shop-1")
+        promotion.promote(tmp_path, "shop-1")
 
 
 def test_the_card_of_a_stranger_is_a_claim_and_no_verdict(root: Path, tmp_path: Path) -> None:
@@ -167,10 +167,10 @@ def test_the_card_of_a_stranger_is_a_claim_and_no_verdict(root: Path, tmp_path: 
     learning.exported(root, "shop-1", out)
     name = learning.imported(elsewhere, out, "theirs")
     with pytest.raises(errors.Refused, match="nobody has judged theirs here"):
-        registry.promote(elsewhere, name)
-    (listed,) = registry.names(elsewhere)
+        promotion.promote(elsewhere, name)
+    (listed,) = listing.names(elsewhere)
     assert listed.standing == "not judged here; its card says: beats every baseline"
-    assert registry.promoted(elsewhere) == ""
+    assert promotion.promoted(elsewhere) == ""
 
 
 def test_a_model_from_elsewhere_is_handed_on_as_it_came(root: Path, tmp_path: Path) -> None:
@@ -201,10 +201,10 @@ def test_what_was_exported_here_has_the_verdict_of_its_model_and_is_judged_as_th
     assert report.notes[1:] == refused.notes
     assert card.rows(report) == card.rows(refused)
     with pytest.raises(errors.Refused, match=refused.verdict):
-        registry.promote(tmp_path, "copy")
+        promotion.promote(tmp_path, "copy")
     assert learning.judged(good, models=tmp_path, model="copy").beats_baselines
-    assert registry.promote(tmp_path, "shop-1")
-    assert registry.promote(tmp_path, "copy")
+    assert promotion.promote(tmp_path, "shop-1")
+    assert promotion.promote(tmp_path, "copy")
 
 
 def test_a_copy_is_known_however_its_document_is_written(trained: Trained, tmp_path: Path) -> None:
@@ -256,11 +256,11 @@ def test_a_copy_without_what_judges_its_model_keeps_the_verdict_that_it_has(
         learning.judged(later(leaking(seed=15), 10), models=tmp_path, model="copy")
     assert _standing(tmp_path, "copy") == "does not beat static rule"
     with pytest.raises(errors.Refused, match="does not beat static rule"):
-        registry.promote(tmp_path, "copy")
+        promotion.promote(tmp_path, "copy")
 
 
 def _standing(root: Path, name: str) -> str:
-    (listed,) = [each for each in registry.names(root) if each.name == name]
+    (listed,) = [each for each in listing.names(root) if each.name == name]
     return listed.standing
 
 
@@ -514,11 +514,11 @@ def test_minutes_of_healthy_time_are_no_verdict_and_promote_nothing(root: Path, 
     (block,) = others.dataset.blocks
     beginning = replace(others.dataset, blocks=(block.cut(0, block.length - 45),))
     found = learning.calibrate(beginning, models=root, model="shop-1", false_alarms_per_day=100)
-    (listed,) = [each for each in registry.names(root) if each.name == found.name]
+    (listed,) = [each for each in listing.names(root) if each.name == found.name]
     report = learning.judged(others.dataset, models=root, model=found.name)
     assert 0 < report.data["hours"] < 1
     assert not report.decides
-    assert [each.standing for each in registry.names(root) if each.name == found.name] == [listed.standing]
+    assert [each.standing for each in listing.names(root) if each.name == found.name] == [listed.standing]
 
 
 def test_less_than_an_hour_of_healthy_time_decides_nothing(trained: Trained) -> None:
@@ -751,7 +751,7 @@ def test_the_card_says_when_another_forest_was_judged_than_the_one_that_is_kept(
     assert "| member | threshold | of the kept model |" in text
 
 
-# -- the registry under many hands -------------------------------------------------------------------------
+# -- promotions under many hands ----------------------------------------------------------------------------
 
 
 def test_many_at_once_lose_no_digest(tmp_path: Path) -> None:

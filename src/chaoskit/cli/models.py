@@ -158,7 +158,7 @@ def _comparison(cards: list[Listed]) -> dict[str, Any]:
 
 
 def _altered(found: Listed) -> str:
-    from chaoskit.prediction.artifacts.registry import ALTERED
+    from chaoskit.prediction.artifacts.verdicts import ALTERED
 
     return f"the card of {found.name} {ALTERED}: what it says is not what was found"
 

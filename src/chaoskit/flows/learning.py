@@ -271,7 +271,7 @@ def imported(models: Path, source: Path, name: str = "") -> str:
     """A model without pickle from elsewhere is kept; its name. Raises `InvalidInput` when it is none."""
     from chaoskit.prediction import objects
     from chaoskit.prediction.artifacts import portable
-    from chaoskit.prediction.artifacts.registry import CARD
+    from chaoskit.prediction.artifacts.folders import CARD
     from chaoskit.prediction.naming import HUNG, LONGEST
 
     wanted = name or str(objects.read(source / CARD).get("name") or source.name)

@@ -31,19 +31,19 @@ if TYPE_CHECKING:
     from chaoskit.prediction.artifacts.artifact import load as load
     from chaoskit.prediction.artifacts.artifact import load_model as load_model
     from chaoskit.prediction.artifacts.artifact import save as save
+    from chaoskit.prediction.artifacts.listing import Listed as Listed
+    from chaoskit.prediction.artifacts.listing import names as names
+    from chaoskit.prediction.artifacts.listing import next_name as next_name
     from chaoskit.prediction.artifacts.portable import is_portable as is_portable
-    from chaoskit.prediction.artifacts.registry import Listed as Listed
-    from chaoskit.prediction.artifacts.registry import against as against
-    from chaoskit.prediction.artifacts.registry import answering as answering
-    from chaoskit.prediction.artifacts.registry import check_answers as check_answers
-    from chaoskit.prediction.artifacts.registry import fallback as fallback
-    from chaoskit.prediction.artifacts.registry import judge as judge
-    from chaoskit.prediction.artifacts.registry import names as names
-    from chaoskit.prediction.artifacts.registry import next_name as next_name
-    from chaoskit.prediction.artifacts.registry import promote as promote
-    from chaoskit.prediction.artifacts.registry import promoted as promoted
-    from chaoskit.prediction.artifacts.registry import retire as retire
-    from chaoskit.prediction.artifacts.registry import rollback as rollback
+    from chaoskit.prediction.artifacts.promotion import against as against
+    from chaoskit.prediction.artifacts.promotion import answering as answering
+    from chaoskit.prediction.artifacts.promotion import check_answers as check_answers
+    from chaoskit.prediction.artifacts.promotion import fallback as fallback
+    from chaoskit.prediction.artifacts.promotion import promote as promote
+    from chaoskit.prediction.artifacts.promotion import promoted as promoted
+    from chaoskit.prediction.artifacts.promotion import retire as retire
+    from chaoskit.prediction.artifacts.promotion import rollback as rollback
+    from chaoskit.prediction.artifacts.verdicts import judge as judge
     from chaoskit.prediction.data.dataset import Dataset as Dataset
     from chaoskit.prediction.data.dataset import collect as collect
     from chaoskit.prediction.data.dataset import unmeasured as unmeasured
@@ -90,20 +90,18 @@ _HOME = {
     "judging.page": ("markdown", "notes", "silent_forest"),
     "artifacts.portable": ("is_portable",),
     "answers.predictor": ("history", "predict"),
-    "artifacts.registry": (
-        "Listed",
+    "artifacts.listing": ("Listed", "names", "next_name"),
+    "artifacts.promotion": (
         "against",
         "answering",
         "check_answers",
         "fallback",
-        "judge",
-        "names",
-        "next_name",
         "promote",
         "promoted",
         "retire",
         "rollback",
     ),
+    "artifacts.verdicts": ("judge",),
     "judging.report": ("Report",),
     "answers.rules": ("by_rules",),
     "answers.silence": ("Silent", "Young", "beside", "heard", "heard_of", "silent", "young"),

@@ -21,8 +21,8 @@ import sklearn
 from chaoskit import errors
 from chaoskit.files import whole
 from chaoskit.prediction import objects
-from chaoskit.prediction.artifacts import portable, registry
-from chaoskit.prediction.artifacts.registry import CARD, DATA, PAGE
+from chaoskit.prediction.artifacts import ledgers, portable, verdicts
+from chaoskit.prediction.artifacts.folders import CARD, DATA, PAGE
 from chaoskit.prediction.judging import card, drawings, page
 from chaoskit.prediction.judging.evaluation import Trained
 from chaoskit.prediction.judging.witnesses import Witnesses
@@ -54,8 +54,8 @@ def save(trained: Trained, folder: Path, *, state: Path, key: bytes = b"") -> Pa
         for name, data in (files | {name: text.encode() for name, text in texts.items()}).items():
             (draft / name).write_bytes(data)
         cards = [hashlib.sha256(texts[name].encode()).hexdigest() for name in (CARD, PAGE)]
-        registry.remember(state, folder, digests, cards=cards)
-        registry.judge(state, draft, trained.report)
+        verdicts.remember(state, folder, digests, cards=cards)
+        verdicts.judge(state, draft, trained.report)
     return folder
 
 
@@ -134,7 +134,7 @@ def _loaded(folder: Path, name: str, state: Path, key: bytes) -> Any:
 
 
 def _check_trust(folder: Path, name: str, digest: str, state: Path, key: bytes) -> None:
-    if registry.made_here(state, digest):
+    if verdicts.made_here(state, digest):
         return
     try:
         lines = (folder / DIGEST).read_bytes().splitlines()
@@ -156,9 +156,9 @@ def _unfit(state: Path, folder: Path, words: str) -> errors.InvalidInput:
     card_of = f"the card in {folder}"
     if not (folder / CARD).is_file():
         return errors.InvalidInput(f"{card_of} is gone", hint="put it back, or train it again")
-    if registry.is_altered(state, folder):
+    if verdicts.is_altered(ledgers.known(state), folder):
         hint = "put that one back, or train it again"
-        return errors.InvalidInput(f"{card_of} {registry.ALTERED}", hint=hint)
+        return errors.InvalidInput(f"{card_of} {verdicts.ALTERED}", hint=hint)
     return errors.InvalidInput(f"{folder} {words}", hint="train it again")
 
 

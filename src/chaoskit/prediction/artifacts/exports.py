@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from chaoskit import errors
-from chaoskit.prediction.artifacts import ledgers, portable, registry, trees
-from chaoskit.prediction.artifacts.registry import DATA
+from chaoskit.prediction.artifacts import folders, ledgers, portable, trees, verdicts
+from chaoskit.prediction.artifacts.folders import DATA
 
 
 def remember(state: Path, copy: Path, folder: Path) -> None:
     """The model in `copy` is the one in `folder` from now on, wherever here it is imported."""
     with ledgers.known_changed(state) as known:
-        of = registry.meant(known, folder)
-        for digest in (registry.said_by(copy), _forest(copy)):
+        of = verdicts.verdict_digest(known, folder)
+        for digest in (folders.content_digest(copy), _forest(copy)):
             known[digest] = {**known.get(digest, {}), "of": of}
 
 
@@ -30,12 +30,12 @@ def judged_as(root: Path, folder: Path) -> Path:
         Refused: what it was exported from is not there any more, or it was changed since.
         InvalidInput: it cannot be read.
     """
-    known, digest = ledgers.known(root), registry.digest_of(folder)
-    if (of := registry.meant(known, folder)) == digest:
+    known, digest = ledgers.known(root), folders.file_digest(folder)
+    if (of := verdicts.verdict_digest(known, folder)) == digest:
         _check_unchanged(known, folder)
         return folder
     for path in root.glob(f"*/{DATA}"):
-        if registry.digest_of(path.parent) == of:
+        if folders.file_digest(path.parent) == of:
             return path.parent
     raise errors.Refused(
         f"the verdict on {folder.name} stands: what judges it went with the model that it was made of",

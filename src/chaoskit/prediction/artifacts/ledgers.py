@@ -18,7 +18,7 @@ PROMOTED, KNOWN = "promoted.json", "models.json"
 def known(root: Path) -> dict[str, Any]:
     """By the digest of a file who made it, its verdict and the digests of its cards, as far as known.
 
-    Of a copy in another form, the digest of what it was made of: see `registry.meant`.
+    Of a copy in another form, the digest of what it was made of: see `verdicts.verdict_digest`.
 
     Raises `InvalidInput` when that cannot be read.
     """

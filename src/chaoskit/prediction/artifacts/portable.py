@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -25,7 +25,7 @@ from chaoskit.files import whole
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction import features, objects
 from chaoskit.prediction.artifacts import parcel, trees
-from chaoskit.prediction.artifacts.registry import CARD, PAGE, PORTABLE
+from chaoskit.prediction.artifacts.folders import CARD, PAGE, PORTABLE
 from chaoskit.prediction.artifacts.soundness import controls, unsound
 from chaoskit.prediction.features import Spec
 from chaoskit.prediction.judging import drawings
@@ -59,12 +59,11 @@ def write(model: Model, folder: Path, *, beside: Path) -> Path:
         **_facts(model),
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    (folder / MODEL).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    for name in parcel.plain(beside, BESIDE):
-        shutil.copyfile(beside / name, folder / name)
+    files[MODEL] = (json.dumps(document, indent=1) + "\n").encode()
+    with whole(folder) as draft:
+        for name, data in files.items():
+            (draft / name).write_bytes(data)
+        _copy(beside, parcel.plain(beside, BESIDE), draft)
     return folder
 
 
@@ -76,10 +75,14 @@ def copy(source: Path, folder: Path) -> Path:
     """
     _check_empty(folder)
     names = parcel.plain(source, FILES)
-    folder.mkdir(parents=True, exist_ok=True)
+    with whole(folder) as draft:
+        _copy(source, names, draft)
+    return folder
+
+
+def _copy(source: Path, names: Sequence[str], folder: Path) -> None:
     for name in names:
         shutil.copyfile(source / name, folder / name)
-    return folder
 
 
 def _check_empty(folder: Path) -> None:
@@ -241,6 +244,5 @@ def install(source: Path, folder: Path) -> Path:
     if not objects.read(source / CARD):
         raise errors.InvalidInput(f"{source} has no card: it would not be known how good it is")
     with whole(folder) as draft:
-        for name in names:
-            shutil.copyfile(source / name, draft / name)
+        _copy(source, names, draft)
     return folder

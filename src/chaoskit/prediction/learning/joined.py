@@ -73,9 +73,9 @@ class Join:
 
     @property
     def told(self) -> dict[str, float | None]:
-        """The thresholds as they are told: None for a forest that makes no alarm by itself."""
+        """The thresholds as they are told: None for a member that makes no alarm by itself."""
         return {
-            name: None if name == FOREST and limit >= BEYOND else limit
+            name: None if name in SHARES and limit >= BEYOND else limit
             for name, limit in self.thresholds.items()
         }
 

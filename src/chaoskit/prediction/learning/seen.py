@@ -69,11 +69,10 @@ def apart(known: Sequence[Span], labelled: Labelled, gap: int) -> tuple[Labelled
     """
     truths, pods = list(labelled.truths), set[tuple[int, int]]()
     for index, block in enumerate(labelled.dataset.blocks):
-        for span in known:
-            rows = _shared(span, block)
-            if not rows.any() or _is_of(span, block):
+        for span, free in _near(known, labelled, index, gap, lambda event, span: event.start <= span.last):
+            rows, y = _shared(span, block), truths[index].y
+            if _is_of(span, block, rows):
                 continue
-            free, y = _outside(span, labelled, index, gap, lambda e, s: e.start <= s.last), truths[index].y
             lost = rows[:, None] & ~free & (y >= 0)
             pods |= {(index, row) for row in np.flatnonzero(lost.any(axis=1)).tolist()}
             truths[index] = replace(truths[index], y=np.where(lost, np.int8(-1), y))
@@ -88,16 +87,30 @@ def _free(known: Sequence[Span], labelled: Labelled, gap: int, before: Before) -
     found = []
     for index, block in enumerate(labelled.dataset.blocks):
         free = np.ones(block.length, dtype=np.bool_)
-        for span in known:
-            if _is_of(span, block):
-                free &= _outside(span, labelled, index, gap, before)
+        for span, outside in _near(known, labelled, index, gap, before):
+            if _is_of(span, block, _shared(span, block)):
+                free &= outside
         found.append(free)
     return tuple(found)
 
 
-def _is_of(span: Span, block: Block) -> bool:
-    """Whether most of the pods that the block has at the span's time are the span's."""
-    shared = _shared(span, block)
+def _near(
+    known: Sequence[Span], labelled: Labelled, index: int, gap: int, before: Before
+) -> Iterator[tuple[Span, Bools]]:
+    """The spans that are not far enough from all of a block, whosever they are, and the moments outside each.
+
+    Most lie hours away: of them nobody need know whose pods they are.
+    """
+    block = labelled.dataset.blocks[index]
+    events = [each for each in labelled.events if each.block == index]
+    for span in known:
+        free = _outside(span, block, events, gap, before)
+        if not free.all():
+            yield span, free
+
+
+def _is_of(span: Span, block: Block, shared: Bools) -> bool:
+    """Whether most of the pods that the block has at the span's time are the span's, as the `shared` are."""
     if not shared.any():
         return False
     first, last = np.searchsorted(block.times, [span.first.timestamp(), span.last.timestamp()]).tolist()
@@ -120,11 +133,10 @@ def _shared(span: Span, block: Block) -> Bools:
     )
 
 
-def _outside(span: Span, labelled: Labelled, index: int, gap: int, before: Before) -> Bools:
+def _outside(span: Span, block: Block, events: Sequence[Event], gap: int, before: Before) -> Bools:
     """The moments of a block that are far enough from the span, and from failures that it cuts."""
-    block = labelled.dataset.blocks[index]
     free = _apart(span, block, gap)
-    for event in (each for each in labelled.events if each.block == index):
+    for event in events:
         if before(event, span) and _end(event, block) >= span.first:
             free[event.first : event.last + 1] = False
     return free
