@@ -33,3 +33,6 @@ def test_a_problem_is_told_with_its_place_and_users_text_as_it_was_written() -> 
         'a.yaml:3:7  name is "it  is", expected a name'
     )
     assert str(Problem("a.yaml", "", "broken", "YAML")) == "a.yaml  is broken, expected YAML"
+    assert (
+        str(Problem("a.csv", "event", "long", "an event", 3)) == "a.csv:3  event is long, expected an event"
+    )

@@ -34,11 +34,16 @@ ALARM = 14
 """The signal that ``--timeout`` sends (SIGALRM)."""
 
 
+def place(path: str, line: int, column: int) -> str:
+    """``cart.yaml:14:15``; without what is 0, which is not known."""
+    return ":".join([path, *(str(each) for each in (line, line and column) if each)])
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing wrong in a document: where it stands, what was found, what was expected.
 
-    `line` and `column` count from 1; 0 means the place is unknown (a flag, a whole file).
+    `line` and `column` count from 1; 0 means the place is unknown (a flag, a whole file, a whole line).
     """
 
     path: str
@@ -52,9 +57,9 @@ class Problem:
 
     def __str__(self) -> str:
         """``cart.yaml:14:15  spec.duration is "60", expected a duration such as 60s``."""
-        place = self.path + (f":{self.line}:{self.column}" if self.line else "")
         told = f"is {self.found}, expected {self.expected}"
-        says = f"{place}  {self.field} {told}" if self.field else f"{place}  {told}"
+        at = place(self.path, self.line, self.column)
+        says = f"{at}  {self.field} {told}" if self.field else f"{at}  {told}"
         return f"{says} ({self.hint})" if self.hint else says
 
 

@@ -10,7 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.reports.made import ENDS, INVALID, NO_CLUSTER, at, prediction, probe, recovery, run, several, weak
+from tests.reports.made import (
+    ENDS,
+    INVALID,
+    NO_CLUSTER,
+    PROBLEM,
+    at,
+    prediction,
+    probe,
+    recovery,
+    run,
+    several,
+    weak,
+)
 
 from chaoskit.outcome import Outcome
 from chaoskit.reports.formats import render
@@ -135,7 +147,8 @@ def test_a_prediction_without_a_model_says_so() -> None:
 
 
 def test_problems_of_documents_have_a_page_too() -> None:
-    assert "a.yaml:3:5" in _page(error=INVALID)
+    assert "a.yaml:3:5</td>" in _page(error=INVALID)
+    assert "a.yaml:3</td>" in _page(error={**INVALID, "problems": [{**PROBLEM, "column": 0}]})
 
 
 def _browsed(tmp_path: Path, text: str, *asked: str) -> str:

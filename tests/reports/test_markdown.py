@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.reports.made import INVALID, NO_CLUSTER, prediction, recovery, run, weak
+from tests.reports.made import INVALID, NO_CLUSTER, PROBLEM, prediction, recovery, run, weak
 
 from chaoskit.reports import github
 from chaoskit.reports.formats import render
@@ -40,6 +40,8 @@ def test_a_run_has_its_facts_conditions_and_timeline() -> None:
 
 def test_problems_of_documents_are_a_table_with_their_places() -> None:
     assert "| a.yaml:3:5 | spec.x | 1 | 2 | did you mean y? |" in _markdown(error=INVALID)
+    of_a_line = {**INVALID, "problems": [{**PROBLEM, "column": 0}]}
+    assert "| a.yaml:3 | spec.x |" in _markdown(error=of_a_line)
 
 
 def test_what_a_cluster_says_is_no_markup() -> None:

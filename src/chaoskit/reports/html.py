@@ -13,6 +13,7 @@ from typing import Any
 import jinja2
 
 from chaoskit import documents
+from chaoskit.errors import place
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 from chaoskit.records import foretold
@@ -219,5 +220,8 @@ def _error(error: Mapping[str, Any]) -> dict[str, Any]:
         "level": outcome.row.junit,
         "message": error["message"],
         "hint": error.get("hint") or "",
-        "problems": error.get("problems") or (),
+        "problems": [
+            {**each, "place": place(each["path"], each["line"], each["column"])}
+            for each in error.get("problems") or ()
+        ],
     }

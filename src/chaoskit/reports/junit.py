@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
+from chaoskit.errors import place
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 from chaoskit.reports.cases import Case, Part, State, cases
@@ -110,9 +111,8 @@ def _stopped(error: Mapping[str, Any]) -> tuple[Element, list[State]]:
         made.set("file", _text(each["path"]))
         made.set("line", str(each["line"] or 1))
         words = f"{each['field']} is {each['found']}, expected {each['expected']}"
-        _verdict(
-            made, "error", outcome, f"{each['path']}:{each['line']}:{each['column']}: {words}", each["hint"]
-        )
+        at = place(each["path"], each["line"], each["column"])
+        _verdict(made, "error", outcome, f"{at}: {words}", each["hint"])
     if not problems:
         made = SubElement(suite, "testcase", {"name": outcome.words, "classname": "chaoskit"})
         state: State = "skipped" if outcome.row.junit == "skipped" else "error"

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from chaoskit.errors import place
 from chaoskit.outcome import Outcome
 from chaoskit.ports.store import Document
 from chaoskit.records import foretold
@@ -128,7 +129,7 @@ def _stopped(error: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     rows = (
         (
-            f"{each['path']}:{each['line']}:{each['column']}",
+            place(each["path"], each["line"], each["column"]),
             each["field"],
             each["found"],
             each["expected"],
