@@ -89,6 +89,7 @@ def test_one_that_works_here_is_enough() -> None:
     [
         (":3.18.0", "ok", "3.18.0"),
         (":v3.0.0", "ok", "v3.0.0"),
+        (":3.0.0-beta8", "ok", "3.0.0-beta8"),
         (":2.14.0", "blocked", "2.14.0"),
         (":3.18.0@sha256:aa", "ok", "3.18.0"),
         ("@sha256:2.aa", "ok", "of an unknown version"),

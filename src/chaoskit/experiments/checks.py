@@ -20,9 +20,11 @@ from chaoskit.errors import Forbidden, Refused
 from chaoskit.experiments import entitled
 from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.direct.scene import commanding
+from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.operators import IMAGE, Operator, operators
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial
+from chaoskit.experiments.versions import RUNNER, before, named
 from chaoskit.ports.cluster import Access, Cluster, Kind, Object, ObjectRef, Permission
 from chaoskit.sharing import abreast, right
 from chaoskit.topology import Topology
@@ -110,10 +112,21 @@ def definitions(trial: Trial, there: Mapping[str, Object | str | None]) -> Itera
         if body is None:
             words = f"ChaosExperiment {name} is missing in namespace {trial.namespace}"
             yield Check("experiment", "blocked", words, _install(trial, name))
-        elif body == "unknown":
+        elif isinstance(body, str):
             yield Check("experiment", "warning", f"ChaosExperiment {name} cannot be read by you")
         else:
-            yield Check("experiment", "ok", f"ChaosExperiment {name} is there")
+            yield _new_enough(trial, name, body)
+
+
+def _new_enough(trial: Trial, name: str, definition: Object) -> Check:
+    """Its image knows the fault, as far as that is an image of Litmus whose version can be told."""
+    kind = dict(zip(trial.faults, trial.asked, strict=True))[name]
+    since = CATALOGUE[kind].since if kind in CATALOGUE else ""
+    runner, version = named(str((definition["spec"].get("definition") or {}).get("image", "")))
+    if since and runner == RUNNER and before(version, since):
+        words = f"ChaosExperiment {name} runs {runner} {version}: {kind} is there since {since}"
+        return Check("experiment", "blocked", words, f"give it an image of {runner} {since} or newer")
+    return Check("experiment", "ok", f"ChaosExperiment {name} is there")
 
 
 _CHARTS = "https://raw.githubusercontent.com/litmuschaos/chaos-charts/master/faults/kubernetes"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chaoskit import kube
+from chaoskit.experiments.versions import before, named
 from chaoskit.ports.cluster import Cluster, Object
 
 IMAGE = "chaos-operator"
-_SELECTORS_SINCE = 3
+_SELECTORS_SINCE = "3.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,7 @@ class Operator:
     @property
     def selects(self) -> bool:
         """Whether it knows `selectors`, as all do since 3.0; one of an unknown version is thought to."""
-        major = re.match(r"v?(\d+)\.", self.version)
-        return major is None or int(major[1]) >= _SELECTORS_SINCE
+        return not before(self.version, _SELECTORS_SINCE)
 
     def takes(self, namespace: str) -> bool:
         """Whether it takes up engines there; "" is any namespace."""
@@ -51,12 +50,8 @@ def _of(body: Object) -> Iterator[Operator]:
         if IMAGE in image:
             runs = kube.ready_replicas(body) > 0
             home = meta.get("namespace", "")
-            yield Operator(meta["name"], home, _tag(image), runs, _watches(container, home))
-
-
-def _tag(image: str) -> str:
-    """What stands behind the name, without the port of a registry or a digest: ``3.18.0``."""
-    return image.partition("@")[0].rpartition("/")[2].partition(":")[2] or "of an unknown version"
+            version = named(image)[1] or "of an unknown version"
+            yield Operator(meta["name"], home, version, runs, _watches(container, home))
 
 
 def _watches(container: Mapping[str, Any], home: str) -> frozenset[str]:
