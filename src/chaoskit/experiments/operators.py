@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaoskit import kube
-from chaoskit.experiments.versions import before, named
+from chaoskit.errors import Forbidden
+from chaoskit.experiments.versions import RUNNER, before, named, numbers
 from chaoskit.ports.cluster import Cluster, Object
 
 IMAGE = "chaos-operator"
@@ -20,9 +21,14 @@ class Operator:
 
     name: str
     namespace: str
-    version: str
+    image: str
     runs: bool
     watches: frozenset[str]
+
+    @property
+    def version(self) -> str:
+        """The tag of its image."""
+        return named(self.image)[1] or "of an unknown version"
 
     @property
     def selects(self) -> bool:
@@ -43,6 +49,22 @@ def operators(cluster: Cluster) -> tuple[Operator, ...]:
     return tuple(each for body in cluster.list(kube.DEPLOYMENT).items for each in _of(body))
 
 
+def runner_image(cluster: Cluster, namespace: str, since: str) -> str:
+    """Litmus' faults in the version of the operator that works there, from where that comes.
+
+    "" where its version is not told, or older than `since`.
+    """
+    try:
+        near = [each for each in operators(cluster) if each.runs and each.takes(namespace)]
+    except Forbidden:
+        return ""
+    for each in near:
+        name, version = named(each.image)
+        if name == IMAGE and len(numbers(version)) == 3 and not before(version, since):
+            return each.image.partition("@")[0].removesuffix(f"{name}:{version}") + f"{RUNNER}:{version}"
+    return ""
+
+
 def _of(body: Object) -> Iterator[Operator]:
     meta = body["metadata"]
     for container in body["spec"]["template"]["spec"]["containers"]:
@@ -50,8 +72,7 @@ def _of(body: Object) -> Iterator[Operator]:
         if IMAGE in image:
             runs = kube.ready_replicas(body) > 0
             home = meta.get("namespace", "")
-            version = named(image)[1] or "of an unknown version"
-            yield Operator(meta["name"], home, version, runs, _watches(container, home))
+            yield Operator(meta["name"], home, image, runs, _watches(container, home))
 
 
 def _watches(container: Mapping[str, Any], home: str) -> frozenset[str]:

@@ -16,11 +16,11 @@ def named(image: str) -> tuple[str, str]:
 
 def before(version: str, other: str) -> bool:
     """Whether a version is older than another (``3.20``); what is no version, as ``latest``, never is."""
-    found, wanted = _numbers(version), _numbers(other)
+    found, wanted = numbers(version), numbers(other)
     return bool(found and wanted) and found[: len(wanted)] < wanted
 
 
-def _numbers(version: str) -> tuple[int, ...]:
+def numbers(version: str) -> tuple[int, ...]:
     """``v3.18.0`` as 3, 18, 0; none where fewer than two are told."""
     known = re.match(r"v?(\d+(?:\.\d+)+)", version)
     return tuple(map(int, known[1].split("."))) if known else ()
