@@ -359,8 +359,14 @@ def test_the_least_rights_are_enough_to_finish_a_killed_run_in_the_namespace_of_
             process.communicate(timeout=60)
         assert simulated.cluster.get(ref)["spec"] != before
         ended = least(*words, "-o", "json")
+        quiet = least(*words, "--quiet")
+        asked = least(*words, "-n", "shop", "-o", "json")
     assert ended.code == 0, ended.err
-    assert "only namespace shop is looked at" in ended.err
+    assert "only namespace shop is looked at" in ended.json["unseen"]
+    assert quiet.err == f"! {ended.json['unseen']}\n"
+    assert ended.json["namespace"] == asked.json["namespace"] == "shop"
+    assert "unseen" not in asked.json
+    assert chaoskit(*words, "-o", "json").json["namespace"] == ""
     assert [each["undo"] for each in ended.json["rescued"]] == ["confirmed"]
     assert simulated.cluster.get(ref)["spec"] == before
 

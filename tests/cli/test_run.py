@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.cli.made import READY, experiment, too_wide, weak, without_baseline, without_target
 from tests.commandline import PROJECT, CommandLine, Watched, read_until
 
@@ -73,10 +74,15 @@ def test_a_missing_chaos_experiment_cannot_start_and_is_4(
     chaoskit: CommandLine, simulated: Watched, write: Write
 ) -> None:
     simulated.cluster.delete(ObjectRef(kube.CHAOS_EXPERIMENT, "shop", "pod-dns-error"))
-    ended = chaoskit("run", write("x.yaml", experiment("x", fault="pod-dns-error")), "--yes")
+    file = write("x.yaml", experiment("x", fault="pod-dns-error"))
+    ended = chaoskit("run", file, "--yes")
     assert ended.code == 4
     assert "ChaosExperiment pod-dns-error is missing in namespace shop" in ended.out
-    assert "\n  mend kubectl apply -n shop -f " in ended.out
+    assert f"\n  mend chaoskit plan {file} --rbac | kubectl apply -f -\n" in ended.out
+    made = yaml.safe_load_all(chaoskit("plan", file, "--rbac").out)
+    (definition,) = [body for body in made if body["kind"] == "ChaosExperiment"]
+    simulated.cluster.create(definition)
+    assert "ChaosExperiment pod-dns-error is there" in chaoskit("plan", file).out
     assert simulated.left() == []
 
 

@@ -37,7 +37,7 @@ from chaoskit.acts.undo import LATE
 from chaoskit.clock import Clock, Stop
 from chaoskit.errors import Unavailable
 from chaoskit.events import Event, Step
-from chaoskit.experiments import Trial, plan
+from chaoskit.experiments import Trial, plan, rights
 from chaoskit.experiments.direct import DIRECT
 from chaoskit.experiments.direct.network import PARTITION, share_left
 from chaoskit.experiments.direct.preparing import SHOWS
@@ -786,6 +786,33 @@ def test_without_litmus_parts_auto_takes_the_direct_fault_and_the_hash_knows(lab
     assert why == f"direct, without Litmus: {asked.problem.words if asked.problem is not None else None}"
     assert auto.hash != asked.hash
     assert asked.outcome is Outcome.CANNOT_START
+    assert rights.manifests([auto]) == rights.manifests([asked])
+    assert rights.manifests([plan(trial("direct-lab", "pod-delete"), lab.cluster)]) != rights.manifests(
+        [auto]
+    )
+
+
+def test_what_rbac_prints_of_a_fault_without_litmus_parts_is_all_that_litmus_needs(lab: World) -> None:
+    furnish(lab, "direct-entitled")
+    auto = trial("direct-entitled", "pod-delete", engine="auto")
+    without = plan(auto, lab.cluster, clock=lab.clock)
+    (why,) = [each for each in without.checks if each.name == "engine"]
+    assert why.mend == "chaoskit plan test.yaml --rbac | kubectl apply -f -"
+    told = [each.detail for each in lab.run(auto).timeline if each.name == "engine"]
+    assert told == [why.words]
+    bodies = rights.manifests([without])
+    (definition,) = [body for body in bodies if body["kind"] == "ChaosExperiment"]
+    operator = lab.cluster.get(ObjectRef(kube.DEPLOYMENT, "litmus", "chaos-operator-ce"))
+    runs = operator["spec"]["template"]["spec"]["containers"][0]["image"]
+    assert definition["spec"]["definition"]["image"] == runs.replace("chaos-operator", "go-runner")
+    made = [kube.ref_of(lab.cluster.create(body)) for body in bodies]
+    try:
+        entitled = plan(auto, lab.cluster, clock=lab.clock)
+        assert (entitled.way, entitled.outcome) == ("litmus", None), entitled.problem
+        assert "ChaosExperiment" not in {body["kind"] for body in rights.manifests([entitled])}
+    finally:
+        for ref in made:
+            lab.cluster.delete(ref)
 
 
 def test_a_drain_spares_what_nobody_would_make_anew(lab: World) -> None:

@@ -135,6 +135,21 @@ def test_helpers_run_the_image_that_the_fault_needs() -> None:
     assert image("pod-delete") == ""
 
 
+@pytest.mark.parametrize(
+    ("image", "version"),
+    [
+        ("litmuschaos/go-runner:3.31.0", "3.31.0"),
+        ("kept.at:5000/go-runner:3.31.0@sha256:" + 64 * "a", "3.31.0"),
+        ("kept.at:5000/go-runner@sha256:" + 64 * "a", None),
+        ("kept.at:5000/go-runner", None),
+    ],
+)
+def test_a_definition_is_labelled_with_the_version_of_its_image(image: str, version: str | None) -> None:
+    body = litmus.manifests("pod-delete", "lab", image=image)[0]
+    for labels in (body["metadata"]["labels"], body["spec"]["definition"]["labels"]):
+        assert labels.get("app.kubernetes.io/version") == version
+
+
 def test_a_database_is_lost_by_litmus_network_loss_on_one_host_and_port() -> None:
     own = {"kind": "database-connection-loss", "parameters": {"database": "db.lab.svc|5432"}}
     entry = rendered(experiment(fault=own))["spec"]["experiments"][0]

@@ -10,6 +10,7 @@ from tests.acts.fake import FakeCluster
 from chaoskit import kube
 from chaoskit.experiments import checks
 from chaoskit.experiments.checks import Check
+from chaoskit.experiments.operators import runner_image
 from chaoskit.ports.cluster import Object
 
 
@@ -89,6 +90,7 @@ def test_one_that_works_here_is_enough() -> None:
     [
         (":3.18.0", "ok", "3.18.0"),
         (":v3.0.0", "ok", "v3.0.0"),
+        (":3.0.0-beta8", "ok", "3.0.0-beta8"),
         (":2.14.0", "blocked", "2.14.0"),
         (":3.18.0@sha256:aa", "ok", "3.18.0"),
         ("@sha256:2.aa", "ok", "of an unknown version"),
@@ -101,3 +103,23 @@ def test_one_that_knows_no_selectors_gets_no_engine_of_ours(tag: str, state: str
     assert found.state == state
     assert f"Litmus' operator {version} is in namespace litmus" in found.words
     assert checked(operator(tag=tag)).state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("tag", "namespace", "image"),
+    [
+        (":3.21.0", "shop", "kept.at:5000/litmuschaos/go-runner:3.21.0"),
+        (":3.21.0@sha256:aa", "shop", "kept.at:5000/litmuschaos/go-runner:3.21.0"),
+        (":3.18.0", "shop", ""),
+        (":latest", "shop", ""),
+        ("", "shop", ""),
+        (":3.21.0", "bank", ""),
+    ],
+)
+def test_faults_come_from_where_the_operator_comes_in_its_version(
+    tag: str, namespace: str, image: str
+) -> None:
+    cluster = FakeCluster(operator(tag=tag, value="shop"))
+    assert runner_image(cluster, namespace, "3.20") == image
+    cluster.hidden.add(("deployments", ""))
+    assert runner_image(cluster, namespace, "3.20") == ""

@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 from tests.acts.fake import FakeCluster
+from tests.experiments.made import deployment, pod, replica_set
 
+from chaoskit.experiments import plan, rights
+from chaoskit.experiments.litmus import manifests
 from chaoskit.experiments.podsecurity import ENFORCED, pod_security
+from chaoskit.experiments.spec import Experiment
 from chaoskit.experiments.trials import Trial
 
 RESTRAINED = {
@@ -62,3 +66,36 @@ def test_restricted_lets_in_what_its_chaos_experiment_restrains_but_no_privilege
 def test_half_of_it_is_not_enough(lacking: str) -> None:
     half = {key: each for key, each in RESTRAINED.items() if key != lacking}
     assert checked("pod-delete", "restricted", context=half)[0][0] == "blocked"
+
+
+def test_a_namespace_that_denies_litmus_pods_gets_the_direct_fault_where_there_is_one() -> None:
+    """Directly, `pod-delete` makes no pod; what keeps Litmus out is told, and no command of ours mends it."""
+    cart = {"apiVersion": "apps/v1", **deployment(), "metadata": {"name": "web", "namespace": "lab"}}
+    litmus = [
+        {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": name},
+        }
+        for name in (f"chaos{each}.litmuschaos.io" for each in ("engines", "experiments", "results"))
+    ]
+    namespace = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": "lab", "labels": {ENFORCED: "restricted"}},
+    }
+    there = [namespace, cart, pod("web-1-a"), pod("web-1-b"), *litmus, *manifests("pod-delete", "lab")]
+    cluster = FakeCluster(*there)
+    owner = {**replica_set(), "apiVersion": "apps/v1", "kind": "ReplicaSet"}
+    cluster.create(owner)
+    found = {way: plan(Trial("t.yaml", experiment=asked(way)), cluster) for way in ("litmus", "auto")}
+    assert (found["litmus"].way, found["auto"].way) == ("litmus", "direct")
+    assert [each.name for each in found["litmus"].checks if each.state == "blocked"] == ["pod security"]
+    why = next(each for each in found["auto"].checks if each.name == "engine")
+    assert "enforces Pod Security level restricted" in why.words
+    assert rights.manifests([found["auto"]]) != rights.manifests([found["litmus"]])
+
+
+def asked(way: str) -> Experiment:
+    spec = {"fault": {"kind": "pod-delete"}, "targets": {"workloads": ["deployment/web"]}, "engine": way}
+    return Experiment.model_validate({"metadata": {"name": "x", "namespace": "lab"}, "spec": spec})

@@ -41,7 +41,8 @@ def abort(
         raise typer.BadParameter("either ids or --all")
     with session.connected() as runtime:
         session.tell_of_dead(runtime)
-        known = accounts(runtime.cluster, session.reach(runtime))
+        reach = session.reach(runtime)
+        known = accounts(runtime.cluster, reach.namespace)
         asked = [_asked(session, known, each) for each in runs or ()]
         over = [each for each in asked if isinstance(each, End)]
         wanted = [each for each in known if (each.state != "done" if every else each in asked)]
@@ -51,7 +52,7 @@ def abort(
             keep = keeping(session, runtime, listen)
             cluster, clock = runtime.cluster, runtime.clock
             found = end(cluster, clock, wanted, reason, listen=listen, stop=stop, keep=keep)
-    answer(session, found, stop, over=over)
+    answer(session, reach, found, stop, over=over)
 
 
 def _asked(session: Session, known: Sequence[Account], wanted: str) -> Account | End:

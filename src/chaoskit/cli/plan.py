@@ -55,7 +55,12 @@ def plan(
     var_file: VariableFiles = None,
     out: Annotated[Path | None, typer.Option(help="Write the plan there, for run --plan FILE.")] = None,
     rbac: Annotated[
-        bool, typer.Option("--rbac", help="Print the least rights that a run needs, as YAML, instead.")
+        bool,
+        typer.Option(
+            "--rbac",
+            help="Print the least rights that a run needs, as YAML, instead; for Litmus with its account and "
+            "the ChaosExperiments that are missing.",
+        ),
     ] = False,
 ) -> None:
     """Show targets, checks, rights, steady state, undo and time of a run, as all is now; nothing is changed.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from chaoskit.acts.orphans import Orphan
     from chaoskit.acts.rescue import Keep, Rescued
+    from chaoskit.cli.session import Reach
     from chaoskit.cli.show import End
     from chaoskit.clock import Stop
     from chaoskit.events import Listener
@@ -56,7 +57,8 @@ def rescue(
         session.listening() as listen,
         undoing(listen, runtime.clock, FINISHING) as stop,
     ):
-        namespace = session.reach(runtime)
+        reach = session.reach(runtime)
+        namespace = reach.namespace
         keep = keeping(session, runtime, listen)
         found = finish(
             runtime.cluster, runtime.clock, namespace=namespace, listen=listen, stop=stop, keep=keep
@@ -69,7 +71,7 @@ def rescue(
                 _take_back(session, runtime, seen, stop, force=force, yes=yes)
         except ChaoskitError as error:
             problem = error
-    answer(session, found, stop, seen, problem)
+    answer(session, reach, found, stop, seen, problem)
 
 
 def keeping(session: Session, runtime: Runtime, listen: Listener) -> Keep:
@@ -133,6 +135,7 @@ def _take_back(
 
 def answer(
     session: Session,
+    reach: Reach,
     found: Sequence[Rescued],
     stop: Stop,
     orphans: Sequence[_Orphan] = (),
@@ -156,6 +159,7 @@ def answer(
     document = {
         "outcome": outcome.value,
         "exit": outcome.exit_code,
+        **reach.document(),
         "rescued": [plain(each) for each in found],
         "orphans": [{"engine": o.engine, "undo": o.undo, "left": list(o.left)} for o in orphans],
         "over": [asdict(each) for each in over],

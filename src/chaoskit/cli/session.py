@@ -109,6 +109,18 @@ _SHARED: dict[str, Any] = {
 _SETTINGS = ("namespace", "context", "kubeconfig", "prometheus", "store")
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Where acts are looked for: in a namespace, "" being all; why not in all, if that was asked for."""
+
+    namespace: str
+    unseen: str = ""
+
+    def document(self) -> dict[str, str]:
+        """It as JSON."""
+        return {"namespace": self.namespace, **({"unseen": self.unseen} if self.unseen else {})}
+
+
 @dataclass(frozen=True)
 class Session:
     """One call of one command: its shared options, settings and ways to show things."""
@@ -187,20 +199,22 @@ class Session:
         loaded = self.loaded
         return loaded.settings.namespace if loaded.origins["namespace"] == "flag" else ""
 
-    def reach(self, runtime: Runtime) -> str:
-        """The namespace whose acts are looked at: the one that a flag names, else "", which is all of them.
+    def reach(self, runtime: Runtime) -> Reach:
+        """Where acts are looked for: in the namespace that a flag names, else in all.
 
-        Where they may not be listed in all, it is the one that everything else is done in, and that is told.
+        Where they may not be listed in all, it is the one that everything else is done in; that is told,
+        however quiet it is to be: what another one holds is not known.
         """
         from chaoskit import kube
         from chaoskit.ports.cluster import Access
 
         everywhere = Access("list", kube.LEASE.group, kube.LEASE.plural)
         if self.asked_namespace or runtime.cluster.can_i(everywhere) != "denied":
-            return self.asked_namespace
+            return Reach(self.asked_namespace)
         where = f"only namespace {runtime.namespace} is looked at; -n names another"
-        self.say(f"! you may not {everywhere} everywhere: {where}")
-        return runtime.namespace
+        unseen = f"you may not {everywhere} everywhere: {where}"
+        self.say(f"! {unseen}", always=True)
+        return Reach(runtime.namespace, unseen)
 
     def tell_of_dead(self, runtime: Runtime) -> None:
         """A line on stderr when runs or recoveries seem to have been left behind by dead processes."""
@@ -215,9 +229,9 @@ class Session:
         if told := words(seem_dead(found, runtime.clock.now())):
             self.say(pasted(f"! {told}: chaoskit rescue"))
 
-    def say(self, line: str) -> None:
-        """A line on stderr, unless quiet."""
-        if not self.quiet:
+    def say(self, line: str, *, always: bool = False) -> None:
+        """A line on stderr, unless quiet; or always."""
+        if always or not self.quiet:
             sys.stderr.write(unsaid(line) + "\n")
             sys.stderr.flush()
 

@@ -20,9 +20,11 @@ from chaoskit.errors import Forbidden, Refused
 from chaoskit.experiments import entitled
 from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.direct.scene import commanding
+from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.operators import IMAGE, Operator, operators
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial
+from chaoskit.experiments.versions import RUNNER, before, named
 from chaoskit.ports.cluster import Access, Cluster, Kind, Object, ObjectRef, Permission
 from chaoskit.sharing import abreast, right
 from chaoskit.topology import Topology
@@ -109,28 +111,36 @@ def definitions(trial: Trial, there: Mapping[str, Object | str | None]) -> Itera
     for name, body in there.items():
         if body is None:
             words = f"ChaosExperiment {name} is missing in namespace {trial.namespace}"
-            yield Check("experiment", "blocked", words, _install(trial, name))
-        elif body == "unknown":
+            mend = entitling(trial) if name in CATALOGUE else _own(trial, name)
+            yield Check("experiment", "blocked", words, mend)
+        elif isinstance(body, str):
             yield Check("experiment", "warning", f"ChaosExperiment {name} cannot be read by you")
         else:
-            yield Check("experiment", "ok", f"ChaosExperiment {name} is there")
+            yield _new_enough(trial, name, body)
 
 
-_CHARTS = "https://raw.githubusercontent.com/litmuschaos/chaos-charts/master/faults/kubernetes"
+def _new_enough(trial: Trial, name: str, definition: Object) -> Check:
+    """Its image knows the fault, as far as that is an image of Litmus whose version can be told."""
+    kind = dict(zip(trial.faults, trial.asked, strict=True))[name]
+    since = CATALOGUE[kind].since if kind in CATALOGUE else ""
+    runner, version = named(str((definition["spec"].get("definition") or {}).get("image", "")))
+    if since and runner == RUNNER and before(version, since):
+        words = f"ChaosExperiment {name} runs {runner} {version}: {kind} is there since {since}"
+        return Check("experiment", "blocked", words, f"give it an image of {runner} {since} or newer")
+    return Check("experiment", "ok", f"ChaosExperiment {name} is there")
 
 
-def _install(trial: Trial, fault: str) -> str:
-    """How to get a ChaosExperiment: from Litmus' charts, or the name is misspelt, or it is somebody's own."""
-    if fault in EVERY:
-        return f"kubectl apply -n {trial.namespace} -f {_CHARTS}/{fault}/fault.yaml"
+def _own(trial: Trial, fault: str) -> str:
+    """How to get a ChaosExperiment that is none of the catalogue: it is misspelt, or somebody's own."""
     hint = closest(fault, EVERY)
     apply = f"kubectl apply -n {trial.namespace} its ChaosExperiment"
     return f"{hint} Otherwise {apply}" if hint else apply
 
 
-def _entitle(trial: Trial) -> str:
-    """How the account is made and gets its rights: with a role of the catalogue's rules, bound to it."""
-    return f"chaoskit plan {shlex.quote(trial.path)} --rbac | kubectl apply -f -"
+def entitling(trial: Trial) -> str:
+    """The command that makes what Litmus needs of the catalogue: ChaosExperiments, account and rights."""
+    path = "-" if trial.path == "stdin" else trial.path
+    return f"chaoskit plan {shlex.quote(path)} --rbac | kubectl apply -f -"
 
 
 def account_of(cluster: Cluster, trial: Trial) -> str:
@@ -152,7 +162,7 @@ def account(cluster: Cluster, trial: Trial, name: str) -> Iterator[Check]:
         return
     if found(cluster, kube.SERVICE_ACCOUNT, trial.namespace, name) is None:
         words = f"service account {name} is missing in namespace {trial.namespace}"
-        yield Check("service account", "blocked", words, _entitle(trial))
+        yield Check("service account", "blocked", words, entitling(trial))
 
 
 def engine(cluster: Cluster, trial: Trial) -> Iterator[Check]:
@@ -217,13 +227,13 @@ def rights_of_account(
     fewer = [each for each in usual if answers[each] == "denied"]
     if lacking:
         words = f"service account {name} may not {_some(lacking)}"
-        yield Check("rights", "blocked", words, _entitle(trial))
+        yield Check("rights", "blocked", words, entitling(trial))
     elif "unknown" in answers.values():
         words = f"the rights of service account {name} cannot be known: you may not ask for others"
         yield Check("rights", "warning", words)
     elif fewer:
         words = f"service account {name} may not {_some(fewer)}, as accounts of such faults usually may"
-        yield Check("rights", "warning", words, _entitle(trial))
+        yield Check("rights", "warning", words, entitling(trial))
     else:
         yield Check("rights", "ok", f"service account {name} has the rights it needs")
     for words in brought.unknown:

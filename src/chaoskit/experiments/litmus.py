@@ -10,6 +10,7 @@ from chaoskit.documents import seconds
 from chaoskit.experiments import probes
 from chaoskit.experiments.faults import CATALOGUE, OF_THE_NODES, Fault, Parameter, Rule
 from chaoskit.experiments.spec import Experiment
+from chaoskit.experiments.versions import named
 from chaoskit.ports.cluster import Object, ObjectRef
 
 API = "litmuschaos.io/v1alpha1"
@@ -273,8 +274,9 @@ def chaos_experiment(fault: Fault, namespace: str, *, image: str = IMAGE) -> Obj
         "name": fault.litmus,
         "app.kubernetes.io/part-of": "litmus",
         "app.kubernetes.io/component": "experiment-job",
-        "app.kubernetes.io/version": image.rpartition(":")[2],
     }
+    if version := named(image)[1]:
+        labels["app.kubernetes.io/version"] = version
     if "socket" in fault.helper:
         labels["app.kubernetes.io/runtime-api-usage"] = "true"
     env = {p.env: p.default for p in fault.parameters} | {"DEFAULT_HEALTH_CHECK": "false"}

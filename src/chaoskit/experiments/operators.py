@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from chaoskit import kube
+from chaoskit.errors import Forbidden
+from chaoskit.experiments.versions import RUNNER, before, named, numbers
 from chaoskit.ports.cluster import Cluster, Object
 
 IMAGE = "chaos-operator"
-_SELECTORS_SINCE = 3
+_SELECTORS_SINCE = "3.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +21,19 @@ class Operator:
 
     name: str
     namespace: str
-    version: str
+    image: str
     runs: bool
     watches: frozenset[str]
 
     @property
+    def version(self) -> str:
+        """The tag of its image."""
+        return named(self.image)[1] or "of an unknown version"
+
+    @property
     def selects(self) -> bool:
         """Whether it knows `selectors`, as all do since 3.0; one of an unknown version is thought to."""
-        major = re.match(r"v?(\d+)\.", self.version)
-        return major is None or int(major[1]) >= _SELECTORS_SINCE
+        return not before(self.version, _SELECTORS_SINCE)
 
     def takes(self, namespace: str) -> bool:
         """Whether it takes up engines there; "" is any namespace."""
@@ -44,6 +49,22 @@ def operators(cluster: Cluster) -> tuple[Operator, ...]:
     return tuple(each for body in cluster.list(kube.DEPLOYMENT).items for each in _of(body))
 
 
+def runner_image(cluster: Cluster, namespace: str, since: str) -> str:
+    """Litmus' faults in the version of the operator that works there, from where that comes.
+
+    "" where its version is not told, or older than `since`.
+    """
+    try:
+        near = [each for each in operators(cluster) if each.runs and each.takes(namespace)]
+    except Forbidden:
+        return ""
+    for each in near:
+        name, version = named(each.image)
+        if name == IMAGE and len(numbers(version)) == 3 and not before(version, since):
+            return each.image.partition("@")[0].removesuffix(f"{name}:{version}") + f"{RUNNER}:{version}"
+    return ""
+
+
 def _of(body: Object) -> Iterator[Operator]:
     meta = body["metadata"]
     for container in body["spec"]["template"]["spec"]["containers"]:
@@ -51,12 +72,7 @@ def _of(body: Object) -> Iterator[Operator]:
         if IMAGE in image:
             runs = kube.ready_replicas(body) > 0
             home = meta.get("namespace", "")
-            yield Operator(meta["name"], home, _tag(image), runs, _watches(container, home))
-
-
-def _tag(image: str) -> str:
-    """What stands behind the name, without the port of a registry or a digest: ``3.18.0``."""
-    return image.partition("@")[0].rpartition("/")[2].partition(":")[2] or "of an unknown version"
+            yield Operator(meta["name"], home, image, runs, _watches(container, home))
 
 
 def _watches(container: Mapping[str, Any], home: str) -> frozenset[str]:

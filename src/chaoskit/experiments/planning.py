@@ -251,12 +251,13 @@ def _prepared(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSour
     if wanted == "direct" or (possible and trial.faults[0] not in CATALOGUE):
         return directly(trial, cluster, clock, metrics)
     prepared = by_litmus(trial, cluster)
-    lacking = next((c for c in prepared.checks if c.state == "blocked" and c.name in _LITMUS), None)
-    if wanted != "auto" or not possible or lacking is None:
+    lacking = [each for each in prepared.checks if each.state == "blocked" and each.name in _LITMUS]
+    if wanted != "auto" or not possible or not lacking:
         return prepared
-    why = Check("engine", "ok", f"direct, without Litmus: {lacking.words}", lacking.mend)
+    why = Check("engine", "ok", f"direct, without Litmus: {lacking[0].words}", lacking[0].mend)
+    made = all(each.mend == checks.entitling(trial) for each in lacking)
     direct = directly(trial, cluster, clock, metrics)
-    return replace(direct, checks=(why, *direct.checks))
+    return replace(direct, checks=(why, *direct.checks), instead=prepared if made else None)
 
 
 def wholeness(made: Plan) -> tuple[Condition, ...]:

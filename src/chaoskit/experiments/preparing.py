@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from chaoskit import topology
 from chaoskit.acts.aims import wanted
 from chaoskit.errors import Forbidden, Refused
-from chaoskit.experiments import checks, litmus, onnodes, targets
+from chaoskit.experiments import checks, litmus, onnodes, operators, targets
 from chaoskit.experiments.checks import Check
+from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.podsecurity import pod_security
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial, chaos_seconds, overhead_seconds
@@ -26,7 +27,9 @@ Way = Literal["litmus", "direct"]
 class Prepared:
     """A trial as one way would inject it. `identity` is what its hash covers beside documents and targets.
 
-    `needs` is what the caller must be allowed to do. `changes` says in words what the way itself will change,
+    `needs` is what the caller must be allowed to do, `lacking` has the ChaosExperiments that are missing and
+    that chaoskit knows. `instead` is the trial as Litmus would inject it once what `plan --rbac` makes is
+    there, where nothing else keeps it from that. `changes` says in words what the way itself will change,
     where that is known before, `changed` has those of it that are neither pods nor made anew, `felt` the
     workloads that are no targets and feel it.
     """
@@ -44,6 +47,8 @@ class Prepared:
     changes: tuple[str, ...] = ()
     changed: tuple[ObjectRef, ...] = ()
     felt: tuple[ObjectRef, ...] = ()
+    lacking: tuple[Object, ...] = ()
+    instead: Prepared | None = None
 
     @property
     def beside(self) -> tuple[ObjectRef, ...]:
@@ -92,7 +97,18 @@ def by_litmus(trial: Trial, cluster: Cluster) -> Prepared:
         needs=needs,
         account=account,
         env=env,
+        lacking=tuple(_lacking(trial, cluster, definitions)),
     )
+
+
+def _lacking(
+    trial: Trial, cluster: Cluster, definitions: Mapping[str, Object | Literal["unknown"] | None]
+) -> Iterator[Object]:
+    """The ChaosExperiments that are missing, as the operator there goes with them."""
+    for name, body in definitions.items():
+        if body is None and name in CATALOGUE:
+            image = operators.runner_image(cluster, trial.namespace, CATALOGUE[name].since) or litmus.IMAGE
+            yield litmus.chaos_experiment(CATALOGUE[name], trial.namespace, image=image)
 
 
 def looked_at(cluster: Cluster, namespace: str) -> Topology:

@@ -1,8 +1,9 @@
-"""The least rights that a run needs, as RBAC objects: of who runs chaoskit, and of the chaos account."""
+"""What a run needs, as objects: least rights of who runs it, and ChaosExperiments and account of Litmus."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from chaoskit import kube
 from chaoskit.acts import halt
@@ -17,14 +18,18 @@ RUNNER = "chaoskit-run"
 
 
 def manifests(plans: Iterable[Plan]) -> tuple[Object, ...]:
-    """Accounts, roles and bindings with which these plans can be run, and no more."""
-    plans = tuple(plans)
+    """Accounts, roles and bindings with which these plans can be run, and no more; for Litmus its own part.
+
+    What is direct only because that part is missing is run by Litmus with it.
+    """
+    plans = tuple(replace(each, prepared=each.prepared.instead or each.prepared) for each in plans)
     home = plans[0].trial.namespace if plans else "default"
     needed = dict.fromkeys(
         access for each in plans for access in (*each.prepared.needs, *_reading(each), *_of_way(each))
     )
     chaos = (body for each in plans if each.way == "litmus" for body in _chaos_account(each))
-    found = (_named("v1", "ServiceAccount", RUNNER, home), *_roles(needed, home), *chaos)
+    lacking = (body for each in plans for body in each.prepared.lacking)
+    found = (_named("v1", "ServiceAccount", RUNNER, home), *_roles(needed, home), *lacking, *chaos)
     return tuple({_key(body): body for body in found}.values())
 
 

@@ -141,6 +141,8 @@ class _Run:
         for check in made.checks:
             if check.state == "warning":
                 self.journal.warn(check.words)
+            elif check.name == "engine":
+                self.journal.step("engine", "note", check.words)
         return made
 
     def _plan(self) -> Plan:

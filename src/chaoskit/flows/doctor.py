@@ -126,7 +126,7 @@ def litmus(found: Cluster, namespace: str, protected: Collection[str] = ()) -> I
         yield Check("experiments", "ok", f"{place} has {', '.join(known)}")
     if lacking or not having:
         words = f"{_some(lacking) or f'{place} has'} no ChaosExperiment: an engine there would hang for ever"
-        mend = "chaoskit plan FILE says how to install those of its faults; without, some are direct"
+        mend = "chaoskit plan FILE --rbac | kubectl apply -f - makes them; without, some are direct"
         yield Check("experiments", "warning" if having else "blocked", words, mend)
 
 

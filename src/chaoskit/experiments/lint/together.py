@@ -11,6 +11,7 @@ from chaoskit.experiments.lint.access import SHAPES
 from chaoskit.experiments.lint.names import LITMUS, strange
 from chaoskit.experiments.lint.rules import Finding, Look
 from chaoskit.experiments.lint.tunables import settings
+from chaoskit.experiments.versions import named
 
 Access = tuple[str, str, str]
 """(API group, resource, verb)."""
@@ -114,12 +115,9 @@ def _versions(engine: Look, place: Location, mine: Look | None) -> Iterator[Find
     image = mine.text(("spec", "definition", "image")) if mine is not None else ""
     if helper is None or "go-runner:" not in helper.value or "go-runner:" not in image:
         return
-    if _tag(helper.value) != _tag(image):
-        yield engine.say("image-differs", helper.where, f"version {_tag(image)}, as the ChaosExperiment")
-
-
-def _tag(image: str) -> str:
-    return image.rpartition(":")[2]
+    (_, helps), (_, runs) = named(helper.value), named(image)
+    if helps != runs:
+        yield engine.say("image-differs", helper.where, f"version {runs}, as the ChaosExperiment")
 
 
 def _rights(engine: Look, accounts: Sequence[Look], looks: Sequence[Look]) -> Iterator[Finding]:
