@@ -9,8 +9,8 @@ from tests.acts.fake import FakeCluster
 
 from chaoskit import kube
 from chaoskit.acts import engine
-from chaoskit.acts.accounts import entry_from, plain_entry
 from chaoskit.acts.courses import alone
+from chaoskit.acts.entries import entry_from, plain_entry
 from chaoskit.acts.leftovers import Leftover, leftovers
 from chaoskit.acts.replacing import EVICTION, Hands
 from chaoskit.acts.trail import Struck, Trail

@@ -16,8 +16,8 @@ from tests.cli.made import experiment
 from tests.experiments import made
 
 from chaoskit import clusters, kube
-from chaoskit.acts.accounts import AIMED, LEDGER, TOLD, accounts, plain_entry
-from chaoskit.acts.entries import Entry
+from chaoskit.acts.accounts import AIMED, LEDGER, TOLD, accounts
+from chaoskit.acts.entries import Entry, plain_entry
 from chaoskit.acts.halt import Act
 from chaoskit.acts.ledger import Ledger
 from chaoskit.adapters.spool import RETRY, SpoolingStore

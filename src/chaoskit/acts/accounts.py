@@ -1,4 +1,4 @@
-"""Ledgers as they are read: the Leases of acts under way and ended, who holds them, what is owed.
+"""Ledgers as they stand in the cluster: Leases of acts under way and ended, who holds them, what is owed.
 
 One Lease per run or recovery, in the namespace of its targets: its annotations carry the entries, its
 renewal proves that somebody still works on it.
@@ -10,14 +10,14 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from chaoskit import kube
-from chaoskit.acts.entries import Entry
+from chaoskit.acts.entries import Entry, entry_from, plain_entry, plain_ref, ref_from
 from chaoskit.acts.halt import Act
 from chaoskit.clock import Clock
 from chaoskit.errors import InvalidInput, UnknownName
-from chaoskit.ports.cluster import Cluster, Kind, Object, ObjectRef
+from chaoskit.ports.cluster import Cluster, Object, ObjectRef
 from chaoskit.sharing import made
 
 ACT_LABEL = "chaoskit.io/act"
@@ -46,6 +46,8 @@ ACTIONS = "chaoskit.io/actions"
 """What the act did or was about to do, in order; written before each, so that a loop guard counts it."""
 EVIDENCE = "chaoskit.io/evidence"
 """What the act was decided on and what it wants to do, as JSON without secrets, while it is under way."""
+LONGEST = 64_000
+"""Characters of evidence that a Lease takes: all annotations of an object may have 256 KiB together."""
 KEEP_FOR = "chaoskit.io/keep-for"
 """For how many seconds after its end guards look back at an act that did something, whoever ends it."""
 KEEP_UNTIL = "chaoskit.io/keep-until"
@@ -163,7 +165,7 @@ def account_of(lease: Object) -> Account:
 
     none: tuple[ObjectRef, ...] = ()
     targets = read(TARGETS, lambda text: tuple(ref_from(each) for each in json.loads(text)), none)
-    many = notes.get(AIMED, "")
+    many = notes.get(AIMED, "")  # no undo waits for who reads it
     return Account(
         ref=kube.ref_of(lease, kube.LEASE),
         id=have.get(kube.RUN_LABEL, meta["name"]),
@@ -190,10 +192,61 @@ def account_of(lease: Object) -> Account:
         told=notes.get(TOLD, ""),
         evidence=notes.get(EVIDENCE, ""),
         accepted=notes.get(ACCEPTED, ""),
-        aimed=targets[: int(many)]
-        if many.isdecimal() and len(many) < 6
-        else targets,  # no undo waits for who reads that
+        aimed=targets[: int(many)] if many.isdecimal() and len(many) < 6 else targets,
     )
+
+
+def lease_of(account: Account) -> Object:
+    """The Lease of an act that begins or is handed over, to be made: `account_of` reads the same from it.
+
+    What only comes later is not written (how it ended), nor evidence that is too long.
+    """
+    labels = {
+        kube.MANAGED_BY: "chaoskit",
+        kube.RUN_LABEL: account.id,
+        ACT_LABEL: account.act,
+        STATE_LABEL: account.state,
+    }
+    notes = {
+        **aims_of(account),
+        LEDGER: ledger_of(account.entries),
+        TRACE: account.trace_id,
+        NAME: account.name,
+        WHAT: account.what,
+    }
+    held = {"holderIdentity": account.holder, "acquireTime": account.renewed, "leaseTransitions": 0}
+    return {
+        "apiVersion": "coordination.k8s.io/v1",
+        "kind": "Lease",
+        "metadata": {
+            "name": account.ref.name,
+            "namespace": account.ref.namespace,
+            "labels": labels,
+            "annotations": notes,
+        },
+        "spec": {
+            **(held if account.holder else {}),
+            "leaseDurationSeconds": account.duration,
+            "renewTime": account.renewed,
+        },
+    }
+
+
+def aims_of(account: Account) -> dict[str, str]:
+    """What a Lease tells from when it is known what the act works on."""
+    notes = {TARGETS: json.dumps([plain_ref(each) for each in account.targets])}
+    if account.aimed != account.targets:
+        notes[AIMED] = str(len(account.aimed))
+    if 0 < len(account.evidence) <= LONGEST:
+        notes[EVIDENCE] = account.evidence
+    if account.keep_for:
+        notes[KEEP_FOR] = f"{account.keep_for:g}"
+    return notes
+
+
+def ledger_of(entries: Iterable[Entry]) -> str:
+    """What is owed, as its annotation."""
+    return json.dumps([plain_entry(each) for each in entries])
 
 
 def prune(cluster: Cluster, clock: Clock, namespace: str) -> int:
@@ -211,49 +264,3 @@ def _pruned(cluster: Cluster, now: datetime, namespace: str) -> int:
     for account in old:
         cluster.delete(account.ref)
     return len(old)
-
-
-def plain_ref(ref: ObjectRef) -> dict[str, str]:
-    """The reference as JSON."""
-    return {
-        "group": ref.kind.group,
-        "kind": ref.kind.name,
-        "plural": ref.kind.plural,
-        "namespace": ref.namespace,
-        "name": ref.name,
-        "uid": ref.uid,
-    }
-
-
-def ref_from(plain: Mapping[str, str]) -> ObjectRef:
-    """The reference that `plain_ref` wrote; raises KeyError for anything else."""
-    kind = kube.KINDS.get(plain["kind"])
-    if kind is None or kind.group != plain["group"]:
-        kind = Kind(plain["group"], plain["kind"], plain["plural"], bool(plain["namespace"]))
-    return ObjectRef(kind, plain["namespace"], plain["name"], plain["uid"])
-
-
-def plain_entry(entry: Entry) -> dict[str, Any]:
-    """The entry as JSON."""
-    return {
-        "kind": entry.kind,
-        "target": plain_ref(entry.target),
-        "path": list(entry.path),
-        "before": entry.before,
-        "after": entry.after,
-        "secret": entry.secret,
-        **({"doubted": True} if entry.doubted else {}),
-    }
-
-
-def entry_from(plain: Mapping[str, Any]) -> Entry:
-    """The entry that `plain_entry` wrote; raises KeyError for anything else."""
-    return Entry(
-        kind=plain["kind"],
-        target=ref_from(plain["target"]),
-        path=tuple(plain["path"]),
-        before=plain["before"],
-        after=plain["after"],
-        secret=bool(plain.get("secret")),
-        doubted=bool(plain.get("doubted")),
-    )

@@ -15,20 +15,15 @@ from datetime import datetime, timedelta
 from chaoskit import kube
 from chaoskit.acts.accounts import (
     ACCEPTED,
-    ACT_LABEL,
     KEEP_UNTIL,
-    LEDGER,
-    NAME,
     OUTCOME,
     REASON,
     REASONS,
     STATE_LABEL,
-    TARGETS,
-    TRACE,
-    WHAT,
     Account,
     account_of,
     accounts,
+    lease_of,
 )
 from chaoskit.clock import Clock
 from chaoskit.errors import CannotStart, ChaoskitError, Conflict, InvalidInput, NotFound
@@ -69,21 +64,29 @@ def hand_over(
     """
     if len(document.encode()) > LARGEST:
         raise CannotStart(f"a document of more than {LARGEST // 1024} KiB cannot be handed over")
+    ref = ObjectRef(kube.LEASE, namespace, f"chaoskit-{id}")
     labels = {kube.MANAGED_BY: "chaoskit", kube.RUN_LABEL: id}
-    meta = {"name": f"chaoskit-{id}", "namespace": namespace, "labels": labels}
+    meta = {"name": ref.name, "namespace": namespace, "labels": labels}
     data = {DOCUMENT: base64.b64encode(document.encode()).decode()}
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": meta, "data": data}
-    notes = {TARGETS: "[]", LEDGER: "[]", TRACE: trace_id, NAME: name, WHAT: what}
-    labels = {**labels, ACT_LABEL: "chaos", STATE_LABEL: "handed"}
-    lease = {
-        "apiVersion": "coordination.k8s.io/v1",
-        "kind": "Lease",
-        "metadata": {**meta, "labels": labels, "annotations": notes},
-        "spec": {"leaseDurationSeconds": 30, "renewTime": kube.timestamp(clock.now())},
-    }
+    account = Account(
+        ref=ref,
+        id=id,
+        act="chaos",
+        state="handed",
+        targets=(),
+        entries=(),
+        holder="",
+        renewed=kube.timestamp(clock.now()),
+        duration=30,
+        trace_id=trace_id,
+        version="",
+        name=name,
+        what=what,
+    )
     _made(cluster, secret)
     try:
-        return account_of(_made(cluster, lease))
+        return account_of(_made(cluster, lease_of(account)))
     except ChaoskitError:
         _remove(cluster, secret)
         raise

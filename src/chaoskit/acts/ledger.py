@@ -7,35 +7,28 @@ Whoever finds it expired can finish it, from any machine.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from chaoskit import kube
 from chaoskit.acts.accounts import (
-    ACT_LABEL,
     ACTIONS,
-    AIMED,
     ENDED,
     EVIDENCE,
-    KEEP_FOR,
     KEEP_UNTIL,
     LEDGER,
-    NAME,
     OUTCOME,
     REASON,
     REASONS,
     STATE_LABEL,
-    TARGETS,
-    TRACE,
-    WHAT,
     Account,
     account_of,
-    plain_entry,
-    plain_ref,
+    aims_of,
+    lease_of,
+    ledger_of,
     prune,
 )
 from chaoskit.acts.changes import Change
@@ -57,9 +50,6 @@ from chaoskit.ports.cluster import Cluster, ObjectRef
 from chaoskit.records import Undo, new_id
 from chaoskit.redaction import scrubbed
 from chaoskit.sharing import fresh
-
-LONGEST = 64_000
-"""Characters of evidence that a Lease takes: all annotations of an object may have 256 KiB together."""
 
 
 class Ledger:
@@ -108,35 +98,25 @@ class Ledger:
         """
         with suppress(ChaoskitError):  # what is left over is in nobody's way
             prune(cluster, clock, namespace)
-        now = kube.timestamp(clock.now())
-        meta = {
-            "name": f"chaoskit-{id}",
-            "namespace": namespace,
-            "labels": {
-                kube.MANAGED_BY: "chaoskit",
-                kube.RUN_LABEL: id,
-                ACT_LABEL: act,
-                STATE_LABEL: "active",
-            },
-            "annotations": {
-                **_targets(targets, aimed),
-                LEDGER: "[]",
-                TRACE: trace_id,
-                NAME: name,
-                WHAT: what,
-                **_told_of(evidence),
-                **({KEEP_FOR: f"{keep_for:g}"} if keep_for else {}),
-            },
-        }
-        spec = {
-            "holderIdentity": identity(id),
-            "leaseDurationSeconds": duration,
-            "acquireTime": now,
-            "renewTime": now,
-            "leaseTransitions": 0,
-        }
-        body = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": meta, "spec": spec}
-        return cls(cluster, clock, account_of(cluster.create(body)), opened=True)
+        account = Account(
+            ref=ObjectRef(kube.LEASE, namespace, f"chaoskit-{id}"),
+            id=id,
+            act=act,
+            state="active",
+            targets=tuple(targets),
+            aimed=tuple(targets[: aimed or None]),
+            entries=(),
+            holder=identity(id),
+            renewed=kube.timestamp(clock.now()),
+            duration=duration,
+            trace_id=trace_id,
+            version="",
+            name=name,
+            what=what,
+            evidence=evidence,
+            keep_for=keep_for,
+        )
+        return cls(cluster, clock, account_of(cluster.create(lease_of(account))), opened=True)
 
     @classmethod
     def take_over(cls, cluster: Cluster, clock: Clock, account: Account) -> Ledger:
@@ -162,15 +142,16 @@ class Ledger:
         Raises:
             TakenOver: another process holds the account.
         """
-        notes = {
-            **_targets(targets, aimed),
-            **_told_of(evidence),
-            **({KEEP_FOR: f"{keep_for:g}"} if keep_for else {}),
-        }
-        self._lease.save({"metadata": {"labels": {STATE_LABEL: "active"}, "annotations": notes}})
-        self.account = dataclasses.replace(
-            self.account, state="active", targets=tuple(targets), keep_for=keep_for
+        account = dataclasses.replace(
+            self.account,
+            state="active",
+            targets=tuple(targets),
+            aimed=tuple(targets[: aimed or None]),
+            evidence=evidence,
+            keep_for=keep_for,
         )
+        self._lease.save({"metadata": {"labels": {STATE_LABEL: "active"}, "annotations": aims_of(account)}})
+        self.account = account
 
     def write(self, *entries: Entry, action: str = "") -> None:
         """The undo of what comes next is in the cluster; call it before acting.
@@ -387,7 +368,7 @@ class Ledger:
 
     def _keep(self, entries: tuple[Entry, ...], action: str = "") -> None:
         actions = self.account.actions
-        notes = {LEDGER: json.dumps([plain_entry(entry) for entry in entries])}
+        notes = {LEDGER: ledger_of(entries)}
         if action:
             actions = (*actions, action)
             notes[ACTIONS] = ",".join(actions)
@@ -417,15 +398,6 @@ def _unheard(entries: tuple[Entry, ...], *, long_ago: bool) -> tuple[Entry, ...]
     heard = (at + bool(each.target.uid) for at, each in enumerate(entries) if each.kind == ENGINE)
     first = max(heard, default=0)
     return (*entries[:first], *(dataclasses.replace(each, doubted=True) for each in entries[first:]))
-
-
-def _targets(targets: Sequence[ObjectRef], aimed: int) -> Mapping[str, str]:
-    refs = json.dumps([plain_ref(target) for target in targets])
-    return {TARGETS: refs, **({AIMED: str(aimed)} if aimed else {})}
-
-
-def _told_of(evidence: str) -> Mapping[str, str]:
-    return {EVIDENCE: evidence} if 0 < len(evidence) <= LONGEST else {}
 
 
 def identity(id_: str) -> str:
