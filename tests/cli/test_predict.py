@@ -18,7 +18,7 @@ from tests.wire import Answer, scripted
 
 from chaoskit.cli import outlooks
 from chaoskit.cli.predict import Gate
-from chaoskit.flows.foreseeing import Manner, Outlook
+from chaoskit.flows.outlook import Manner, Outlook
 from chaoskit.outcome import Outcome
 from chaoskit.prediction import Health, Silent, Young
 from chaoskit.prediction.judging.scoring import Bin, Score
