@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from chaoskit.flows.foreseeing import AGAIN
+from chaoskit.flows.livewindow import AGAIN
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction.answers.predictor import history as history_of
 from chaoskit.prediction.answers.predictor import predict

@@ -18,7 +18,7 @@ from tests.wire import Answer, scripted
 
 from chaoskit.cli import outlooks
 from chaoskit.cli.predict import Gate
-from chaoskit.flows.foreseeing import Manner, Outlook
+from chaoskit.flows.outlook import Manner, Outlook
 from chaoskit.outcome import Outcome
 from chaoskit.prediction import Health, Silent, Young
 from chaoskit.prediction.judging.scoring import Bin, Score
@@ -291,6 +291,7 @@ NEW = Young("shop", "deployment/pay", 3.0)
         (Gate(0.4), outlook(record()), Outcome.AT_OR_OVER_THRESHOLD),
         (Gate(0.99), outlook(record(**RULE, score=0.8, alarmed=True)), Outcome.AT_OR_OVER_THRESHOLD),
         (Gate(0.99), outlook(record(**RULE, score=0.4)), Outcome.BELOW_THRESHOLD),
+        (Gate(0.3), outlook(record(**RULE, score=0.4)), Outcome.AT_OR_OVER_THRESHOLD),
         (Gate(0.9), outlook(record(score=1.2, alarmed=True)), Outcome.BELOW_THRESHOLD),
         (Gate(0.9, on_alarm=True), outlook(record(score=1.2, alarmed=True)), Outcome.AT_OR_OVER_THRESHOLD),
         (Gate(on_alarm=True), outlook(record()), Outcome.BELOW_THRESHOLD),

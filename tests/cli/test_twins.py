@@ -16,7 +16,7 @@ from chaoskit.adapters.sqlite import SqliteStore
 from chaoskit.cli import generate, outlooks, train
 from chaoskit.cli import run as runs
 from chaoskit.experiments.generation import Proposal
-from chaoskit.flows.foreseeing import Manner, Outlook
+from chaoskit.flows.outlook import Manner, Outlook
 from chaoskit.prediction import Health
 from chaoskit.records import PredictionRecord, RunRecord
 from chaoskit.reports import github

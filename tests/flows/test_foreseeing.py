@@ -28,10 +28,13 @@ from chaoskit.clock import ManualClock
 from chaoskit.errors import CannotStart, NoSamples, NotFound, Unavailable
 from chaoskit.events import Doubted, Event, Foreseen, Listener, Looked, Unwatched, Warned, ignore
 from chaoskit.flows import learning
+from chaoskit.flows.alerting import Alerts
 from chaoskit.flows.auto_recovery import votes
 from chaoskit.flows.duties.predicting import Predicting
 from chaoskit.flows.duties.saying import Saying
-from chaoskit.flows.foreseeing import Alerts, Lookout, Manner, Outlook
+from chaoskit.flows.foreseeing import Lookout
+from chaoskit.flows.helping import with_help
+from chaoskit.flows.outlook import Manner, Outlook
 from chaoskit.flows.world import World
 from chaoskit.governor import Limits
 from chaoskit.outcome import Outcome
@@ -149,7 +152,8 @@ def test_a_model_most_of_whose_signals_are_absent_does_not_answer_by_itself() ->
 def test_a_model_that_lacks_half_of_its_signals_still_answers() -> None:
     window = lookout(Prometheus(), ManualClock(T0), [])
     window.model = of_signals("ready", "cpu_usage")
-    assert prediction.strange_here(window.model[1], window._measured(T0)) == ""
+    measured = window._measured(T0 - timedelta(hours=1), T0, window.model[1])
+    assert prediction.strange_here(window.model[1], measured) == ""
 
 
 def test_after_a_long_silence_everything_is_asked_for() -> None:
@@ -698,7 +702,7 @@ def test_what_helped_in_an_incident_that_looks_alike_is_said() -> None:
     store = Kept(recoveries=[kept.document()])
     like = [{**incident, "at": each.isoformat()} for each in (at, at - timedelta(days=1))]
     looking = lookout(Prometheus(), ManualClock(T0), [], store)
-    (found,) = looking._with_help([replace(RECORD, similar=tuple(like))])
+    (found,) = with_help(looking.world, [replace(RECORD, similar=tuple(like))])
     assert [each["helped"] for each in found.similar] == ["rolling-restart", ""]
 
 

@@ -16,13 +16,8 @@ from chaoskit.prediction import features
 from chaoskit.prediction.data.dataset import Dataset
 from chaoskit.prediction.judging import baselines, card, classes, page
 from chaoskit.prediction.judging.evaluation import Trained, build, evaluate, evaluate_foreign, recalibrated
-from chaoskit.prediction.judging.examining import (
-    Examiner,
-    expected_calibration_error,
-    intervals,
-    precision_interval,
-    rate_bound,
-)
+from chaoskit.prediction.judging.examining import Examiner, intervals, precision_interval, rate_bound
+from chaoskit.prediction.judging.frequencies import expected_calibration_error
 from chaoskit.prediction.labelling.labels import Event, Labelled, Target, label
 from chaoskit.prediction.learning import folds
 from chaoskit.prediction.learning.alarms import Catch, Judge, Judgement

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from chaoskit.cli.session import Session
-    from chaoskit.flows.foreseeing import Manner, Outlook
+    from chaoskit.flows.outlook import Manner, Outlook
     from chaoskit.outcome import Outcome
     from chaoskit.prediction.answers.silence import Silent, Young
     from chaoskit.prediction.judging.scoring import Score

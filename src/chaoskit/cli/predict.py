@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from chaoskit.events import Listener
-    from chaoskit.flows.foreseeing import Lookout, Outlook
+    from chaoskit.flows.foreseeing import Lookout
+    from chaoskit.flows.outlook import Outlook
     from chaoskit.records import PredictionRecord
 
 app = new_app(__doc__)
@@ -215,7 +216,7 @@ def _from_files(
 ) -> Outlook:
     from chaoskit import prediction
     from chaoskit.flows import learning
-    from chaoskit.flows.foreseeing import Outlook, manner, strange
+    from chaoskit.flows.outlook import Outlook, manner, strange
 
     if not data or mapping is None:
         raise InvalidInput("--data and --mapping belong together: files, and what their columns mean")
@@ -307,7 +308,7 @@ def _pushing(url: str, lookout: Lookout, hear: Listener) -> Callable[[Outlook], 
 
     from chaoskit.errors import Unavailable
     from chaoskit.events import Warned
-    from chaoskit.flows.foreseeing import Alerts
+    from chaoskit.flows.alerting import Alerts
     from chaoskit.runtime import alertmanager
 
     manager, alerts = alertmanager(url), Alerts(timedelta(seconds=4 * lookout.step), lookout.namespace)

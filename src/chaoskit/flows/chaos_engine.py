@@ -23,8 +23,9 @@ from chaoskit.experiments.direct.preparing import felt_by
 from chaoskit.experiments.generation import TRACE, Measured, Proposal, Source, propose, reproduce
 from chaoskit.flows import learning
 from chaoskit.flows.completing import completed, placed, unbegun, versions_of
-from chaoskit.flows.foreseeing import Lookout, Outlook
+from chaoskit.flows.foreseeing import Lookout
 from chaoskit.flows.learning import Fitted
+from chaoskit.flows.outlook import Outlook
 from chaoskit.flows.places import refuse_absent
 from chaoskit.flows.rescuing import keeper
 from chaoskit.flows.world import World

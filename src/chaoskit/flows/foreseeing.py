@@ -1,118 +1,33 @@
-"""What is foreseen in a namespace, now and again: answers, and what may be said of whoever gave them."""
+"""What is foreseen in a namespace, now and again, by the model that answers there, or by rules."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chaoskit import prediction, signals
 from chaoskit.errors import CannotStart, NoSamples, NotFound, Unavailable
 from chaoskit.events import Doubted, Event, Foreseen, Listener, Looked, Unwatched, Warned, ignore
 from chaoskit.flows import learning
 from chaoskit.flows.beside import soon
-from chaoskit.flows.wanted import Who, due, known_replicas, replicas
+from chaoskit.flows.helping import with_help
+from chaoskit.flows.livewindow import AGAIN, LiveWindow, step_of
+from chaoskit.flows.outlook import Outlook, manner, strange
+from chaoskit.flows.presence import Presence
+from chaoskit.flows.wanted import Who, known_replicas, replicas
 from chaoskit.flows.world import World
 from chaoskit.ports.cluster import Identity
-from chaoskit.ports.notifier import Raised
 from chaoskit.records import PredictionRecord
 
 if TYPE_CHECKING:
-    from chaoskit.prediction import Dataset, Health, Model, Silent, Young
-    from chaoskit.prediction.data.recent import Recent
+    from chaoskit.prediction import Dataset, Health, Model
     from chaoskit.prediction.features import Following
-
-RULES_STEP = 60
-"""Seconds between two samples where no model says otherwise."""
-
-AGAIN = 3
-"""So many steps are asked for again: what is scraped or recorded late is not missing for ever."""
 
 RETRIED = timedelta(minutes=10)
 """After so long a model that does not answer is asked again whether its signals are here."""
-
-NEAR = timedelta(hours=1)
-"""A recovery within so much of an incident was of it."""
-
-ALERT, DOUBT = "ChaoskitFailureLikely", "ChaoskitModelDoubtful"
-
-
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How a model speaks: whether it forecasts or detects, and which classes of failure it can do which with.
-
-    Without a model (`name` "rules") rules speak. `forest_alarms` says whether its forest alarms by itself;
-    `held_back` which model was promoted and does not answer here, and why.
-    """
-
-    name: str
-    mode: str
-    horizon_minutes: float
-    trained_at: datetime | None = None
-    forecasts: tuple[str, ...] = ()
-    detects: tuple[str, ...] = ()
-    forest_alarms: bool = True
-    held_back: str = ""
-
-    @property
-    def document(self) -> Mapping[str, Any]:
-        """It as JSON."""
-        return {
-            "name": self.name,
-            "mode": self.mode,
-            "horizonMinutes": self.horizon_minutes,
-            "trainedAt": self.trained_at.isoformat() if self.trained_at else None,
-            "forecasts": list(self.forecasts),
-            "detects": list(self.detects),
-            **({"heldBack": self.held_back} if self.held_back else {}),
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """What is foreseen at one moment, riskiest first, by whom, and what speaks against it.
-
-    Of the `silent` nothing can be said: they should run, but their samples have stopped. Nor of the `young`,
-    which have no past to compare with. `everywhere` says that more than one namespace was looked at.
-    """
-
-    at: datetime
-    predictions: tuple[PredictionRecord, ...]
-    manner: Manner
-    health: Health
-    silent: tuple[Silent, ...] = ()
-    young: tuple[Young, ...] = ()
-    everywhere: bool = False
-
-    @property
-    def unknown(self) -> tuple[Silent | Young, ...]:
-        """Those of whom nothing can be said."""
-        return *self.silent, *self.young
-
-
-def manner(model: tuple[str, Model] | None, held_back: str = "") -> Manner:
-    """How this model speaks, or the rules where there is none, or it is `held_back`."""
-    from chaoskit.prediction.answers.rules import HORIZON_MINUTES, NAME
-    from chaoskit.prediction.labelling.foresight import forecasts
-    from chaoskit.prediction.learning.joined import FOREST
-
-    if model is None:
-        return Manner(NAME, "rules", HORIZON_MINUTES, held_back=held_back)
-    name, trained = model
-    target = trained.target
-    classes = [str(each) for each in trained.issues.classes_]
-    ahead = forecasts(target, classes)
-    return Manner(
-        name,
-        target.mode,
-        target.lead.total_seconds() / 60,
-        trained.trained_at,
-        ahead,
-        tuple(each for each in classes if each not in ahead),
-        trained.join.told.get(FOREST, 0.0) is not None,
-    )
 
 
 @dataclass
@@ -135,15 +50,19 @@ class Lookout:
     _held_back: str | None = field(default=None, init=False)
     _aside: tuple[str, Model] | None = field(default=None, init=False)
     _asked: datetime = field(default=datetime.min.replace(tzinfo=UTC), init=False)
-    _recent: Recent | None = field(default=None, init=False)
+    _presence: Presence = field(init=False)
+    _window: LiveWindow = field(init=False)
     _following: Following | None = field(default=None, init=False)
-    _heard: dict[Who, datetime] = field(default_factory=dict, init=False)
     _looked: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        self._presence = Presence(lambda: known_replicas(self.world.cluster, self.namespace))
+        self._window = LiveWindow(self._measured)
 
     @property
     def step(self) -> int:
         """Seconds between two samples, and between two looks."""
-        return self.model[1].spec.step if self.model else RULES_STEP
+        return step_of(self._trained)
 
     @property
     def _trained(self) -> Model | None:
@@ -151,7 +70,8 @@ class Lookout:
 
     def answered_by(self, model: tuple[str, Model] | None) -> None:
         """This model answers from now on, None: rules. It measures anew; whose samples stopped is known."""
-        self.model, self._recent, self._following = model, None, None
+        self.model, self._following = model, None
+        self._window.forget()
         self._held_back, self._aside = None, None
 
     def look(self) -> Outlook:
@@ -168,34 +88,32 @@ class Lookout:
         world, now = self.world, self.world.clock.now()
         try:
             self._ask_again(now)
-            window = self._at_home(self._measured(now), now)
+            window = self._at_home(self._window.until(now, self._trained), now)
         except NoSamples:
             self.listen(Unwatched(now, self.namespace))
             raise
         found = self._answered(window, now)
         chosen, said = self._chosen(), {(each.namespace, each.target) for each in found}
-        found = self._with_help(
-            self._wanted([e for e in found if chosen is None or (e.namespace, e.target) in chosen])
-        )
+        asked = [each for each in found if chosen is None or (each.namespace, each.target) in chosen]
+        found = with_help(world, self._presence.wanted(asked))
         world.keep(self.listen, *(each.document() for each in found))
         for each in found:
             self.listen(_foreseen(each, self.namespace))
-        silent, young = self._silent(window, now, chosen), self._young(window, now, said, chosen)
-        unknown: tuple[Silent | Young, ...] = (*silent, *young)
-        self.listen(Looked(now, self.namespace, tuple((each.namespace, each.target) for each in unknown)))
-        health = prediction.health_of(self.model[1], window, now) if self.model else Health()
-        if self.model:
-            self.listen(_doubted(now, self.namespace, self.model[0], health))
-        self._looked = True
-        return Outlook(
+        outlook = Outlook(
             now,
             found,
             manner(self.model, self._held_back or ""),
-            health,
-            silent,
-            young,
+            prediction.health_of(self.model[1], window, now) if self.model else Health(),
+            self._presence.silent(window, now, chosen),
+            self._presence.young(window, now, said, chosen) if self.model else (),
             everywhere=not self.namespace,
         )
+        unknown = tuple((each.namespace, each.target) for each in outlook.unknown)
+        self.listen(Looked(now, self.namespace, unknown))
+        if self.model:
+            self.listen(_doubted(now, self.namespace, self.model[0], outlook.health))
+        self._looked = True
+        return outlook
 
     def watch(self, stop: threading.Event) -> Iterator[Outlook]:
         """What is foreseen, look after look, until `stop` is set.
@@ -225,7 +143,7 @@ class Lookout:
             self.answered_by(None)
             self._aside, self._asked = model, now
         self._held_back = words
-        return self._measured(now) if words else window
+        return self._window.until(now, None) if words else window
 
     def _ask_again(self, now: datetime) -> None:
         """The model that was set aside answers once most of its signals are here."""
@@ -233,39 +151,13 @@ class Lookout:
             return
         self._asked = now
         try:
-            window = self._collected(now - learning.wanted_history(model[1]), now, model[1])
+            window = self._window.beside(now, model[1])
         except NoSamples:
             return
         words = strange(model, window)
         if not words:
             self.answered_by(model)
         self._held_back = words
-
-    def _measured(self, now: datetime) -> Dataset:
-        """The window that an answer needs; of what is known already only a few steps are asked for again.
-
-        When the clock was set back nothing is known: what was measured lies ahead.
-        """
-        model = self._trained
-        history, step = learning.wanted_history(model), timedelta(seconds=self.step)
-        known = self._recent.dataset if self._recent else None
-        if self._recent is None or known is None:
-            return self._anew(now - history, now)
-        end = known.blocks[0].end
-        if not timedelta(0) <= now - end <= history:
-            return self._anew(now - history, now)
-        if not (steps := (now - end) // step):
-            return known
-        return self._recent.take(self._collected(end - AGAIN * step, end + steps * step, model))
-
-    def _anew(self, start: datetime, end: datetime) -> Dataset:
-        """All of this window; what was known is forgotten, once there is an answer."""
-        from chaoskit.prediction.data.recent import Recent
-
-        found = self._collected(start, end, self._trained)
-        recent = Recent((end - start) // timedelta(seconds=self.step) + 1)
-        self._recent = recent
-        return recent.take(found)
 
     def _answered(self, window: Dataset, now: datetime) -> tuple[PredictionRecord, ...]:
         """What the model or the rules say; nothing once samples have stopped for all: at first, an error."""
@@ -290,10 +182,9 @@ class Lookout:
         cluster = self.world.cluster
         return soon(cluster.identity) or Identity(cluster.name, "", "")
 
-    def _collected(self, start: datetime, end: datetime, model: Model | None) -> Dataset:
-        """What was measured then, as this model or rules want it; where all samples have stopped, nothing."""
-        known = model.spec.signals if model else signals.known()
-        step = model.spec.step if model else RULES_STEP
+    def _measured(self, start: datetime, end: datetime, model: Model | None) -> Dataset:
+        """What was measured then; where all samples have stopped, though some are awaited, nothing."""
+        known, step = model.spec.signals if model else signals.known(), step_of(model)
         wanted = tuple(each for each in known if each.scope != "node")
         try:
             found = prediction.collect(
@@ -307,7 +198,7 @@ class Lookout:
                 listen=self._warned,
             )
         except NoSamples:
-            if not self._due([who for who, at in self._heard.items() if at <= end]):
+            if not self._presence.awaited(end):
                 raise
             return prediction.unmeasured(start, end, self.namespace, wanted, step=step)
         return found.select(wanted)
@@ -330,67 +221,6 @@ class Lookout:
             )
         return found
 
-    def _wanted(self, found: Sequence[PredictionRecord]) -> Sequence[PredictionRecord]:
-        """Without alarms of workloads that are scaled to zero: that their pods go is no failure.
-
-        Metrics cannot tell: once no replica is wanted, nothing says how many are missing.
-        """
-        if not any(each.alarmed for each in found):
-            return found
-        idle = {who for who, count in (self._known_replicas() or {}).items() if not count}
-        return [each for each in found if not (each.alarmed and (each.namespace, each.target) in idle)]
-
-    def _silent(self, window: Dataset, now: datetime, chosen: set[Who] | None) -> tuple[Silent, ...]:
-        """Those who should have samples, and had some, but not lately; the others of them are forgotten."""
-        self._heard |= prediction.heard(window)
-        quiet = {(each.namespace, each.target): each for each in prediction.silent(self._heard, now)}
-        missed = self._due(quiet)
-        missed = missed if chosen is None else missed & chosen
-        self._heard = {who: at for who, at in self._heard.items() if who in missed or who not in quiet}
-        return tuple(each for who, each in quiet.items() if who in missed)
-
-    def _young(
-        self, window: Dataset, now: datetime, said: Collection[Who], chosen: Collection[Who] | None
-    ) -> tuple[Young, ...]:
-        """Those of whom a model can say nothing yet; rules compare with no past."""
-        found = prediction.young(window, now, said) if self.model else ()
-        wanted = self._due({(each.namespace, each.target) for each in found})
-        wanted = wanted if chosen is None else wanted & set(chosen)
-        return tuple(each for each in found if (each.namespace, each.target) in wanted)
-
-    def _due(self, who: Collection[Who]) -> set[Who]:
-        """Those of them that should have samples."""
-        return due(who, self._known_replicas() if who else None)
-
-    def _known_replicas(self) -> dict[Who, int] | None:
-        """How many pods each workload should have; None when the cluster does not say."""
-        return known_replicas(self.world.cluster, self.namespace)
-
-    def _with_help(self, found: Sequence[PredictionRecord]) -> tuple[PredictionRecord, ...]:
-        """With what helped in the incidents that they are like."""
-        if not any(each.similar for each in found):
-            return tuple(found)
-        from chaoskit.flows.auto_recovery import kept_attempts
-
-        attempts = [each for each in kept_attempts(self.world) or () if each.helped]
-
-        def helped(incident: Mapping[str, Any]) -> str:
-            who, at = (incident["namespace"], incident["target"]), datetime.fromisoformat(incident["at"])
-            of_it = (each for each in attempts if (each.namespace, each.target) == who)
-            return next((each.helped for each in of_it if abs(each.at - at) <= NEAR), "")
-
-        return tuple(
-            replace(each, similar=tuple({**like, "helped": helped(like)} for like in each.similar))
-            for each in found
-        )
-
-
-def strange(model: tuple[str, Model], window: Dataset) -> str:
-    """Why this model does not answer here, most of its signals being absent; "" where it does."""
-    name, asked = model
-    words = prediction.strange_here(asked, window.select(asked.spec.signals))
-    return f"{name} does not answer here: {words}" if words else ""
-
 
 def _foreseen(record: PredictionRecord, scope: str) -> Foreseen:
     return Foreseen(
@@ -408,95 +238,3 @@ def _foreseen(record: PredictionRecord, scope: str) -> Foreseen:
 
 def _doubted(now: datetime, namespace: str, model: str, health: Health) -> Doubted:
     return Doubted(now, namespace, model, health.drifted, health.gone, bool(health.old))
-
-
-class Alerts:
-    """What Alertmanager is to hold: an alert for each alarm while it lasts, its end when it is over.
-
-    What speaks against the model itself is one too: its silence is not to be taken for health.
-    """
-
-    def __init__(self, lasting: timedelta, namespace: str) -> None:
-        self._lasting, self._namespace = lasting, namespace
-        self._raised: dict[Who, Raised] = {}
-
-    def of(self, outlook: Outlook) -> tuple[Raised, ...]:
-        """The alerts to push after this look; each ends by itself unless it is pushed again.
-
-        That nothing is known of an alarmed workload, its samples having stopped or its pods being new, is no
-        end of its alarm.
-        """
-        ends = outlook.at + self._lasting
-        now = {(each.namespace, each.target): each for each in outlook.predictions if each.alarmed}
-        fresh = {who: self._alert(each, ends) for who, each in now.items()}
-        fresh |= {who: self._doubt(outlook, kind, words, ends) for who, kind, words in self._doubts(outlook)}
-        unknown = {(each.namespace, each.target) for each in outlook.unknown}
-        kept = {
-            who: replace(alert, ends=ends)
-            for who, alert in self._raised.items()
-            if who in unknown and who not in fresh
-        }
-        standing = fresh | kept
-        over = [
-            replace(alert, ends=outlook.at)
-            for who, alert in self._raised.items()
-            if who not in standing or standing[who].labels != alert.labels
-        ]
-        self._raised = standing
-        return (*standing.values(), *over)
-
-    def _doubts(self, outlook: Outlook) -> Iterator[tuple[Who, str, Sequence[str]]]:
-        """What speaks against the model, of each kind: its key, the kind, and words."""
-        health = outlook.health
-        old = (health.old,) if health.old else ()
-        for kind, words in (("drift", health.drift), ("stale-signals", health.stale), ("old-model", old)):
-            if words:
-                yield (self._namespace, f"model {kind}"), kind, words
-
-    def _doubt(self, outlook: Outlook, kind: str, words: Sequence[str], ends: datetime) -> Raised:
-        before = self._raised.get((self._namespace, f"model {kind}"))
-        labels = {
-            "alertname": DOUBT,
-            "namespace": self._namespace,
-            "model": outlook.manner.name,
-            "reason": kind,
-            "severity": "warning",
-        }
-        place = self._namespace or "all namespaces"
-        summary = f"{outlook.manner.name} may be wrong about {place}: {kind.replace('-', ' ')}"
-        said = {"summary": summary, "description": "; ".join(words)}
-        return Raised(labels, said, self._since(before, labels, outlook.at), ends)
-
-    @staticmethod
-    def _since(before: Raised | None, labels: Mapping[str, str], now: datetime) -> datetime:
-        """When it began: of an alert that stands already, its beginning."""
-        return before.starts if before is not None and before.labels == labels else now
-
-    def _alert(self, record: PredictionRecord, ends: datetime) -> Raised:
-        before = self._raised.get((record.namespace, record.target))
-        labels = {
-            "alertname": ALERT,
-            "namespace": record.namespace,
-            "workload": record.target,
-            "class": record.issue or "unknown",
-            "model": record.model,
-            "severity": "warning",
-        }
-        return Raised(labels, _annotations(record), self._since(before, labels, record.at), ends)
-
-
-def _annotations(record: PredictionRecord) -> dict[str, str]:
-    return {
-        "summary": f"{record.target} in {record.namespace} {_says(record)}",
-        "description": "; ".join(record.reasons),
-        "prediction": record.id,
-    }
-
-
-def _says(record: PredictionRecord) -> str:
-    """Of what a rule alarms on, the forest need not say that it is probable."""
-    if record.rule:
-        return f"is alarmed by {record.rule} (forest: {record.probability or 0:.0%})"
-    minutes = record.horizon_minutes
-    says = f"is likely to fail within {minutes:g} min" if minutes else record.words
-    return says if record.probability is None else f"{says}, {record.probability:.0%} probable"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction.data.dataset import Block, Dataset
+from chaoskit.prediction.labelling.labels import STALE
 
-RECENT_MINUTES, PACE_MINUTES = 5, 15
+RECENT_MINUTES, PACE_MINUTES = STALE // timedelta(minutes=1), 15
 
 _SHORT = {
     "cpu_usage": "CPU",

@@ -13,6 +13,8 @@ from chaoskit.prediction.answers.reasons import duration
 from chaoskit.prediction.data.arrays import Bools, Doubles
 from chaoskit.prediction.data.dataset import Block, Dataset, present
 from chaoskit.prediction.data.replaced import departed
+from chaoskit.prediction.features.layout import BLOCK_MINUTES
+from chaoskit.prediction.features.statistics import KNOWN_MINUTES
 from chaoskit.prediction.labelling.labels import STALE
 
 Heard: TypeAlias = Mapping[tuple[str, str], datetime]
@@ -33,7 +35,7 @@ class Silent:
         return f"{self.target}: no sample for {duration(self.minutes)}, nothing is known of it"
 
 
-YOUNG = timedelta(minutes=15)
+YOUNG = timedelta(minutes=KNOWN_MINUTES + BLOCK_MINUTES)
 """So much of its past features compare a pod's newest minutes with: before, they say nothing of it."""
 
 

@@ -25,7 +25,7 @@ class Packed:
     place: NDArray[np.int32]
 
     @classmethod
-    def of(cls, shape: tuple[int, int, int], most: int, parts: Iterable[Part], nothing: float) -> Self:
+    def of(cls, shape: tuple[int, int, int], most: int, parts: Iterable[Piece], nothing: float) -> Self:
         """Of parts as they are made, `most` lines at the most; what is all `nothing` is not kept."""
         lines = np.empty((most + 1, shape[2]), dtype=np.float32)  # what is not written takes no memory
         lines[0] = nothing
@@ -71,7 +71,7 @@ class Packed:
         return told(self.lines)[self.place]
 
 
-Part = tuple[Indices, Indices, Floats]
+Piece = tuple[Indices, Indices, Floats]
 """Rows, moments, and the values of all of them [row, moment, feature]."""
 
 

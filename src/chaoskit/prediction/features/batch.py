@@ -9,7 +9,7 @@ import numpy as np
 
 from chaoskit.prediction.data.arrays import Bools, Doubles, Floats, Indices, missing
 from chaoskit.prediction.data.dataset import Block, present
-from chaoskit.prediction.data.packed import Packed, Part
+from chaoskit.prediction.data.packed import Packed, Piece
 from chaoskit.prediction.features import evidence, window
 from chaoskit.prediction.features import statistics as st
 from chaoskit.prediction.features.context import Groups
@@ -62,7 +62,7 @@ def _reached(there: Bools, lookback: int) -> int:
     return int(np.minimum(np.diff(known, append=len(there)), lookback).sum())
 
 
-def _parts(block: Block, wanted: Spec, moments: Indices) -> Iterator[Part]:
+def _parts(block: Block, wanted: Spec, moments: Indices) -> Iterator[Piece]:
     """The features piece by piece in order of time; rows and moments that are left out have none."""
     for rows, chosen, begin, end in _pieces(block, wanted, moments):
         piece = block.cut(begin, end).of(rows.tolist())
@@ -113,7 +113,7 @@ def packed_unusual(block: Block, wanted: Spec) -> Packed:
     return Packed.of(shape, int(there.sum()), _unusual_parts(block, wanted, there), np.nan)
 
 
-def _unusual_parts(block: Block, wanted: Spec, there: Bools) -> Iterator[Part]:
+def _unusual_parts(block: Block, wanted: Spec, there: Bools) -> Iterator[Piece]:
     """What is unusual of those who came and went together, from their first sample to their last."""
     together: dict[tuple[int, int], list[int]] = {}
     for row in np.flatnonzero(there.any(axis=1)).tolist():

@@ -26,6 +26,9 @@ FORBIDDEN = re.compile(
 STICKY = frozenset({"last_oom", "last_error"})
 """Flags that stay up long after the event: only their change is news, their level tells pods apart."""
 
+BLOCK_MINUTES = 5
+"""Baselines are made of blocks so long, the newest of which never counts."""
+
 HORIZON_MINUTES = 600.0
 """The longest time to a limit that is told apart from never."""
 
@@ -98,7 +101,7 @@ class Spec:
         count, lag = (12, 1) if self.recipe == "window" else (24, 2)
         block, short, brief, quarter, half, hour = (
             max(least, round(minutes * 60 / self.step))
-            for minutes, least in ((5, 1), (3, 2), (5, 2), (15, 3), (30, 4), (60, 5))
+            for minutes, least in ((BLOCK_MINUTES, 1), (3, 2), (5, 2), (15, 3), (30, 4), (60, 5))
         )
         return Shape(self.step / 60, block, count, lag, short, brief, quarter, half, hour)
 

@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.metrics import f1_score
 
 from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.judging.probes import BEFORE_SECONDS
 from chaoskit.prediction.judging.report import ClassReport, Interval
 from chaoskit.prediction.labelling.labels import Event
 from chaoskit.prediction.learning.folds import Moments
@@ -19,8 +20,6 @@ from chaoskit.prediction.learning.table import Samples, Table
 from chaoskit.prediction.learning.training import Model, fit_classes
 
 Word = Callable[[Event], str]
-
-BEFORE_SECONDS = 900
 
 DRAWS = 2000
 

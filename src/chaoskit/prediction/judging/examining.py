@@ -12,6 +12,7 @@ from scipy.stats import chi2
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from chaoskit.prediction.data.arrays import Bools, Doubles, Floats
+from chaoskit.prediction.judging import frequencies
 from chaoskit.prediction.judging.report import Interval, Line
 from chaoskit.prediction.labelling.labels import Event
 from chaoskit.prediction.learning.alarms import Judge, Judgement, Scores
@@ -62,8 +63,8 @@ class Examiner:
         brier = ece = None
         if chances is not None and self.compares:
             said, truth = self.known(chances)
-            brier = float(np.mean((said - truth) ** 2))
-            ece = expected_calibration_error(said, truth)
+            brier = frequencies.brier(said, truth)
+            ece = frequencies.expected_calibration_error(said, truth)
         return Line(
             name=name,
             threshold=judged.threshold,
@@ -196,20 +197,3 @@ def _middle(values: Doubles, measured: float | None = None) -> Interval:
     """The middle 95 % of these, as far as to what was measured."""
     low, high = (float(each) for each in np.quantile(values, (0.025, 0.975)))
     return Interval(low, high) if measured is None else Interval(min(low, measured), max(high, measured))
-
-
-def expected_calibration_error(probability: NDArray[np.floating], y: NDArray[np.int8]) -> float:
-    """The mean distance between probability and frequency over ten bins, weighted by their samples."""
-    return float(sum(abs(p - f) * n for p, f, n in reliability(probability, y)) / len(y))
-
-
-def reliability(
-    probability: NDArray[np.floating], y: NDArray[np.int8]
-) -> tuple[tuple[float, float, int], ...]:
-    """Per tenth of probability: its mean, the frequency of failure, the number of samples."""
-    bins = np.minimum((probability * 10).astype(int), 9)
-    return tuple(
-        (float(probability[bins == i].mean()), float((y[bins == i] == 1).mean()), int((bins == i).sum()))
-        for i in range(10)
-        if (bins == i).any()
-    )

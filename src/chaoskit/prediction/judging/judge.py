@@ -11,7 +11,8 @@ import numpy as np
 
 from chaoskit.prediction.judging import baselines, calibrating, classes, probes
 from chaoskit.prediction.judging.baselines import Baseline
-from chaoskit.prediction.judging.examining import Examiner, caught, reliability
+from chaoskit.prediction.judging.examining import Examiner, caught
+from chaoskit.prediction.judging.frequencies import reliability
 from chaoskit.prediction.judging.luck import AT_RANDOM, by_luck
 from chaoskit.prediction.judging.report import FalseAlarm, Line, Member, Occurrence, Report
 from chaoskit.prediction.judging.witnesses import Witnesses

@@ -17,6 +17,7 @@ from chaoskit.prediction.learning.folds import Moments
 from chaoskit.prediction.learning.table import Samples, Table
 
 BEFORE_SECONDS = 900
+"""What leads up to a failure is looked for in so much time before it."""
 
 EARLIER = "or the failures show before their labels begin: label them from there, or as ramps"
 """The other cause of what is known before anything happens, and what to do about it."""

@@ -15,12 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from chaoskit.prediction.data.arrays import Doubles
+from chaoskit.prediction.judging import frequencies
 from chaoskit.prediction.judging.looks import Look, of_workloads, worth
 from chaoskit.prediction.labelling.labels import Event, Labelled, Target
 from chaoskit.records import PredictionRecord
-
-BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +96,21 @@ def score(records: Sequence[PredictionRecord], labelled: Labelled) -> Score:
         for each, look in zip(records, looks, strict=True)
         if look and each.at <= over and (y := truth.truths[look.block].y[look.row, look.moment]) >= 0
     ]
-    came = np.array([y for _, y in known], dtype=float)
-    said = np.array([_chance(each) for each, _ in known])
-    with_chance = ~np.isnan(said)
-    bins = tuple(_bins(said[with_chance], came[with_chance]))
+    came = np.array([y for _, y in known], dtype=np.int8)
+    chances = np.array([_chance(each) for each, _ in known])
+    told = ~np.isnan(chances)
+    said = chances[told], came[told]
     share = float(came.mean()) if len(came) else 0.0
-    total = sum(each.count for each in bins)
     found = worth(filter(None, looks), truth)
     return Score(
         model=records[0].model,
         judged=len(known),
         open=len(records) - len(known),
         share=share,
-        brier=float(((said - came)[with_chance] ** 2).mean()) if total else None,
-        reference=share * (1 - share) if total else None,
-        ece=sum(each.count * abs(each.said - each.came) for each in bins) / total if total else None,
-        bins=bins,
+        brier=frequencies.brier(*said) if told.any() else None,
+        reference=share * (1 - share) if told.any() else None,
+        ece=frequencies.expected_calibration_error(*said) if told.any() else None,
+        bins=tuple(Bin(count, mean, true) for mean, true, count in frequencies.reliability(*said)),
         events=found.events,
         caught=found.caught,
         alarms=sum(each.alarmed for each, _ in known),
@@ -142,14 +139,6 @@ def _looks(records: Iterable[PredictionRecord], truth: Labelled) -> Iterator[Loo
             ),
             None,
         )
-
-
-def _bins(said: Doubles, came: Doubles) -> Iterator[Bin]:
-    place = np.minimum((said * BINS).astype(int), BINS - 1)
-    for number in range(BINS):
-        here = place == number
-        if here.any():
-            yield Bin(int(here.sum()), float(said[here].mean()), float(came[here].mean()))
 
 
 def by_model(records: Iterable[PredictionRecord]) -> dict[str, list[PredictionRecord]]:

@@ -12,6 +12,7 @@ from chaoskit.prediction.data.arrays import Floats
 from chaoskit.prediction.data.dataset import Block, Dataset, present
 from chaoskit.prediction.features.statistics import increase, rolled, trend
 from chaoskit.prediction.labelling.failures import REMEMBERED
+from chaoskit.prediction.labelling.labels import STALE
 
 STATIC, ABSENCE, SYMPTOM, LINEAR = "static rule", "absence", "symptom rule", "predict_linear"
 
@@ -28,9 +29,6 @@ LOOKBACK = timedelta(minutes=15)
 
 REACH = LOOKBACK + REMEMBERED + JUST
 """So much the rules look at to judge one moment."""
-
-SILENT_SECONDS = 300
-"""Of so long a time absence is the silent share."""
 
 
 def rules(dataset: Dataset) -> dict[str, list[Floats]]:
@@ -123,7 +121,7 @@ def _watched(dataset: Dataset, block: Block) -> dict[str, Floats]:
 def absence(dataset: Dataset, block: Block) -> Floats:
     """How much of the last five minutes a pod was silent that was there before; NaN when none ever is."""
     there = present(block.values)
-    samples = max(1, round(SILENT_SECONDS / dataset.step))
+    samples = max(1, round(STALE.total_seconds() / dataset.step))
     known = np.logical_or.accumulate(there, axis=1)
     missed = known & ~there
     silent = np.zeros(there.shape, dtype=np.float32)

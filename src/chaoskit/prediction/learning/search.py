@@ -44,8 +44,6 @@ ENOUGH_WORKLOADS, ENOUGH_EVENTS = 3, 4
 Trial: TypeAlias = tuple[str, float | None]
 """What was tried, and its PR-AUC; None where too little was there to compare by."""
 
-Clock: TypeAlias = Callable[[], float]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
@@ -63,7 +61,7 @@ def best(
     *,
     listen: events.Listener = events.ignore,
     now: datetime | None = None,
-    clock: Clock = time.monotonic,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Found:
     """The recipe and sizes with the best PR-AUC on workloads, events and time that a forest did not see.
 
@@ -113,7 +111,9 @@ def _best(trials: Sequence[Trial]) -> int:
     return scores.index(max(scores)) if scores else 0
 
 
-def _sizes(table: Table, chosen: Moments, options: Options, clock: Clock) -> tuple[Options, list[Trial]]:
+def _sizes(
+    table: Table, chosen: Moments, options: Options, clock: Callable[[], float]
+) -> tuple[Options, list[Trial]]:
     """The best of the sizes that are tried, and what was."""
     began, tried, trials = clock(), list[Options](), list[Trial]()
     for size in SIZES[: options.trials or len(SIZES)]:

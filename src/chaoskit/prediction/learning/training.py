@@ -16,6 +16,7 @@ from chaoskit.prediction import features
 from chaoskit.prediction.data.arrays import Doubles, Floats
 from chaoskit.prediction.data.dataset import Dataset
 from chaoskit.prediction.features import Spec
+from chaoskit.prediction.features.layout import BLOCK_MINUTES
 from chaoskit.prediction.features.statistics import KNOWN_MINUTES
 from chaoskit.prediction.labelling.labels import Labelled, Target
 from chaoskit.prediction.labelling.plausible import unchanging
@@ -39,9 +40,6 @@ from chaoskit.prediction.learning.ranges import Ranges, ranges
 from chaoskit.prediction.learning.seen import Span
 from chaoskit.prediction.learning.table import Samples, Table, tabulate
 from chaoskit.prediction.learning.tree_paths import shares
-
-BLOCK_MINUTES = 5
-"""Baselines are made of blocks so long, the newest of which never counts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

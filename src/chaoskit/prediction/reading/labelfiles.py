@@ -10,7 +10,7 @@ from chaoskit import errors
 from chaoskit.prediction.reading import mapping as mappings
 from chaoskit.prediction.reading import sheets
 from chaoskit.prediction.reading.sheets import Cells
-from chaoskit.prediction.reading.values import A_TIME, OPEN_END, Clock, Clocks, Mixed, moment
+from chaoskit.prediction.reading.values import A_TIME, OPEN_END, Clocks, Mixed, TimeReader, moment
 from chaoskit.records import LabelRecord, new_id
 
 ALL = "*"
@@ -40,7 +40,7 @@ def _censored(each: mappings.Censored) -> LabelRecord:
 def _read(path: Path, events: mappings.Events, clocks: Clocks) -> list[LabelRecord]:
     found: list[LabelRecord] = []
     problems: list[errors.Problem] = []
-    clock = Clock()
+    clock = TimeReader()
     with sheets.opened(path) as sheet:
         sheet.require([*events.columns.wanted, *events.where, *events.censored])
         for line, cells in sheet.rows:
@@ -70,14 +70,14 @@ def _wrong(
     for name in _times(names):
         at = sheet.place[name]
         try:
-            (Clock().until if name == names.end else moment)(cells[at])
+            (TimeReader().until if name == names.end else moment)(cells[at])
         except (ValueError, TypeError):
             return errors.Problem(str(sheet.path), name, repr(cells[at]), A_TIME, line, at + 1)
     return errors.Problem(str(sheet.path), "event", str(error), "an event", line)
 
 
 def mixed_up(
-    sheet: sheets.Sheet, line: int, cells: Cells, names: Sequence[str], clock: Clock
+    sheet: sheets.Sheet, line: int, cells: Cells, names: Sequence[str], clock: TimeReader
 ) -> errors.Problem:
     """What is wrong with a line one of whose times, in these columns, is `Mixed` for this clock."""
     for name in names:
@@ -103,7 +103,7 @@ def _labels(
     cells: Cells,
     place: dict[str, int],
     events: mappings.Events,
-    clock: Clock,
+    clock: TimeReader,
     *,
     hit_unknown: bool = False,
 ) -> Iterator[LabelRecord]:

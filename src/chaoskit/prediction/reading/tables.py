@@ -35,7 +35,16 @@ from chaoskit.prediction.reading import mapping as mappings
 from chaoskit.prediction.reading import sheets
 from chaoskit.prediction.reading.labelfiles import mixed_up, read_labels
 from chaoskit.prediction.reading.sheets import Cells, Sheet
-from chaoskit.prediction.reading.values import A_TIME, Clock, Clocks, Mixed, moment, number, pod_name, text
+from chaoskit.prediction.reading.values import (
+    A_TIME,
+    Clocks,
+    Mixed,
+    TimeReader,
+    moment,
+    number,
+    pod_name,
+    text,
+)
 
 MAX_PROBLEMS = 20
 
@@ -129,7 +138,7 @@ def _fitting(folder: Path, name: str) -> list[Path]:
 def _lines(path: Path, mapping: mappings.Mapping, clocks: Clocks) -> Iterator[_Line]:
     """The lines of this file that the mapping asks for; `clocks` then has the file's."""
     problems: list[errors.Problem] = []
-    clock = Clock()
+    clock = TimeReader()
     with sheets.opened(path) as sheet:
         parse = _parser(sheet, mapping, clock)
         kept = [(sheet.place[name], value) for name, value in mapping.where.items() if name in sheet.place]
@@ -158,7 +167,7 @@ Parser = Callable[[Cells], Iterable[_Line]]
 Reader = Callable[[Cells], str]
 
 
-def _parser(sheet: Sheet, mapping: mappings.Mapping, clock: Clock) -> Parser | _Tidy:
+def _parser(sheet: Sheet, mapping: mappings.Mapping, clock: TimeReader) -> Parser | _Tidy:
     if mapping.tidy:
         return _Tidy(sheet, mapping, mapping.tidy, clock)
     return _wide(sheet, mapping, clock) if mapping.wide else _long(sheet, mapping, clock)
@@ -168,7 +177,9 @@ Whose = tuple[str, Row, float]
 """The run, pod and moment of a line."""
 
 
-def _whose(sheet: Sheet, mapping: mappings.Mapping, clock: Clock, *measured: str) -> Callable[[Cells], Whose]:
+def _whose(
+    sheet: Sheet, mapping: mappings.Mapping, clock: TimeReader, *measured: str
+) -> Callable[[Cells], Whose]:
     """How it is read whose line it is and when; the columns for it, and `measured`, are there."""
     who = mapping.identity
     named = [each for each in (who.pod, who.workload, who.namespace, who.run) if each and each[0] != "="]
@@ -185,7 +196,7 @@ def _whose(sheet: Sheet, mapping: mappings.Mapping, clock: Clock, *measured: str
     return whose
 
 
-def _long(sheet: Sheet, mapping: mappings.Mapping, clock: Clock) -> Parser:
+def _long(sheet: Sheet, mapping: mappings.Mapping, clock: TimeReader) -> Parser:
     """One pod and moment per line."""
     whose = _whose(
         sheet, mapping, clock, *(name for each in mapping.signals.values() for name in each.columns)
@@ -201,7 +212,9 @@ def _long(sheet: Sheet, mapping: mappings.Mapping, clock: Clock) -> Parser:
 class _Tidy:
     """One value per line; a pod's values of one moment are put together when all lines were read."""
 
-    def __init__(self, sheet: Sheet, mapping: mappings.Mapping, columns: mappings.Tidy, clock: Clock) -> None:
+    def __init__(
+        self, sheet: Sheet, mapping: mappings.Mapping, columns: mappings.Tidy, clock: TimeReader
+    ) -> None:
         self._path = sheet.path
         self._whose = _whose(sheet, mapping, clock, columns.name, columns.value)
         self._name, self._value = sheet.place[columns.name], sheet.place[columns.value]
@@ -239,7 +252,7 @@ class _Tidy:
             yield _Line(*whose, tuple(signal(cells) for signal in self._signals))
 
 
-def _wide(sheet: Sheet, mapping: mappings.Mapping, clock: Clock) -> Parser:
+def _wide(sheet: Sheet, mapping: mappings.Mapping, clock: TimeReader) -> Parser:
     """All pods of one moment per line: a column for each pod and signal."""
     who = mapping.identity
     sheet.require([mapping.timestamp, *([who.run] if who.run and who.run[0] != "=" else []), *mapping.where])

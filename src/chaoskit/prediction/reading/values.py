@@ -28,7 +28,7 @@ class Mixed(ValueError):
     """A moment with a zone among those without, or without one among those with: hours may lie between."""
 
 
-class Clock:
+class TimeReader:
     """Reads the moments of one file, of which all have a zone or none has."""
 
     def __init__(self) -> None:
