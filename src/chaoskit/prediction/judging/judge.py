@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from chaoskit.prediction.data.arrays import Floats
 from chaoskit.prediction.judging import baselines, calibrating, classes, probes
 from chaoskit.prediction.judging.baselines import Baseline
 from chaoskit.prediction.judging.examining import Examiner, caught, reliability
 from chaoskit.prediction.judging.luck import AT_RANDOM, by_luck
-from chaoskit.prediction.judging.report import FalseAlarm, Line, Member, Occurrence, Report
+from chaoskit.prediction.judging.report import ClassReport, FalseAlarm, Line, Member, Occurrence, Report
 from chaoskit.prediction.judging.witnesses import Witnesses
 from chaoskit.prediction.labelling.foresight import forecasts
 from chaoskit.prediction.labelling.labels import Event
@@ -137,7 +138,7 @@ class Judging:
             return self.model
         return replace(self.model, calibration=fit_calibration(scores, self.table.labelled, len(seen.events)))
 
-    def _chances(self, forest: Scores, model: Model) -> list[Any]:
+    def _chances(self, forest: Scores, model: Model) -> list[Floats]:
         """The model's probabilities [row, moment] per block, NaN where there is no score."""
         out = []
         for block in forest:
@@ -148,7 +149,7 @@ class Judging:
             out.append(chances)
         return out
 
-    def _scores(self) -> list[Any]:
+    def _scores(self) -> list[Floats]:
         return self.table.spread(self.everything, self.model.scores(self.table.features(self.everything)))
 
     def _allowed(self, part: Judge) -> float:
@@ -195,7 +196,7 @@ class Judging:
         chances: Scores,
         parts: Sequence[Part],
         lines: Sequence[Line],
-        told: tuple[Any, Any],
+        told: tuple[ClassReport | None, ClassReport | None],
         strangers: Line | None,
         split: str,
         notes: list[str],
@@ -358,7 +359,7 @@ def _words_of_moved(parts: Sequence[Part]) -> str:
     return f"probabilities were moved from those of training in {count} of {len(parts)} parts"
 
 
-def _over(scores: Scores, threshold: float) -> list[Any]:
+def _over(scores: Scores, threshold: float) -> list[Floats]:
     """1 where a score reaches the threshold, 0 where it does not, NaN where there is none."""
     return [np.where(np.isnan(block), block, block >= threshold) for block in scores]
 
