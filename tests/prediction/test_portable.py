@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 from tests.prediction.conftest import leaking, small
 from tests.prediction.test_verdicts import healthy, later
 
@@ -52,6 +53,7 @@ def rows_of(model: Model, count: int = 400) -> np.ndarray:
 
 def test_onnx_and_arrays_agree_with_scikit_learn_to_a_millionth(written: Path, trained: Trained) -> None:
     rows, model, again = rows_of(trained.model), trained.model, portable.load(written)
+    assert isinstance(again.failure, trees.Forest)
     assert again.failure._session is not None
     np.testing.assert_allclose(again.scores(rows), model.scores(rows), atol=1e-6)
     without = trees.Forest(again.failure.classes_, again.failure.estimators_)
@@ -68,6 +70,7 @@ def test_a_model_that_is_to_carry_travels_too(leaks: Labelled, tmp_path: Path) -
     model = portable.load(portable.write(made.model, tmp_path / "out", beside=kept))
     rows = np.random.default_rng(0).random((50, features.told_by_width(made.model.spec))).astype(np.float32)
     np.testing.assert_allclose(model.classes(rows)[1], made.model.classes(rows)[1], atol=1e-6)
+    assert isinstance(made.model.issues, RandomForestClassifier)
     assert made.model.issues.n_features_in_ == features.told_by_width(made.model.spec)
 
 
@@ -261,6 +264,7 @@ def test_a_home_that_no_training_makes_is_refused(
 def test_two_classes_of_one_name_are_refused(written: Path) -> None:
     model = portable.load(written)
     assert model.faults is None
+    assert isinstance(model.issues, trees.Forest)
     same = replace(model.issues, classes_=np.array(["pod-crash", "pod-crash"]))
     assert unsound(replace(model, issues=same)) == "two classes have one name"
     assert unsound(replace(model, faults=same)) == "two classes have one name"

@@ -259,7 +259,7 @@ def test_contributions_and_the_average_add_up_to_the_score(trained: Trained, lea
 
 def test_the_classes_have_the_shares_that_their_forest_gives_them(trained: Trained) -> None:
     model, random = trained.model, np.random.default_rng(1)
-    rows = random.random((9, model.issues.n_features_in_), dtype=np.float32)
+    rows = random.random((9, features.told_by_width(model.spec)), dtype=np.float32)
     np.testing.assert_allclose(model.classes(rows)[1], model.issues.predict_proba(rows), atol=1e-12)
 
 

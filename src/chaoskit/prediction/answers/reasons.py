@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chaoskit.ports.metrics import Signal
+from chaoskit.prediction.data.arrays import Measured
 from chaoskit.prediction.data.dataset import Block, Dataset
 from chaoskit.prediction.labelling.labels import STALE
 
@@ -50,18 +49,18 @@ class Look:
 
     signals: tuple[Signal, ...]
     step: int
-    values: NDArray[np.floating[Any]]
+    values: Measured
 
     @classmethod
     def at(cls, dataset: Dataset, block: Block, row: int) -> Look:
         """The pod in this row of the block."""
         return cls(dataset.signals, dataset.step, block.of([row]).exact[0])
 
-    def series(self, name: str) -> NDArray[np.floating[Any]]:
+    def series(self, name: str) -> Measured:
         """All values of a signal; empty when it is not there."""
         for index, signal in enumerate(self.signals):
             if signal.name == name:
-                found: NDArray[np.floating[Any]] = self.values[index]
+                found: Measured = self.values[index]
                 return found
         return np.zeros(0, dtype=np.float32)
 

@@ -59,7 +59,7 @@ def save(trained: Trained, folder: Path, *, state: Path, key: bytes = b"") -> Pa
     return folder
 
 
-def _dumped(thing: Any) -> bytes:
+def _dumped(thing: object) -> bytes:
     buffer = io.BytesIO()
     joblib.dump(thing, buffer, compress=3)
     return buffer.getvalue()

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple
 from datetime import timedelta
-from typing import Any
 
 from chaoskit.prediction.learning.calibration import Calibration, Steps, Usual
 from chaoskit.prediction.learning.incidents import Incident
@@ -67,7 +66,7 @@ def _lies(found: Usual) -> bool:
     return all(map(math.isfinite, astuple(found))) and least >= 0 and found.cut <= 1
 
 
-def controls(found: Any) -> bool:
+def controls(found: object) -> bool:
     """Whether a word anywhere in this JSON has a character that a terminal obeys."""
     if isinstance(found, str):
         return obeyed(found)

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chaoskit import errors
-from chaoskit.prediction.data.arrays import Doubles, Floats, Indices
+from chaoskit.prediction.data.arrays import Doubles, Floats, Indices, Measured
+from chaoskit.prediction.learning.tree_paths import ForestLike, shares
 
 ARRAYS = ("children_left", "children_right", "feature", "threshold", "value")
 PARTS = (*ARRAYS, "ends", "classes")
@@ -48,12 +49,6 @@ class Tree:
 
     tree_: Nodes
 
-    def predict_proba(self, rows: Floats) -> Doubles:
-        """The share of each class in each row's leaf."""
-        shares = self.tree_.value[self.tree_.apply(rows), 0]
-        found: Doubles = shares / shares.sum(axis=1, keepdims=True)
-        return found
-
 
 @dataclass(frozen=True, eq=False)
 class Forest:
@@ -66,9 +61,9 @@ class Forest:
     estimators_: tuple[Tree, ...]
     graph: bytes = field(default=b"", repr=False)
 
-    def predict_proba(self, rows: Floats) -> NDArray[np.floating[Any]]:
+    def predict_proba(self, rows: Floats) -> Measured:
         """The mean over the trees of each class's share."""
-        return self._by_graph(rows) if self._session is not None else self.by_arrays(rows)
+        return self._by_graph(rows) if self._session is not None else shares(self, rows)
 
     def _by_graph(self, rows: Floats) -> Floats:
         name = self._session.get_inputs()[0].name
@@ -77,13 +72,6 @@ class Forest:
         except Exception as error:  # its errors have no common base
             raise errors.InvalidInput(f"the forest cannot be run as ONNX: {_line(error)}") from error
         return found
-
-    def by_arrays(self, rows: Floats) -> Doubles:
-        """The same, without ONNX."""
-        total = np.zeros((len(rows), len(self.classes_)))
-        for tree in self.estimators_:
-            total += tree.predict_proba(rows)
-        return total / len(self.estimators_)
 
     def apply(self, rows: Floats) -> Indices:
         """The leaf of each row in each tree [row, tree]."""
@@ -110,7 +98,7 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def graph(forest: Any, features: int) -> bytes:
+def graph(forest: ForestLike, features: int) -> bytes:
     """A scikit-learn forest over so many features as ONNX.
 
     Raises:
@@ -133,7 +121,7 @@ def graph(forest: Any, features: int) -> bytes:
     return whole
 
 
-def arrays(forest: Any, name: str) -> dict[str, NDArray[Any]]:
+def arrays(forest: ForestLike, name: str) -> dict[str, NDArray[Any]]:
     """The forest as arrays whose names begin with `name`: all trees' nodes on end, and where each ends."""
     trees = [each.tree_ for each in forest.estimators_]
     found = {f"{name}.{each}": np.concatenate([getattr(tree, each) for tree in trees]) for each in ARRAYS}
@@ -181,27 +169,27 @@ def _check(nodes: Nodes, classes: int) -> None:
             raise ValueError("a tree with a child before its parent")
     if not (nodes.feature[inner] >= 0).all():
         raise ValueError("a tree that asks for no feature")
-    shares = nodes.value
-    if shares.shape != (count, 1, classes) or not count or not (np.isfinite(shares) & (shares >= 0)).all():
+    value = nodes.value
+    if value.shape != (count, 1, classes) or not count or not (np.isfinite(value) & (value >= 0)).all():
         raise ValueError("nodes without shares of the classes")
-    if not (shares.sum(axis=-1) > 0).all():
+    if not (value.sum(axis=-1) > 0).all():
         raise ValueError("nodes that say nothing")
 
 
-def agree(forest: Forest, features: int) -> bool:
+def agree(forest: ForestLike, features: int) -> bool:
     """Whether its graph, where that can be run, says what its arrays say, of rows around its thresholds."""
     random = np.random.default_rng(0)
     limits = np.concatenate([tree.tree_.threshold for tree in forest.estimators_])
     rows = random.choice(limits, (64, features)).astype(np.float32)
-    return bool(np.allclose(forest.predict_proba(rows), forest.by_arrays(rows), atol=1e-6))
+    return bool(np.allclose(forest.predict_proba(rows), shares(forest, rows), atol=1e-6))
 
 
-def used(forests: Sequence[Forest]) -> int:
+def used(forests: Sequence[ForestLike]) -> int:
     """One more than the highest feature that they ask for."""
     return 1 + max(int(tree.tree_.feature.max()) for each in forests for tree in each.estimators_)
 
 
-def digest(forests: Sequence[Forest]) -> str:
+def digest(forests: Sequence[ForestLike]) -> str:
     """The SHA-256 of their classes and nodes, whichever kinds of numbers hold them."""
     found = hashlib.sha256()
     for forest in forests:

@@ -16,9 +16,11 @@ Doubles: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 Indices: TypeAlias = NDArray[np.intp]
 Bools: TypeAlias = NDArray[np.bool_]
+Measured: TypeAlias = NDArray[np.floating[Any]]
+"""In either precision."""
 
 
-def missing(values: NDArray[np.floating[Any]]) -> Bools:
+def missing(values: Measured) -> Bools:
     """Where there is no value."""
     found: Bools = np.not_equal(values, values)  # np.isnan's type cannot tell array from scalar
     return found

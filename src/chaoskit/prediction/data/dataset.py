@@ -6,15 +6,14 @@ from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chaoskit import errors, events, signals, topology
 from chaoskit.ports.metrics import MetricsSource, QueryRefused, Series, Signal
 from chaoskit.prediction.data import memory
-from chaoskit.prediction.data.arrays import Bools, Doubles, Floats, missing
+from chaoskit.prediction.data.arrays import Bools, Doubles, Floats, Measured, missing
 from chaoskit.records import LabelRecord
 
 MAX_GAP = timedelta(hours=2)
@@ -44,7 +43,7 @@ class Block:
     fine: Mapping[int, Floats] = field(default_factory=dict)
 
     @property
-    def exact(self) -> NDArray[np.floating[Any]]:
+    def exact(self) -> Measured:
         """The values as they were measured: in double precision where counters need it."""
         if not self.fine:
             return self.values
@@ -356,7 +355,7 @@ def named(rows: Iterable[Row]) -> dict[tuple[str, str], Row]:
 
 
 def _fill(
-    values: NDArray[np.floating[Any]],
+    values: Measured,
     pods: Sequence[Row],
     series: Iterable[Series],
     start: datetime,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from chaoskit.prediction.data.arrays import Bools, Doubles, Ints
 
@@ -61,7 +58,7 @@ def contradicted(rows: Ints, times: Doubles, values: Doubles) -> int:
     return int((same & (np.diff(values[order]) != 0)).sum())
 
 
-def spacings(rows: Ints, times: Doubles, values: NDArray[Any]) -> Doubles:
+def spacings(rows: Ints, times: Doubles, values: Doubles) -> Doubles:
     """How long after the one before each value [sample, signal] was measured, of the same row and signal.
 
     In seconds; `times` ascend. Of one time there is no such distance.

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chaoskit.prediction.data.arrays import Bools, Doubles, Floats, Indices
+from chaoskit.prediction.data.arrays import Bools, Doubles, Floats, Indices, Measured
 from chaoskit.prediction.data.dataset import Block, Row
 from chaoskit.prediction.features import statistics as st
 from chaoskit.prediction.features.batch import from_trailing
@@ -24,8 +24,6 @@ from chaoskit.prediction.features.layout import Shape, Spec
 from chaoskit.prediction.features.statistics import Base, Trailing
 from chaoskit.prediction.features.sums import LINE, MEAN, Sums, anchors, channels, zeroed
 from chaoskit.prediction.features.window import floors
-
-Measured = NDArray[np.floating[Any]]
 
 REBUILD = 240
 
@@ -115,7 +113,7 @@ class Live:
         )
         return found
 
-    def push(self, values: NDArray[np.floating], at: float) -> Floats:
+    def push(self, values: Measured, at: float) -> Floats:
         """The features [row, feature] of this moment: `values` [row, signal] were true `at` (Unix seconds).
 
         A moment that was left out counts as one without a sample; one that is not newer is refused.
@@ -123,7 +121,7 @@ class Live:
         self.take(values, at)
         return self.features()
 
-    def take(self, values: NDArray[np.floating], at: float) -> None:
+    def take(self, values: Measured, at: float) -> None:
         """This moment was taken in, as by `push`; nobody asks for its features."""
         sample = int(at // self.wanted.step)
         if self._sample is not None:

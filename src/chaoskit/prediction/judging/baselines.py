@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from sklearn.ensemble import IsolationForest
@@ -34,6 +34,10 @@ _LARGEST = 4
 """By so many of its largest deviations a sample is isolated: by which signals would tell pods apart."""
 
 
+Learned: TypeAlias = Mapping[Row, Floats] | IsolationForest
+"""Each pod's limits, by signal; or what tells how rare deviations are."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Baseline:
     """A rule with what it learned: its threshold, per-pod limits, an isolation forest."""
@@ -41,7 +45,7 @@ class Baseline:
     name: str
     meaning: str
     threshold: float = float("inf")
-    learned: Any = field(default=None, repr=False)
+    learned: Learned | None = field(default=None, repr=False)
 
     def scores(self, table: Table) -> list[Floats]:
         """Its score for each row and moment, per block; NaN where it has nothing to go by."""
@@ -110,7 +114,7 @@ def _empty(table: Table, index: int) -> Floats:
     return np.full((len(block.rows), block.length), np.nan, dtype=np.float32)
 
 
-def _static(table: Table, index: int, _: Any) -> Floats:
+def _static(table: Table, index: int, _: object) -> Floats:
     return plain.static(table.labelled.dataset, _values(table, index))
 
 
@@ -127,7 +131,7 @@ def _limits(table: Table, chosen: Moments, _: int) -> Mapping[Row, Floats]:
     return limits
 
 
-def _limit(table: Table, index: int, limits: Any) -> Floats:
+def _limit(table: Table, index: int, limits: Mapping[Row, Floats]) -> Floats:
     score = _empty(table, index)
     block = _values(table, index)
     for number, row in enumerate(block.rows):
@@ -139,19 +143,19 @@ def _limit(table: Table, index: int, limits: Any) -> Floats:
     return score
 
 
-def _absence(table: Table, index: int, _: Any) -> Floats:
+def _absence(table: Table, index: int, _: object) -> Floats:
     return plain.absence(table.labelled.dataset, _values(table, index))
 
 
-def _symptom(table: Table, index: int, _: Any) -> Floats:
+def _symptom(table: Table, index: int, _: object) -> Floats:
     return plain.symptoms(table.labelled.dataset, _values(table, index))
 
 
-def _linear(table: Table, index: int, _: Any) -> Floats:
+def _linear(table: Table, index: int, _: object) -> Floats:
     return plain.linear(table.labelled.dataset, _values(table, index))
 
 
-def _z(table: Table, index: int, _: Any) -> Floats:
+def _z(table: Table, index: int, _: object) -> Floats:
     signals = table.labelled.dataset.signals
     gauges = [place for place, signal in enumerate(signals) if signal.kind in {"gauge", "ratio"}]
     return table.unusual[index].each(
@@ -159,7 +163,7 @@ def _z(table: Table, index: int, _: Any) -> Floats:
     )
 
 
-def _ewma(table: Table, index: int, _: Any) -> Floats:
+def _ewma(table: Table, index: int, _: object) -> Floats:
     """Deviations from an exponentially weighted mean, in exponentially weighted standard deviations.
 
     Of gauges and ratios, as the z-score. It begins with the first sample of each pod and tells nothing before
@@ -201,14 +205,14 @@ def _told(unusual: Floats) -> Floats:
     return size[:, ::-1][:, :_LARGEST]
 
 
-def _isolated(table: Table, index: int, forest: Any) -> Floats:
+def _isolated(table: Table, index: int, forest: IsolationForest) -> Floats:
     unusual = table.unusual[index]
     if 0 in unusual.shape:
         return _empty(table, index)
     return unusual.each(lambda apart: -forest.score_samples(_told(apart)).astype(np.float32))
 
 
-def _persistence(table: Table, index: int, _: Any) -> Floats:
+def _persistence(table: Table, index: int, _: object) -> Floats:
     """Fresh memory of a failure that is over: 1 at its end, halved every six hours."""
     score = _empty(table, index) if not table.labelled.events else np.zeros_like(_empty(table, index))
     step = table.labelled.dataset.step
@@ -233,7 +237,7 @@ _MEANINGS = {
     "persistence": "it failed before, so it will again",
 }
 
-_LEARNERS: dict[str, Callable[[Table, Moments, int], Any]] = {
+_LEARNERS: dict[str, Callable[[Table, Moments, int], Learned]] = {
     "static limit per pod": _limits,
     "IsolationForest": _isolation,
 }

@@ -116,11 +116,11 @@ def _seconds(value: float | None) -> str:
 
 def document(report: Report) -> dict[str, Any]:
     """The report as JSON; what could not be measured is null."""
-    plain: dict[str, Any] = _plain(dataclasses.asdict(report))
+    plain = {name: _plain(value) for name, value in dataclasses.asdict(report).items()}
     return {"schema": SCHEMA, **plain, "beats_baselines": report.beats_baselines, "verdict": report.verdict}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, datetime):

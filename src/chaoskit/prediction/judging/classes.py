@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from sklearn.metrics import f1_score
@@ -18,6 +17,7 @@ from chaoskit.prediction.learning.folds import Moments
 from chaoskit.prediction.learning.forest import Options
 from chaoskit.prediction.learning.table import Samples, Table
 from chaoskit.prediction.learning.training import Model, fit_classes
+from chaoskit.prediction.learning.tree_paths import Classifier
 
 Word = Callable[[Event], str]
 
@@ -44,8 +44,8 @@ def out_of_fold(
     table: Table, sides: Sequence[tuple[Moments, Moments]], options: Options, due: Sequence[Event]
 ) -> tuple[ClassReport | None, ClassReport | None]:
     """The same by forests that did not see the event that they are asked about."""
-    issues: dict[Event, Any] = {}
-    faults: dict[Event, Any] = {}
+    issues: dict[Event, Classifier] = {}
+    faults: dict[Event, Classifier | None] = {}
     for teaches, examines in sides:
         mine = [event for event in table.labelled.visible(due) if examines[event.block][event.first]]
         taught = table.visible(table.samples(teaches))
@@ -56,9 +56,10 @@ def out_of_fold(
     seen = [event for event in due if event in issues]
     found = _report(table, seen, [issues[event] for event in seen], _issue, table.told_by)
     named = _named(seen)
-    if any(faults[event] is None for event in named):
+    told = [forest for event in named if (forest := faults[event]) is not None]
+    if len(told) < len(named):
         return found, None
-    return found, _report(table, named, [faults[event] for event in named], _fault, table.fault_told_by)
+    return found, _report(table, named, told, _fault, table.fault_told_by)
 
 
 def strange(model: Model, table: Table, due: Sequence[Event]) -> list[str]:
@@ -70,7 +71,7 @@ def strange(model: Model, table: Table, due: Sequence[Event]) -> list[str]:
     return issues + _unknown("faults", model.faults, map(_fault, _named(asked)))
 
 
-def _unknown(what: str, forest: Any, asked: Iterable[str]) -> list[str]:
+def _unknown(what: str, forest: Classifier, asked: Iterable[str]) -> list[str]:
     new = sorted({*asked} - {str(name) for name in forest.classes_})
     words = f"which it cannot name: the macro-F1 of {what} counts them as told wrong"
     return [f"{what} that the model never saw, {words}: {', '.join(new)}"] if new else []
@@ -99,7 +100,7 @@ def _named(events: Sequence[Event]) -> list[Event]:
 def _report(
     table: Table,
     due: Sequence[Event],
-    forests: Sequence[Any],
+    forests: Sequence[Classifier],
     word: Word,
     told_by: Callable[[Samples], Floats],
 ) -> ClassReport | None:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
-from chaoskit.prediction.judging import baselines, calibrating, classes, probes
+from chaoskit.prediction.data.arrays import Floats
+from chaoskit.prediction.judging import baselines, calibrating, classes, facts, gate, probes
 from chaoskit.prediction.judging.baselines import Baseline
 from chaoskit.prediction.judging.examining import Examiner, caught
 from chaoskit.prediction.judging.frequencies import reliability
-from chaoskit.prediction.judging.luck import AT_RANDOM, by_luck
-from chaoskit.prediction.judging.report import FalseAlarm, Line, Member, Occurrence, Report
+from chaoskit.prediction.judging.luck import by_luck
+from chaoskit.prediction.judging.report import ClassReport, Line, Member, Probe, Report
 from chaoskit.prediction.judging.witnesses import Witnesses
 from chaoskit.prediction.labelling.foresight import forecasts
-from chaoskit.prediction.labelling.labels import Event
 from chaoskit.prediction.learning import evidence, folds, joined
 from chaoskit.prediction.learning.alarms import GRACE_MINUTES, Judge, Judgement, Scores
 from chaoskit.prediction.learning.calibration import fit_calibration
@@ -25,7 +25,7 @@ from chaoskit.prediction.learning.folds import Moments
 from chaoskit.prediction.learning.forest import Options
 from chaoskit.prediction.learning.joined import ALARM, FOREST, Join
 from chaoskit.prediction.learning.table import Table
-from chaoskit.prediction.learning.training import Model, digest
+from chaoskit.prediction.learning.training import Model
 
 TURNS = 2
 """Judged out of fold, thresholds are set on so many times as many stretches as there are folds: a budget of
@@ -41,6 +41,29 @@ class Part:
     alone: Join
     members: dict[str, Scores]
     model: Model
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What was judged: the scores [row, moment] per block, what the alarm did, and the lines beside it.
+
+    `found` is what the joined alarm did, `luck` the event F1 of as many alarms at random.
+    """
+
+    forest: Scores
+    chances: Scores
+    alarm: Scores
+    found: Judgement
+    line: Line
+    alone: Line
+    members: tuple[Member, ...]
+    lines: tuple[Line, ...]
+    strangers: Line | None
+    luck: float
+
+
+Told: TypeAlias = tuple[ClassReport | None, ClassReport | None]
+"""How well the class is told, and the fault within it; None where there is nothing to tell."""
 
 
 class Judging:
@@ -72,7 +95,8 @@ class Judging:
         told = classes.by_model(self.model, self.table, self.judge.due)
         chances = self._chances(forest, self.model)
         notes = [*notes, *self._strange()]
-        return self._report(forest, chances, [part], lines, told, self._strangers(), split, notes)
+        judged = self._judged(forest, chances, [part], lines, self._strangers())
+        return self._report(judged, told, split, notes)
 
     def in_turn(self) -> list[Part]:
         """Each stretch with thresholds and probabilities that it gets from the healthy time of the others."""
@@ -98,7 +122,8 @@ class Judging:
             lambda part: self._chances(forest, part.model),
         )
         notes = [*notes, *self._strange(), _words_of_moved(parts)]
-        return self._report(forest, chances, parts, lines, told, self._strangers(), split, notes)
+        judged = self._judged(forest, chances, parts, lines, self._strangers())
+        return self._report(judged, told, split, notes)
 
     def out_of_fold(self, options: Options, split: str, notes: list[str]) -> Report:
         """On the scores that training made out of fold, thresholds of each stretch from the others."""
@@ -122,7 +147,8 @@ class Judging:
         lines = [self._in_turn(each, sides, count) for each in self.fitted]
         told = classes.out_of_fold(self.table, sides, options, self.judge.due)
         chances = joined.assemble(labelled, calibrations, lambda each: self._chances(forest, each))
-        return self._report(forest, chances, parts, lines, told, self._strangers(count), split, notes)
+        judged = self._judged(forest, chances, parts, lines, self._strangers(count))
+        return self._report(judged, told, split, notes)
 
     def _strange(self) -> list[str]:
         return classes.strange(self.model, self.table, self.judge.due)
@@ -138,7 +164,7 @@ class Judging:
             return self.model
         return replace(self.model, calibration=fit_calibration(scores, self.table.labelled, len(seen.events)))
 
-    def _chances(self, forest: Scores, model: Model) -> list[Any]:
+    def _chances(self, forest: Scores, model: Model) -> list[Floats]:
         """The model's probabilities [row, moment] per block, NaN where there is no score."""
         out = []
         for block in forest:
@@ -149,7 +175,7 @@ class Judging:
             out.append(chances)
         return out
 
-    def _scores(self) -> list[Any]:
+    def _scores(self) -> list[Floats]:
         return self.table.spread(self.everything, self.model.scores(self.table.features(self.everything)))
 
     def _allowed(self, part: Judge) -> float:
@@ -190,65 +216,84 @@ class Judging:
     def _assemble(self, parts: Sequence[Part], alarm: Callable[[Part], Scores]) -> Scores:
         return joined.assemble(self.table.labelled, [(part.moments, part) for part in parts], alarm)
 
-    def _report(
+    def _judged(
         self,
         forest: Scores,
         chances: Scores,
         parts: Sequence[Part],
         lines: Sequence[Line],
-        told: tuple[Any, Any],
         strangers: Line | None,
-        split: str,
-        notes: list[str],
-    ) -> Report:
-        model, labelled = self.model, self.table.labelled
+    ) -> _Judged:
+        """The alarm of these parts and the forest alone, beside these lines of others."""
         recipe = self.table.spec.recipe
         alarm = self._assemble(parts, lambda part: part.join.scores(part.members, recipe))
-        judged = self.judge.judge(alarm, ALARM)
-        line = self.examiner.line(_joined_by(parts), alarm, judged, chances)
-        luck = by_luck(labelled, self.late, alarm, ALARM)
         single = self._assemble(parts, lambda part: part.alone.over({FOREST: forest}))
-        alone = self.examiner.line("random forest alone", forest, self.judge.judge(single, ALARM), chances)
-        said, truth = self.examiner.known(chances)
+        found = self.judge.judge(alarm, ALARM)
+        name = "random forest alone"
+        return _Judged(
+            forest=forest,
+            chances=chances,
+            alarm=alarm,
+            found=found,
+            line=self.examiner.line(_joined_by(parts), alarm, found, chances),
+            alone=self.examiner.line(name, forest, self.judge.judge(single, ALARM), chances),
+            members=tuple(self._member(name, parts) for name in self.model.join.thresholds),
+            lines=tuple(lines),
+            strangers=strangers,
+            luck=by_luck(self.table.labelled, self.late, alarm, ALARM),
+        )
+
+    def _words(self, judged: _Judged, told: Told) -> list[str]:
+        """What is to be known beside the figures, of failures without a fault to how the data was read."""
+        return [
+            *(classes.nameless(self.table, self.judge.due) if told[1] else []),
+            *self._grace(judged.alarm, judged.forest),
+            *gate.standing(judged.line, judged.lines, judged.luck),
+            *self.table.labelled.dataset.notes,
+        ]
+
+    def _report(self, judged: _Judged, told: Told, split: str, notes: Sequence[str]) -> Report:
+        """All of it as one record; `told` are the classes and the faults."""
+        model, dataset = self.model, self.table.labelled.dataset
+        said, truth = self.examiner.known(judged.chances)
         ahead = forecasts(model.target, map(str, model.issues.classes_))
-        nameless = classes.nameless(self.table, self.judge.due) if told[1] else []
         return Report(
             target=model.target.words,
             mode=model.target.mode,
             confirm=model.target.confirm,
             false_alarms_per_day=model.false_alarms_per_day,
             split=split,
-            data=self._data(),
-            model=line,
-            alone=alone,
-            members=tuple(self._member(name, parts) for name in model.join.thresholds),
-            lines=tuple(lines),
-            workload_held_out=strangers,
+            data=facts.data(self.table, self.judge, self.asked),
+            model=judged.line,
+            alone=judged.alone,
+            members=judged.members,
+            lines=judged.lines,
+            workload_held_out=judged.strangers,
             out_of_fold=dict(model.facts.get("out_of_fold", {})),
             classes=told[0],
             faults=told[1],
-            probes=probes.probe(
-                self.table, self.judge, self.probed, forest, alone, self.witnesses, told[0], strangers
-            ),
+            probes=self._probes(judged, told[0]),
             reliability=reliability(said, truth) if self.examiner.compares else (),
-            pr_curve=self.examiner.curve(alarm),
-            occurrences=tuple(self._occurrences(judged)),
-            false_alarms=tuple(self._false(judged)),
-            blind=dict(labelled.dataset.blind),
+            pr_curve=self.examiner.curve(judged.alarm),
+            occurrences=facts.occurrences(dataset, judged.found),
+            false_alarms=facts.false_alarms(dataset, judged.found),
+            blind=dict(dataset.blind),
             forecasts=ahead,
             detects=tuple(str(each) for each in model.issues.classes_ if str(each) not in ahead),
-            beaten_by=(
-                *(other.name for other in lines if other.f1 >= line.f1),
-                *([AT_RANDOM] if line.f1_interval.low <= luck else []),
-            ),
-            notes=(
-                *notes,
-                *nameless,
-                *self._grace(alarm, forest),
-                *_standing(line, lines),
-                *_lucky(line, luck),
-                *labelled.dataset.notes,
-            ),
+            beaten_by=gate.beaten_by(judged.line, judged.lines, judged.luck),
+            notes=(*notes, *self._words(judged, told)),
+        )
+
+    def _probes(self, judged: _Judged, told: ClassReport | None) -> tuple[Probe, ...]:
+        return probes.probe(
+            self.table,
+            self.judge,
+            self.probed,
+            judged.forest,
+            judged.alone,
+            self.witnesses,
+            told,
+            judged.strangers,
         )
 
     def _grace(self, alarm: Scores, forest: Scores) -> list[str]:
@@ -294,45 +339,6 @@ class Judging:
             return self._by_part(name, scores, self._limits(scores, count))
         return self.examiner.line(name, scores, self.judge.judge(scores, made.threshold))
 
-    def _occurrences(self, judged: Judgement) -> list[Occurrence]:
-        blocks = self.table.labelled.dataset.blocks
-        return [
-            Occurrence(
-                blocks[each.event.block].run, each.event.workload, each.event.issue, each.event.fault,
-                each.event.start, each.event.end, each.delay,
-            )
-            for each in judged.catches
-        ]  # fmt: skip
-
-    def _false(self, judged: Judgement) -> list[FalseAlarm]:
-        blocks = self.table.labelled.dataset.blocks
-        return [
-            FalseAlarm(blocks[b].run, blocks[b].rows[r].pod, blocks[b].at(m)) for b, r, m in judged.false_at
-        ]
-
-    def _data(self) -> dict[str, Any]:
-        dataset = self.table.labelled.dataset
-        ramps = sum(event.ramp for event in self.judge.due)
-        return {
-            "rows": len(self.asked.y),
-            "pods": len({row for block in dataset.blocks for row in block.rows}),
-            "workloads": len(
-                {(row.namespace, row.workload) for block in dataset.blocks for row in block.rows}
-            ),
-            "hours": round(self.judge.hours, 1),
-            **_counts("events", self.judge.due),
-            **({"ramps": ramps} if ramps else {}),
-            "prevalence": float((self.asked.y == 1).mean()),
-            "missing_share": dataset.missing_share,
-            "features": len(self.table.spec.names),
-            "signals": len(dataset.signals),
-            "step_seconds": dataset.step,
-            "recipe": self.table.spec.recipe,
-            "sha256": digest(dataset),
-            "of_hours": round(dataset.hours, 1),
-            **_counts("of_events", self.table.labelled.events),
-        }
-
 
 def _joined_by(parts: Sequence[Part]) -> str:
     """``random forest + static rule (1 of 8 parts)``: who makes the alarm that is judged."""
@@ -341,42 +347,12 @@ def _joined_by(parts: Sequence[Part]) -> str:
     return " + ".join(f"{name}{rare.get(name, '')}" for name in counts)
 
 
-def _counts(name: str, of: Sequence[Event]) -> dict[str, Any]:
-    """How many events of each class under this name, and under ``NAME_from`` how many of them from where."""
-    told: dict[str, Counter[str]] = {}
-    for event in of:
-        told.setdefault(event.issue, Counter())[event.source] += 1
-    issues = sorted(told)
-    return {
-        name: {issue: told[issue].total() for issue in issues},
-        f"{name}_from": {issue: dict(told[issue].most_common()) for issue in issues},
-    }
-
-
 def _words_of_moved(parts: Sequence[Part]) -> str:
     """In words, how many parts have probabilities of the place, and so what their ECE is of."""
     count = sum(calibrating.is_moved(part.model) for part in parts)
     return f"probabilities were moved from those of training in {count} of {len(parts)} parts"
 
 
-def _over(scores: Scores, threshold: float) -> list[Any]:
+def _over(scores: Scores, threshold: float) -> list[Floats]:
     """1 where a score reaches the threshold, 0 where it does not, NaN where there is none."""
     return [np.where(np.isnan(block), block, block >= threshold) for block in scores]
-
-
-def _standing(line: Line, others: Sequence[Line]) -> list[str]:
-    """In words, what the model does not beat, and where a tie in event F1 is none in PR-AUC."""
-    better = [other.name for other in others if other.f1 > line.f1]
-    ties = [other for other in others if other.f1 == line.f1]
-    found = [f"does not beat {', '.join(better)} in event F1"] if better else []
-    for other in ties:
-        ahead = " and beats it in PR-AUC" if line.pr_auc > other.pr_auc else ""
-        found.append(f"ties {other.name} in event F1{ahead}: that does not beat it")
-    return found
-
-
-def _lucky(line: Line, luck: float) -> list[str]:
-    """In words, that so few events leave open whether the alarm is any better than luck."""
-    low = line.f1_interval.low
-    random = f"{AT_RANDOM} have an event F1 of {luck:.3f}"
-    return [f"{random}; for all that so few events tell, the model's is {low:.3f}"] if low <= luck else []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from chaoskit.prediction.data.arrays import Doubles
+from chaoskit.prediction.data.arrays import Measured
 from chaoskit.prediction.judging import witnesses
 from chaoskit.prediction.judging.report import ClassReport, Line, Probe
 from chaoskit.prediction.judging.witnesses import Witnesses
@@ -85,7 +85,7 @@ def _without_signals(
         )
 
 
-def _probe(name: str, guess: Doubles, asked: Samples, warning: str, limit: float = 0.65) -> Probe:
+def _probe(name: str, guess: Measured, asked: Samples, warning: str, limit: float = 0.65) -> Probe:
     """Within the blocks that have failures: elsewhere everybody is healthy, which is no merit."""
     within = np.isin(asked.block, np.unique(asked.block[asked.y == 1]))
     truth = asked.y[within] == 1

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -18,6 +17,7 @@ from chaoskit.prediction.learning.alarms import Judge
 from chaoskit.prediction.learning.folds import Moments
 from chaoskit.prediction.learning.forest import Lesson, Options, lesson, small
 from chaoskit.prediction.learning.table import Samples, Table
+from chaoskit.prediction.learning.tree_paths import Classifier
 
 GROUPS = 13
 """Workloads are held out one by one, or in so many groups where they are more."""
@@ -27,7 +27,7 @@ GROUPS = 13
 class Strangers:
     """Forests by the workloads that each never saw, and the threshold for the budget on workloads unseen."""
 
-    forests: tuple[tuple[frozenset[str], Any], ...]
+    forests: tuple[tuple[frozenset[str], Classifier], ...]
     threshold: float = float("inf")
 
     def scores(self, table: Table, asked: Samples) -> list[Floats]:
@@ -49,8 +49,8 @@ class Witnesses:
 
     strangers: Strangers | None
     identity: Mapping[tuple[str, str], float]
-    clock: Any
-    moved: Any
+    clock: Classifier | None
+    moved: Classifier | None
 
 
 def fit(table: Table, early: Moments, options: Options, half: Moments | None = None) -> Witnesses:
@@ -114,7 +114,7 @@ def by_identity(table: Table, asked: Samples, shares: Mapping[tuple[str, str], f
     return guess
 
 
-def clock(table: Table, taught: Samples, options: Options) -> Any:
+def clock(table: Table, taught: Samples, options: Options) -> RandomForestClassifier | None:
     """A forest of nothing but the time of day and of the half-hour."""
     if not taught.teachable:
         return None
@@ -148,7 +148,7 @@ def shifted(table: Table) -> Table:
     return replace(table, labelled=replace(table.labelled, truths=tuple(truths)))
 
 
-def moved(table: Table, early: Moments, options: Options) -> Any:
+def moved(table: Table, early: Moments, options: Options) -> RandomForestClassifier | None:
     """A forest that learned labels without meaning."""
     empty = shifted(table)
     taught = empty.visible(empty.samples(early))

@@ -6,12 +6,11 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from chaoskit import errors
-from chaoskit.prediction.data.arrays import Bools, Doubles, Floats, Indices
+from chaoskit.prediction.data.arrays import Bools, Doubles, Floats, Indices, Measured
 from chaoskit.prediction.labelling.labels import Labelled
 from chaoskit.prediction.learning.alarms import Judge, Scores
 from chaoskit.prediction.learning.table import Table
@@ -241,7 +240,7 @@ def _one_kind(labelled: Labelled) -> errors.NoBaseline:
     )
 
 
-def _logit(scores: NDArray[np.floating]) -> Doubles:
+def _logit(scores: Measured) -> Doubles:
     inside = np.clip(scores.astype(np.float64), LEAST, 1 - LEAST)
     return np.log(inside / (1 - inside))[:, None]
 

@@ -13,9 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from chaoskit import errors
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+T = TypeVar("T")
 
 PATIENCE = 10.0
 """Seconds that a Dask scheduler may take to answer, and a worker to join it, also when all have left."""
@@ -36,7 +41,7 @@ ALIKE = ("chaoskit", "scikit-learn", "numpy")
 """Of these all machines have the same version: with another one the same lesson grows another forest."""
 
 
-def answers(scheduler: str, ask: Callable[..., Any], questions: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+def answers(scheduler: str, ask: Callable[..., T], questions: Iterable[tuple[object, ...]]) -> Iterator[T]:
     """What `ask` answers to each of the questions in turn, on the machines of that scheduler.
 
     What making a question raises comes as it is, and what `ask` itself does.
@@ -53,10 +58,11 @@ def answers(scheduler: str, ask: Callable[..., Any], questions: Iterable[tuple[A
 
 
 def _in_turn(
-    client: Any, scheduler: str, ask: Callable[..., Any], questions: Iterable[tuple[Any, ...]]
-) -> Iterator[Any]:
+    client: Client, scheduler: str, ask: Callable[..., T], questions: Iterable[tuple[object, ...]]
+) -> Iterator[T]:
     """The answers in order; only so many questions are made and sent as the cluster has threads for."""
-    left, sent, alike = iter(questions), deque[Any](), set[str]()
+    left, alike = iter(questions), set[str]()
+    sent: deque[Future[T]] = deque()
     while True:
         threads = _threads(client, scheduler)
         _check_alike(client, scheduler, threads.keys() - alike)  # others may join at any time
@@ -70,7 +76,7 @@ def _in_turn(
         yield _answer(client, scheduler, sent.popleft())
 
 
-def _answer(client: Any, scheduler: str, future: Any) -> Any:
+def _answer(client: Client, scheduler: str, future: Future[T]) -> T:
     """What was answered, however long it takes while a worker is there."""
     from distributed import wait
 
@@ -128,7 +134,7 @@ def _heard(scheduler: str, but: type[Exception] | tuple[()] = ()) -> Iterator[No
 
 
 @contextmanager
-def _asked(scheduler: str) -> Iterator[Any]:
+def _asked(scheduler: str) -> Iterator[Client]:
     """A client of this scheduler, at which a worker works; `CannotStart` where there is none."""
     from distributed import Client
 
@@ -193,7 +199,7 @@ async def _greeted(scheduler: str, how: dict[str, Any]) -> None:
         await comm.close()
 
 
-def _check_worker(client: Any, scheduler: str, words: str) -> None:
+def _check_worker(client: Client, scheduler: str, words: str) -> None:
     ends = time.monotonic() + PATIENCE
     while not _threads(client, scheduler):
         if time.monotonic() > ends:
@@ -202,18 +208,20 @@ def _check_worker(client: Any, scheduler: str, words: str) -> None:
         time.sleep(_LOOK_AGAIN)
 
 
-def _threads(client: Any, scheduler: str) -> dict[str, int]:
+def _threads(client: Client, scheduler: str) -> dict[str, int]:
     """How many each worker has; `Unavailable` where the scheduler stands still.
 
     Dask's own questions wait without end for one whose machine alone still answers.
     """
+    assert client.scheduler is not None
     with _heard(scheduler):
         found: dict[str, int] = client.sync(client.scheduler.ncores, callback_timeout=PATIENCE)
     return found
 
 
-def _last_seen(client: Any, scheduler: str) -> dict[str, float]:
+def _last_seen(client: Client, scheduler: str) -> dict[str, float]:
     """When each worker last said that it is there, as it does again and again, by the scheduler's clock."""
+    assert client.scheduler is not None
     with _heard(scheduler):
         found = client.sync(client.scheduler.identity, callback_timeout=PATIENCE)
     return {worker: each["last_seen"] for worker, each in found["workers"].items()}
@@ -224,7 +232,7 @@ def _still(scheduler: str, who: str) -> errors.Unavailable:
     return _unavailable(scheduler, said, hint="do they stand still? end them, or start others")
 
 
-def _check_alike(client: Any, scheduler: str, workers: Iterable[str]) -> None:
+def _check_alike(client: Client, scheduler: str, workers: Iterable[str]) -> None:
     """These workers have what is here; `CannotStart` where one has another version, or says nothing."""
     asked: dict[str, Any] = {"workers": list(workers), "on_error": "return", "callback_timeout": PATIENCE}
     for library in ALIKE:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.ensemble import RandomForestClassifier
 
 from chaoskit.prediction.data.arrays import Bools, Doubles, Floats
 from chaoskit.prediction.learning.forest import Lesson, Options
 from chaoskit.prediction.learning.forest import fit as grown
+from chaoskit.prediction.learning.tree_paths import Classifier
 
 BESIDE = frozenset({"cpu-saturation"})
 """Of these classes memory that came at once tells whose doing it is: a process beside the one that serves
@@ -33,8 +34,8 @@ class Faults:
     a class with one fault, which `only` names, or with none: its own name is all that is told of it.
     """
 
-    issues: Any
-    within: Mapping[str, tuple[tuple[slice, Any], ...]]
+    issues: RandomForestClassifier
+    within: Mapping[str, tuple[tuple[slice, Classifier], ...]]
     only: Mapping[str, str]
 
     @property
@@ -69,7 +70,9 @@ def _known(rows: Floats) -> Bools:
     return np.asarray(~np.isnan(rows).all(axis=1))
 
 
-def fit(issues: Any, rows: Floats, of: Sequence[tuple[int, str, str]], options: Options) -> Faults | None:
+def fit(
+    issues: RandomForestClassifier, rows: Floats, of: Sequence[tuple[int, str, str]], options: Options
+) -> Faults | None:
     """What tells the faults of these samples, with the forest of their classes; None where no fault is told.
 
     `of` has each sample's event, class and fault; one without a fault, "", teaches none. Within a class every
@@ -81,7 +84,7 @@ def fit(issues: Any, rows: Floats, of: Sequence[tuple[int, str, str]], options: 
     if len(np.unique(fault[named])) < 2:
         return None
     told = issues.n_features_in_
-    within: dict[str, tuple[tuple[slice, Any], ...]] = {}
+    within: dict[str, tuple[tuple[slice, Classifier], ...]] = {}
     only: dict[str, str] = {}
     for name in np.unique(issue).tolist():
         mine = named & (issue == name)

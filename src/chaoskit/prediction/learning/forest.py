@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
 
 import joblib
@@ -18,6 +18,7 @@ from chaoskit.prediction.data.arrays import Doubles, Floats, Indices
 from chaoskit.prediction.features import Spec
 from chaoskit.prediction.learning import dask_pool
 from chaoskit.prediction.learning.table import Samples, Table
+from chaoskit.prediction.learning.tree_paths import Classifier
 
 Backend = Literal["threading", "loky", "dask"]
 
@@ -66,7 +67,7 @@ class Lesson:
     """What one forest learns and what it is then asked: features, truth and weights; features."""
 
     rows: Floats
-    y: NDArray[Any]
+    y: NDArray[np.integer] | NDArray[np.str_]
     weights: Doubles
     asked: Floats
     monotonic: NDArray[np.int_] | None = None
@@ -150,7 +151,7 @@ def _is_address(scheduler: str) -> bool:
     return whole and scheme in SCHEMES and not {" ", "@"} & set(place)
 
 
-def score(forest: Any, rows: Floats) -> Floats:
+def score(forest: Classifier, rows: Floats) -> Floats:
     """The forest's share for failure, for each row of features."""
     if not len(rows):
         return np.zeros(0, dtype=np.float32)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from chaoskit.prediction.data.arrays import Floats
 from chaoskit.prediction.learning.forest import score
 from chaoskit.prediction.learning.table import Samples, Table
-from chaoskit.prediction.learning.tree_paths import leaves
+from chaoskit.prediction.learning.tree_paths import ForestLike, leaves
 
 KEPT = 3
 """Samples of one failure that stand for it: those that the forest is surest of."""
@@ -35,7 +34,7 @@ class Incident:
     at: datetime
     leaves: NDArray[np.int32]
 
-    def document(self, likeness: float) -> Mapping[str, Any]:
+    def document(self, likeness: float) -> Mapping[str, object]:
         """The incident as JSON, with the share of trees in which something is in its leaf."""
         return {
             "target": self.target,
@@ -46,7 +45,7 @@ class Incident:
         }
 
 
-def remembered(table: Table, samples: Samples, forest: Any) -> tuple[Incident, ...]:
+def remembered(table: Table, samples: Samples, forest: ForestLike) -> tuple[Incident, ...]:
     """The failures of these samples, oldest first."""
     events = table.labelled.events
     found = []
@@ -66,8 +65,8 @@ def remembered(table: Table, samples: Samples, forest: Any) -> tuple[Incident, .
 
 
 def nearest(
-    incidents: Sequence[Incident], forest: Any, rows: Floats, *, most: int = 3
-) -> list[tuple[Mapping[str, Any], ...]]:
+    incidents: Sequence[Incident], forest: ForestLike, rows: Floats, *, most: int = 3
+) -> list[tuple[Mapping[str, object], ...]]:
     """For each row of features the incidents that it is most like, the likest first."""
     if not incidents or not len(rows):
         return [() for _ in rows]

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from sklearn.metrics import average_precision_score
@@ -24,15 +24,16 @@ from chaoskit.prediction.learning.folds import Moments
 from chaoskit.prediction.learning.forest import Options, grow, lesson, small
 from chaoskit.prediction.learning.table import Samples, Table, tabulate
 
-SIZES: tuple[dict[str, Any], ...] = (
-    {"leaf": 3, "splits": "sqrt"},
-    {"leaf": 1, "splits": "sqrt"},
-    {"leaf": 5, "splits": "sqrt"},
-    {"leaf": 3, "splits": 0.15},
-    {"leaf": 3, "splits": "log2"},
-    {"leaf": 2, "splits": 0.3},
+SIZES: tuple[tuple[int, float | Literal["sqrt", "log2"]], ...] = (
+    (3, "sqrt"),
+    (1, "sqrt"),
+    (5, "sqrt"),
+    (3, 0.15),
+    (3, "log2"),
+    (2, 0.3),
 )
-"""What is tried, the most promising first: when the time is up the rest is left."""
+"""Samples of a leaf and shares of features at a split that are tried, the most promising first: when the
+time is up the rest is left."""
 
 CLEARLY = 1.1
 """So many times the PR-AUC of the first recipe another one needs: less may be chance, with few events."""
@@ -116,8 +117,8 @@ def _sizes(
 ) -> tuple[Options, list[Trial]]:
     """The best of the sizes that are tried, and what was."""
     began, tried, trials = clock(), list[Options](), list[Trial]()
-    for size in SIZES[: options.trials or len(SIZES)]:
-        tried.append(replace(options, **size))
+    for leaf, splits in SIZES[: options.trials or len(SIZES)]:
+        tried.append(replace(options, leaf=leaf, splits=splits))
         trials.append(
             (f"leaf {tried[-1].leaf}, splits {tried[-1].splits}", validate(table, chosen, tried[-1]))
         )

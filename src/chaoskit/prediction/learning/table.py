@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from chaoskit import events
 from chaoskit.prediction import features
 from chaoskit.prediction.data import memory
-from chaoskit.prediction.data.arrays import Bools, Floats, Indices
+from chaoskit.prediction.data.arrays import Bools, Floats, Indices, Measured
 from chaoskit.prediction.data.dataset import Dataset, present
 from chaoskit.prediction.data.packed import Packed
 from chaoskit.prediction.features import Spec
@@ -144,7 +144,7 @@ class Table:
         came = (100 * np.maximum(now - least, 0)).astype(np.float32)
         return np.concatenate([self.told_by(samples), came], axis=1)
 
-    def spread(self, samples: Samples, values: NDArray[np.floating]) -> list[Floats]:
+    def spread(self, samples: Samples, values: Measured) -> list[Floats]:
         """One value per sample as an array [row, moment] per block, NaN elsewhere."""
         out = [np.full(truth.y.shape, np.nan, dtype=np.float32) for truth in self.labelled.truths]
         for index, block in enumerate(out):

@@ -39,7 +39,7 @@ from chaoskit.prediction.learning.joined import ALARM, FOREST, Join
 from chaoskit.prediction.learning.ranges import Ranges, ranges
 from chaoskit.prediction.learning.seen import Span
 from chaoskit.prediction.learning.table import Samples, Table, tabulate
-from chaoskit.prediction.learning.tree_paths import shares
+from chaoskit.prediction.learning.tree_paths import Classifier, ForestLike, shares
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,16 +54,16 @@ class Model:
 
     spec: Spec
     target: Target
-    failure: Any
+    failure: ForestLike
     calibration: Calibration
-    issues: Any
+    issues: ForestLike
     evidence: Evidence
     join: Join
     alone: Join
     false_alarms_per_day: float
     seed: int
     trained_at: datetime
-    faults: Any = None
+    faults: Classifier | None = None
     home: Home | None = None
     ranges: Ranges = field(default_factory=dict)
     incidents: tuple[Incident, ...] = field(default=(), repr=False)

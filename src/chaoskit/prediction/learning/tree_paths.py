@@ -1,15 +1,73 @@
-"""What each tree of a forest says of a row of features, and which features led it there."""
+"""What a forest is, what each of its trees says of a row of features, and which features led it there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
-from chaoskit.prediction.data.arrays import Doubles, Floats, Indices
+from chaoskit.prediction.data.arrays import Doubles, Floats, Indices, Measured
+
+
+class NodesLike(Protocol):
+    """The nodes of one tree, as scikit-learn names their arrays [node]; a leaf has no child (-1)."""
+
+    @property
+    def children_left(self) -> NDArray[np.signedinteger]:
+        """Where a row goes whose feature is no more than the threshold."""
+
+    @property
+    def children_right(self) -> NDArray[np.signedinteger]:
+        """Where every other row goes."""
+
+    @property
+    def feature(self) -> NDArray[np.signedinteger]:
+        """Which feature is asked for."""
+
+    @property
+    def threshold(self) -> Doubles:
+        """What that is compared with."""
+
+    @property
+    def value(self) -> Doubles:
+        """The classes' shares there, or what is in proportion to them [node, 1, class]."""
+
+    def apply(self, rows: Floats, /) -> Indices:
+        """The leaf of each row [row]."""
+
+
+class TreeLike(Protocol):
+    """One tree of a forest."""
+
+    @property
+    def tree_(self) -> NodesLike:
+        """Its nodes."""
+
+
+class Classifier(Protocol):
+    """What tells classes by features: a forest, or several together."""
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """Their names, in order: words, or 0 and 1 for failure."""
+
+    def predict_proba(self, rows: Floats, /) -> Measured:
+        """The share of each class for each row of features [row, class]."""
+
+
+class ForestLike(Classifier, Protocol):
+    """A forest, as scikit-learn grows one and as a file without pickle gives one back."""
+
+    @property
+    def estimators_(self) -> Sequence[TreeLike]:
+        """Its trees."""
+
+    def apply(self, rows: Floats, /) -> NDArray[np.signedinteger]:
+        """The leaf of each row in each tree [row, tree]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +85,7 @@ class Paths:
     share: Doubles
 
     @classmethod
-    def of(cls, forest: Any) -> Paths:
+    def of(cls, forest: ForestLike) -> Paths:
         """Those of this forest."""
         trees, failing = [each.tree_ for each in forest.estimators_], list(forest.classes_).index(1)
         sizes = [len(tree.feature) for tree in trees]
@@ -60,10 +118,10 @@ class Paths:
             here = after
 
 
-_known: WeakKeyDictionary[Any, Paths] = WeakKeyDictionary()
+_known: WeakKeyDictionary[ForestLike, Paths] = WeakKeyDictionary()
 
 
-def _of(forest: Any) -> Paths:
+def _of(forest: ForestLike) -> Paths:
     """The forest's paths, laid out once as long as it lives: look after look asks the same one."""
     found = _known.get(forest)
     if found is None:
@@ -71,7 +129,7 @@ def _of(forest: Any) -> Paths:
     return found
 
 
-def by_tree(forest: Any, rows: Floats) -> Doubles:
+def by_tree(forest: ForestLike, rows: Floats) -> Doubles:
     """Each tree's share for failure, for each row of features [row, tree]: their mean is the score."""
     paths = _of(forest)
     out = np.empty((len(paths.first), len(rows)), dtype=np.float64)
@@ -80,7 +138,7 @@ def by_tree(forest: Any, rows: Floats) -> Doubles:
     return out.T
 
 
-def shares(forest: Any, rows: Floats) -> Doubles:
+def shares(forest: ForestLike, rows: Floats) -> Doubles:
     """Each class's share, for each row of features [row, class]: what `predict_proba` says, sooner."""
     total = np.zeros((len(rows), len(forest.classes_)))
     for each, mine in zip(forest.estimators_, _leaves(forest, rows), strict=True):
@@ -89,16 +147,16 @@ def shares(forest: Any, rows: Floats) -> Doubles:
     return total / len(forest.estimators_)
 
 
-def leaves(forest: Any, rows: Floats) -> Indices:
+def leaves(forest: ForestLike, rows: Floats) -> Indices:
     """The leaf that each row of features falls into in each tree [row, tree]."""
     return np.stack(list(_leaves(forest, rows)), axis=1)
 
 
-def _leaves(forest: Any, rows: Floats) -> Iterator[Indices]:
+def _leaves(forest: ForestLike, rows: Floats) -> Iterator[Indices]:
     return (each.tree_.apply(rows) for each in forest.estimators_)  # no threads: a tree takes microseconds
 
 
-def contributions(forest: Any, rows: Floats) -> Doubles:
+def contributions(forest: ForestLike, rows: Floats) -> Doubles:
     """How much each feature moved the forest's share for failure from its average, per row [row, feature].
 
     Along each tree's path the change of the share at a split belongs to the feature it asks for; a row's

@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import math
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,6 +24,7 @@ from chaoskit.prediction import objects
 from chaoskit.prediction.data.arrays import missing
 from chaoskit.prediction.data.dataset import Dataset, present
 from chaoskit.prediction.reading import sheets
+from chaoskit.prediction.reading.sheets import Cells
 from chaoskit.signals import BY_NAME
 
 INDEX, MAPPING, LOCK = "collection.json", "mapping.yaml", ".collection.lock"
@@ -217,7 +218,7 @@ class Folder:
         return path
 
 
-def _was(found: Any, name: str) -> Any:
+def _was(found: Mapping[str, Any], name: str) -> Any:
     return (found.get("asked") or {}).get(name)
 
 
@@ -225,7 +226,7 @@ def _any(data: Dataset, column: int) -> bool:
     return not all(missing(block.values[:, column]).all() for block in data.blocks)
 
 
-def _lines(data: Dataset) -> Iterator[Sequence[Any]]:
+def _lines(data: Dataset) -> Iterator[Cells]:
     """One line for each pod and moment with any value, in order of time."""
     for block in data.blocks:
         there, measured = present(block.values), block.exact

@@ -17,9 +17,10 @@ from typing import Any, Literal, TextIO
 import numpy as np
 
 from chaoskit import errors
+from chaoskit.prediction.reading.values import Cell
 
-Cells = Sequence[Any]
-"""One row: text in CSV; numbers, times, text or None in Parquet."""
+Cells = Sequence[Cell]
+"""One row."""
 
 Form = Literal["csv", "parquet"]
 
@@ -133,7 +134,7 @@ def write(path: Path, form: Form, header: Sequence[str], rows: Iterable[Cells]) 
     return count
 
 
-def _text_of(cell: Any) -> str:
+def _text_of(cell: object) -> str:
     """Nine digits tell every number of 32 bits from every other; one that has more is told in full."""
     if not isinstance(cell, float):
         return str(cell)
@@ -173,7 +174,7 @@ def _parquet(path: Path) -> Sheet:
     return _sheet(path, table.column_names, rows)
 
 
-def _listed(pa: Any, column: Any) -> list[Any]:
+def _listed(pa: Any, column: Any) -> list[Cell]:
     """The column's cells; of times the microseconds, finer ones Python's have no room for; bytes as text."""
     kind = column.type
     coarser: dict[Any, Callable[[], Any]] = {
@@ -182,7 +183,7 @@ def _listed(pa: Any, column: Any) -> list[Any]:
         pa.types.is_time64: lambda: pa.time64("us"),
     }
     made = next((make for fits, make in coarser.items() if fits(kind) and kind.unit == "ns"), None)
-    cells: list[Any] = (column.cast(made(), safe=False) if made else column).to_pylist()
+    cells: list[Cell] = (column.cast(made(), safe=False) if made else column).to_pylist()
     return [_decoded(cell) if isinstance(cell, bytes) else cell for cell in cells]
 
 

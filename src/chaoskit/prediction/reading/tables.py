@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,6 +37,7 @@ from chaoskit.prediction.reading.labelfiles import mixed_up, read_labels
 from chaoskit.prediction.reading.sheets import Cells, Sheet
 from chaoskit.prediction.reading.values import (
     A_TIME,
+    Cell,
     Clocks,
     Mixed,
     TimeReader,
@@ -221,7 +222,7 @@ class _Tidy:
         known = dict.fromkeys(name for each in mapping.signals.values() for name in each.columns)
         self._place = {name: index for index, name in enumerate(known)}
         self._signals = [_value(column, self._place) for column in mapping.signals.values()]
-        self._cells: dict[Whose, list[Any]] = {}
+        self._cells: dict[Whose, list[Cell]] = {}
         self._older: list[tuple[Whose, int, float]] = []
         self._others: set[str] = set()
 
@@ -301,7 +302,7 @@ def _columns_of_pods(
     }
 
 
-def _reader(sheet: Sheet, named: str, read_: Callable[[Any], str] = text) -> Reader:
+def _reader(sheet: Sheet, named: str, read_: Callable[[object], str] = text) -> Reader:
     """How an identity's part is read: of a column, or the same on every line."""
     if named.startswith("=") or not named:
         constant = named[1:]
@@ -333,7 +334,7 @@ def _value(column: mappings.Column, place: dict[str, int]) -> Callable[[Cells], 
 def _wrong(sheet: Sheet, line: int, cells: Cells, mapping: mappings.Mapping) -> errors.Problem:
     """What is wrong with this line, at the first cell that cannot be read."""
     path = str(sheet.path)
-    readers: list[tuple[str, Callable[[Any], object], str]] = [(mapping.timestamp, moment, A_TIME)]
+    readers: list[tuple[str, Callable[[Cell], object], str]] = [(mapping.timestamp, moment, A_TIME)]
     measured = {name for column in mapping.signals.values() for name in column.columns}
     if mapping.tidy:
         measured = {mapping.tidy.value}

@@ -6,13 +6,16 @@ import math
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 LATEST = 1e11
 """Unix seconds of the year 5138: a larger number is in a smaller unit, and a later time is none."""
 
 OPEN_END = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 """In Unix seconds: what ends later ends then, as what goes on and is written to end in the year 9999."""
+
+Cell: TypeAlias = Any
+"""Text in CSV; in Parquet a number, a time, text, None, or whatever else lies there."""
 
 MISSING = frozenset({"", "nan", "NaN", "null", "None", "NA"})
 
@@ -35,15 +38,15 @@ class TimeReader:
         self.zoned: bool | None = None
         """Whether they have; None until there is one."""
 
-    def __call__(self, cell: Any) -> float:
+    def __call__(self, cell: Cell) -> float:
         """Unix seconds, as `moment`; `Mixed` where the first had a zone and this has none, or the reverse."""
         return _bounded(self._heard(cell), cell)
 
-    def until(self, cell: Any) -> float:
+    def until(self, cell: Cell) -> float:
         """The same of an end, `OPEN_END` at most: of the farthest future it may be told."""
         return _bounded(min(self._heard(cell), OPEN_END), cell)
 
-    def _heard(self, cell: Any) -> float:
+    def _heard(self, cell: Cell) -> float:
         at, zoned = _told(cell)
         if self.zoned not in {None, zoned}:
             raise Mixed(cell)
@@ -56,7 +59,7 @@ class TimeReader:
         return f"a time {'with a' if self.zoned else 'without'} zone, as the first of this file"
 
 
-def number(cell: Any) -> float:
+def number(cell: Cell) -> float:
     """The number, NaN for a missing or infinite one: neither says how much it was."""
     if cell is None or cell in MISSING:
         return math.nan
@@ -64,12 +67,12 @@ def number(cell: Any) -> float:
     return value if math.isfinite(value) else math.nan
 
 
-def text(cell: Any) -> str:
+def text(cell: object) -> str:
     """The text, "" for none."""
     return "" if cell is None else str(cell)
 
 
-def pod_name(cell: Any) -> str:
+def pod_name(cell: object) -> str:
     """The name; `ValueError` where there is none."""
     found = text(cell)
     if found.strip() in MISSING:
@@ -77,7 +80,7 @@ def pod_name(cell: Any) -> str:
     return found
 
 
-def moment(cell: Any) -> float:
+def moment(cell: Cell) -> float:
     """Unix seconds of an ISO 8601 time (UTC where it names no zone) or of a Unix time.
 
     A Unix time may be in seconds, milli-, micro- or nanoseconds: its size tells which. A number that writes a
@@ -86,13 +89,13 @@ def moment(cell: Any) -> float:
     return _bounded(_told(cell)[0], cell)
 
 
-def _bounded(at: float, cell: Any) -> float:
+def _bounded(at: float, cell: object) -> float:
     if not 0 <= at < LATEST:
         raise ValueError(cell)
     return at
 
 
-def _told(cell: Any) -> tuple[float, bool]:
+def _told(cell: Cell) -> tuple[float, bool]:
     """The moment, and whether it says by itself when that is: by a zone, or as a Unix time."""
     if isinstance(cell, datetime):
         return _aware(cell).timestamp(), cell.tzinfo is not None
