@@ -16,8 +16,8 @@ NAMES = [name for group in COMMANDS.values() for name in group]
 runner = CliRunner()
 
 
-def _help(*words: str) -> str:
-    done = runner.invoke(app, [*words, "--help"])
+def _help(*words: str, columns: int = 80) -> str:
+    done = runner.invoke(app, [*words, "--help"], env={"COLUMNS": str(columns)})
     assert done.exit_code == 0, done.output
     return done.output
 
@@ -31,6 +31,25 @@ def test_the_line_in_the_table_is_the_commands_own(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_command_has_help_with_the_shared_options(name: str) -> None:
     assert re.search(r"--progress|Commands:", _help(name))
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        "chaoskit recover -A -l tier=backend --require-approval",
+        "chaoskit history --weaknesses --fail-above 0",
+    ],
+)
+def test_an_example_is_whole_on_a_line_of_its_own(example: str) -> None:
+    lines = _help(example.split()[1], columns=50).splitlines()
+    assert any(line.startswith(f"    {example}") for line in lines)
+
+
+@pytest.mark.parametrize("group", ["models", "monitor", "runbooks", "sim"])
+def test_help_of_a_group_cuts_no_line(group: str) -> None:
+    _, _, commands = _help(group).partition("Commands:")
+    assert commands
+    assert "..." not in commands
 
 
 def test_no_command_file_is_without_a_place_in_the_table() -> None:

@@ -8,8 +8,11 @@ import re
 import shutil
 from collections.abc import Iterator
 from datetime import date, timedelta
+from hashlib import sha256
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from tests.commandline import PROJECT, CommandLine, Ended
@@ -235,6 +238,60 @@ def test_what_follows_from_a_judgement(*, beats: bool, answers: bool, fits: bool
     assert found == f"chaoskit {follows}"
 
 
+@pytest.mark.parametrize(
+    ("f1", "decides", "portable", "gains"),
+    [
+        (0.9, True, False, True),
+        (0.9, False, False, False),
+        (0.9, True, True, False),
+        (1.0, True, False, False),
+    ],
+)
+def test_new_thresholds_are_advised_where_they_may_do_better(
+    *, f1: float, decides: bool, portable: bool, gains: bool
+) -> None:
+    report: Any = SimpleNamespace(decides=decides, model=SimpleNamespace(f1=f1))
+    assert evaluate._gains(report, portable=portable) is gains
+
+
+def test_files_that_are_not_named_are_asked_for_with_their_options(tmp_path: Path) -> None:
+    ended = CommandLine(tmp_path)("evaluate", "--model", "shop-1")
+    assert (ended.code, "add --data FOLDER --mapping FILE" in ended.err) == (2, True), ended.err
+
+
+def test_words_that_are_no_class_are_told_with_what_is_done_with_them(tmp_path: Path) -> None:
+    (tmp_path / "m.yaml").write_text(
+        "apiVersion: chaoskit.io/v1\nkind: DataMapping\nmetadata: {name: m}\nfiles: [m.csv]\nstep: 60\n"
+        "timestamp: at\nidentity: {pod: pod}\nsignals: {cpu_usage: {column: x}}\n"
+        "events: {file: e.csv, issues: {mem: memory-leak}}\n"
+    )
+    lines = "".join(f"2026-01-01T00:{m:02}:00Z,a,{m % 7}\n" for m in range(60))
+    (tmp_path / "m.csv").write_text(f"at,pod,x\n{lines}")
+    words = ("mem", "CPU stress", "CPU stress", "", "network")
+    events = (f"2026-01-01T00:{m}0:00Z,2026-01-01T00:{m}5:00Z,a,{word}\n" for m, word in enumerate(words, 1))
+    (tmp_path / "e.csv").write_text("start,end,target,issue\n" + "".join(events))
+    files = ("--data", tmp_path, "--mapping", tmp_path / "m.yaml")
+    ended = CommandLine(tmp_path)("evaluate", *files, "--model", "shop-1")
+    assert "! no class of chaoskit's: CPU stress (2 events), other (1 event); learned and told" in ended.err
+
+
+def test_figures_are_not_compared_as_those_of_a_newer_verdict(stranger: CommandLine) -> None:
+    models = stranger.home / "state/models"
+    for name, verdict in (("shop-1", "beats every baseline"), ("shop-2", "ties static rule")):
+        (models / name).mkdir(parents=True)
+        objects.write(models / name / "card.json", {"verdict": verdict, "model": {"f1": 0.5}})
+        (models / name / "model.joblib").write_text(name)
+    digest = sha256(b"shop-2").hexdigest()
+    newer = {"promotable": True, "words": "beats every baseline", "split": "new data", "at": ""}
+    objects.write(models / "models.json", {digest: {"verdict": newer}})
+    ended = stranger("models", "compare", "shop-1", "shop-2")
+    rows = {line.split("   ")[0]: line for line in ended.out.splitlines()}
+    assert rows["verdict on its card"].endswith("ties static rule")
+    assert rows["judgement"].endswith("beats every baseline")
+    assert "! the figures of shop-2 are those of its card; it was judged anew since" in ended.out
+    assert "figures of shop-1" not in ended.out
+
+
 def test_a_model_that_is_gone_is_said_and_rules_answer_once_it_is_retired(answering: CommandLine) -> None:
     path = answering.home / "state/models/promoted.json"
     objects.write(path, {"history": [{"name": "gone-1", "at": ""}]})
@@ -407,6 +464,11 @@ def test_a_threshold_decides_the_exit_code(
 ) -> None:
     ended = trained("predict", *FILES, "--model", "sockshop-k8s-1", "--fail-above", threshold, "-o", "json")
     assert (ended.code, ended.json["outcome"], ended.json["exit"]) == (code, outcome, code)
+
+
+def test_what_files_lack_is_looked_for_in_files(trained: CommandLine) -> None:
+    ended = trained("predict", *FILES, "--model", "sockshop-k8s-1", "--at", "2030-01-01")
+    assert (ended.code, "look at --at, and at the columns" in ended.err) == (4, True), ended.err
 
 
 def test_the_moment_of_an_answer_can_be_chosen(trained: CommandLine) -> None:

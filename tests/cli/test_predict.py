@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +19,7 @@ from tests.commandline import CommandLine
 from tests.wire import Answer, scripted
 
 from chaoskit.cli import outlooks
-from chaoskit.cli.predict import Gate
+from chaoskit.cli.predict import Gate, _lasting
 from chaoskit.flows.outlook import Manner, Outlook
 from chaoskit.outcome import Outcome
 from chaoskit.prediction import Health, Silent, Young
@@ -374,3 +376,27 @@ def test_of_runs_side_by_side_the_one_that_is_there_then_is_answered_for(
     ended = CommandLine(tmp_path)("predict", "--data", tmp_path, "--mapping", tmp_path / "m.yaml", *options)
     assert ended.code == 0, ended.err
     assert [line for line in ended.err.splitlines() if line.startswith("moment") or " run " in line] == said
+
+
+def test_pods_of_no_workload_in_files_hold_no_gate_up() -> None:
+    runner = Young("shop", "pod/runner-1", 3.0)
+    assert _lasting((NEW, runner)) == (NEW,)
+    assert _lasting((CART, Silent("shop", "pod/runner-1", 6.0))) == (CART,)
+
+
+def test_a_namespace_that_is_not_there_is_said_before_its_signals_are_asked_for(
+    chaoskit: CommandLine,
+) -> None:
+    ended = chaoskit("predict", "-n", "nowhere", "--prometheus", "http://127.0.0.1:1")
+    assert (ended.code, "there is no namespace nowhere" in ended.err) == (4, True), ended.err
+
+
+def test_a_cluster_that_is_not_there_is_said_before_what_learns_is_loaded(stranger: CommandLine) -> None:
+    loaded = (
+        "import sys; from chaoskit.cli.app import main; code = main(['train', '-n', 'shop'])\n"
+        "print(code, 'sklearn' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], env=stranger.environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "4 False\n", done.stderr

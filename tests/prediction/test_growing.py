@@ -31,6 +31,7 @@ from chaoskit.prediction import features
 from chaoskit.prediction.labelling.labels import Labelled, label
 from chaoskit.prediction.learning import dask_pool, folds, forest, search
 from chaoskit.prediction.learning.forest import Options
+from chaoskit.prediction.learning.options import check
 from chaoskit.prediction.learning.table import Table, tabulate
 from chaoskit.prediction.learning.training import out_of_fold
 
@@ -92,7 +93,7 @@ def test_what_is_no_address_of_a_dask_scheduler_is_refused(table: Table, address
 @pytest.mark.parametrize("address", ["host:8786", "tcp://10.0.0.1:8786", "tls://[::1]:8786", "ws://host:80"])
 def test_an_address_may_name_a_protocol(address: str) -> None:
     pytest.importorskip("distributed")
-    forest.check(tiny(backend="dask", scheduler=address))
+    check(tiny(backend="dask", scheduler=address))
 
 
 def test_a_dask_scheduler_that_no_worker_joins_is_unavailable(

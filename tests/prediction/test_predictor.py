@@ -473,6 +473,13 @@ def test_what_jumps_about_is_not_on_its_way_to_a_limit(world: World) -> None:
         (2.0, "seconds", "2 s"),
         (1.25, "cores", "1.25 cores"),
         (7.0, "count", "7"),
+        (0.00126, "count", "0.00126"),
+        (1.88e-10, "count", "0"),
+        (1.88e-10, "ratio", "0 %"),
+        (1.88e-10, "bytes/s", "0 bytes/s"),
+        (1020.0, "bytes", "1020 bytes"),
+        (1234.5, "req/s", "1234 req/s"),
+        (123.0, "seconds", "123 s"),
     ],
 )
 def test_amounts_read_as_people_write_them(value: float, unit: str, words: str) -> None:

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 app = new_app(__doc__)
 
 
-@command(app, epilog="Examples: chaoskit abort 01jd4r; chaoskit abort --all --yes")
+@command(
+    app,
+    examples=(
+        "chaoskit abort 01jd4r",
+        "chaoskit abort --all --yes",
+    ),
+)
 def abort(
     session: Session,
     runs: Annotated[

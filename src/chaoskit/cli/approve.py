@@ -25,7 +25,11 @@ app = new_app(__doc__)
 
 @command(
     app,
-    epilog="Examples: chaoskit approve; chaoskit approve 1m8csdww; chaoskit approve 1m8csdww --deny",
+    examples=(
+        "chaoskit approve",
+        "chaoskit approve 1m8csdww",
+        "chaoskit approve 1m8csdww --deny",
+    ),
 )
 def approve(
     session: Session,

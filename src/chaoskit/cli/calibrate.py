@@ -21,8 +21,9 @@ app = new_app(__doc__)
 
 @command(
     app,
-    epilog="Example: chaoskit calibrate --data healthy-week/ --mapping examples/data/redis-prevent.yaml "
-    "--model redis-prevent-1",
+    examples=(
+        "chaoskit calibrate --data week/ --mapping examples/data/redis-prevent.yaml --model redis-prevent-1",
+    ),
 )
 def calibrate(
     session: Session,

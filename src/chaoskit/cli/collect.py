@@ -38,8 +38,10 @@ class Form(StrEnum):
 
 @command(
     app,
-    epilog="Examples: chaoskit collect -n shop --hours 168 --out metrics; "
-    "chaoskit collect -n shop --from 2026-03-01 --to 2026-03-08 --format parquet --out metrics",
+    examples=(
+        "chaoskit collect -n shop --hours 168 --out metrics",
+        "chaoskit collect -n shop --from 2026-03-01 --to 2026-03-08 --format parquet --out metrics",
+    ),
 )
 def collect(
     session: Session,

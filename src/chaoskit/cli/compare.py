@@ -22,10 +22,13 @@ app = new_app(__doc__)
 @command(
     app,
     places=("store",),
-    epilog="Examples: chaoskit compare 01jd4r 01jd9x; chaoskit compare 01jd9x --history; "
-    "a run regressed (1) when its steady state was broken, or still was once the fault was over, for longer "
-    "than the median of its last 30 earlier runs (same experiment, fault, how hard and on how many, targets, "
-    "cluster, engine, and steady state but for names and aborts) by more than the greatest of: "
+    examples=(
+        "chaoskit compare 01jd4r 01jd9x",
+        "chaoskit compare 01jd9x --history",
+    ),
+    epilog="A run regressed (1) when its steady state was broken, or still was once the fault was over, for "
+    "longer than the median of its last 30 earlier runs (same experiment, fault, how hard and on how many, "
+    "targets, cluster, engine, and steady state but for names and aborts) by more than the greatest of: "
     "3 x 1.4826 x their median absolute deviation, a tenth of the median, 5 s. "
     "With fewer than 5 such runs nothing is judged (8).",
 )

@@ -25,7 +25,15 @@ class Action(StrEnum):
     INIT = "init"
 
 
-@command(app, places=(), epilog="Examples: chaoskit config; chaoskit config init; chaoskit config -o json")
+@command(
+    app,
+    places=(),
+    examples=(
+        "chaoskit config",
+        "chaoskit config init",
+        "chaoskit config -o json",
+    ),
+)
 def config(
     session: Session,
     action: Annotated[

@@ -43,8 +43,12 @@ class Only(StrEnum):
 
 @command(
     app,
-    epilog="Examples: chaoskit controller -n shop; chaoskit controller -A --listen 0.0.0.0:8080; "
-    "chaoskit controller -A --only predict; chaoskit controller -A --alerts http://alertmanager:9093",
+    examples=(
+        "chaoskit controller -n shop",
+        "chaoskit controller -A --listen 0.0.0.0:8080",
+        "chaoskit controller -A --only predict",
+        "chaoskit controller -A --alerts http://alertmanager:9093",
+    ),
 )
 def controller(
     session: Session,

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 app = new_app(__doc__)
 
 
-@command(app, places=(), epilog="Examples: chaoskit demo; chaoskit demo --out /tmp/story -v")
+@command(
+    app,
+    places=(),
+    examples=(
+        "chaoskit demo",
+        "chaoskit demo --out /tmp/story -v",
+    ),
+)
 def demo(
     session: Session,
     out: Annotated[

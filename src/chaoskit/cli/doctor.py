@@ -23,7 +23,14 @@ app = new_app(__doc__)
 _MARKS = {"ok": "✔ ok", "warning": "! warning", "blocked": "✖ missing", "refused": "✖ denied"}
 
 
-@command(app, epilog="Examples: chaoskit doctor; chaoskit doctor -n shop -o json; chaoskit doctor -A")
+@command(
+    app,
+    examples=(
+        "chaoskit doctor",
+        "chaoskit doctor -n shop -o json",
+        "chaoskit doctor -A",
+    ),
+)
 def doctor(
     session: Session,
     everywhere: Annotated[

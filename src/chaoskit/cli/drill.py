@@ -37,8 +37,11 @@ Names = Annotated[list[str] | None, typer.Option("--fault", help="A fault; repea
 
 @command(
     app,
-    epilog="Examples: chaoskit drill; chaoskit drill bad-release -n shop --workload deployment/cart; "
-    "chaoskit drill --matrix --min-f1 0.95 --max-false-actions 0",
+    examples=(
+        "chaoskit drill",
+        "chaoskit drill bad-release -n shop --workload deployment/cart",
+        "chaoskit drill --matrix --min-f1 0.95 --max-false-actions 0",
+    ),
 )
 def drill(
     session: Session,

@@ -23,8 +23,10 @@ app = new_app(__doc__)
 
 @command(
     app,
-    epilog="Examples: chaoskit evaluate --data later/ --mapping examples/data/sockshop-k8s.yaml; "
-    "chaoskit evaluate --data elsewhere/ --mapping examples/data/redis-prevent.yaml --calibrate",
+    examples=(
+        "chaoskit evaluate --data later/ --mapping examples/data/sockshop-k8s.yaml",
+        "chaoskit evaluate --data elsewhere/ --mapping examples/data/redis-prevent.yaml --calibrate",
+    ),
 )
 def evaluate(
     session: Session,
@@ -79,7 +81,7 @@ def evaluate(
         measured.pasted(data, mapping),
         beats=report.beats_baselines and not calibrate,
         answers=answers,
-        fits=calibrate or (report.decides and not is_portable(models / name)),
+        fits=calibrate or _gains(report, portable=is_portable(models / name)),
     )
     told_before = () if session.quiet else dataset.notes
     condemned = not calibrate and report.decides and not report.beats_baselines
@@ -91,6 +93,11 @@ def evaluate(
 
 
 _NOBODY = "no model that answered before it may take its place; to let rules answer: chaoskit models retire"
+
+
+def _gains(report: Report, *, portable: bool) -> bool:
+    """Whether thresholds of this data's own may do better: of what they may set, and not all was right."""
+    return report.decides and report.model.f1 < 1 and not portable
 
 
 def _following(name: str, files: str, *, beats: bool, answers: bool, fits: bool) -> str:

@@ -28,8 +28,12 @@ _ID = re.compile(r"(?=.*[0-9])[0-9a-z]{4,16}")
 @command(
     app,
     places=("store",),
-    epilog="Examples: chaoskit explain; chaoskit explain 5; chaoskit explain weakness-found; "
-    "chaoskit explain 01jd4r",
+    examples=(
+        "chaoskit explain",
+        "chaoskit explain 5",
+        "chaoskit explain weakness-found",
+        "chaoskit explain 01jd4r",
+    ),
 )
 def explain(
     session: Session,

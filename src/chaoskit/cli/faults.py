@@ -24,7 +24,11 @@ app = new_app(__doc__)
 @command(
     app,
     places=(),
-    epilog="Examples: chaoskit faults; chaoskit faults show pod-network-loss; chaoskit faults -o json",
+    examples=(
+        "chaoskit faults",
+        "chaoskit faults show pod-network-loss",
+        "chaoskit faults -o json",
+    ),
 )
 def faults(
     session: Session,

@@ -46,9 +46,12 @@ class Kind(StrEnum):
 
 @command(
     app,
-    epilog="Examples: chaoskit generate -n shop --top 3 --out experiments; "
-    "chaoskit generate -A --from topology -l tier=backend; chaoskit generate --from incident 01jd4r; "
-    "chaoskit generate -n shop --format litmus --out manifests",
+    examples=(
+        "chaoskit generate -n shop --top 3 --out experiments",
+        "chaoskit generate -A --from topology -l tier=backend",
+        "chaoskit generate --from incident 01jd4r",
+        "chaoskit generate -n shop --format litmus --out manifests",
+    ),
 )
 def generate(
     session: Session,

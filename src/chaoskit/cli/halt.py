@@ -31,7 +31,13 @@ def chosen(only: Acting | None) -> tuple[Act, ...]:
     return tuple(act for act in ACTS if only in {None, act})
 
 
-@command(app, epilog='Examples: chaoskit halt --reason "incident 42"; chaoskit halt --only chaos -n shop')
+@command(
+    app,
+    examples=(
+        'chaoskit halt --reason "incident 42"',
+        "chaoskit halt --only chaos -n shop",
+    ),
+)
 def halt(
     session: Session,
     only: Only = None,

@@ -34,8 +34,11 @@ _ALL: dict[str, dict[str, Any]] = {"run": {}, "recovery": {}, "prediction": {"al
 @command(
     app,
     places=("namespace", "store"),
-    epilog="Examples: chaoskit history; chaoskit history --kind prediction --limit 5 -o json; "
-    "chaoskit history --weaknesses --fail-above 0 --cluster staging",
+    examples=(
+        "chaoskit history",
+        "chaoskit history --kind prediction --limit 5 -o json",
+        "chaoskit history --weaknesses --fail-above 0 --cluster staging",
+    ),
 )
 def history(
     session: Session,

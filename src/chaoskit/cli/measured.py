@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from chaoskit.cli.fitting import beside
 from chaoskit.cli.render import columns
 from chaoskit.cli.render import told as line
 from chaoskit.errors import InvalidInput
+from chaoskit.reports.reading import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -45,7 +47,7 @@ def read(
     if not data or mapping is None:
         raise InvalidInput(
             "--data and --mapping belong together: files, and what their columns mean",
-            hint="see examples/data for mapping files",
+            hint="add --data FOLDER --mapping FILE; examples/data has mapping files",
         )
     meaning = prediction.load_mapping(mapping)
     if lacking := prediction.lacking_events(data, meaning):
@@ -63,7 +65,27 @@ def read(
     dataset = prediction.read(data, meaning, unlabelled=unlabelled)
     for note in dataset.notes:
         tell(f"! {note}")
+    if foreign := _foreign(dataset):
+        words = ", ".join(f"{word} ({counted(count, 'event')})" for word, count in foreign.items())
+        tell(f"! no class of chaoskit's: {words}; {_FOREIGN}")
     return dataset, meaning, target
+
+
+_FOREIGN = (
+    "learned and told as written, but `generate` proves it by a lost pod and `recover` passes it over; "
+    "`issues` of the mapping says which class a word means"
+)
+
+
+def _foreign(dataset: Dataset) -> dict[str, int]:
+    """What the labels call failures and no other command knows, in order of words, with how many are so."""
+    from chaoskit.experiments.generation.repertoire import FAULTS, SAME
+    from chaoskit.recovery.issues import CLASSES
+
+    known = {*CLASSES, *FAULTS, *SAME}
+    failures = (each for each in dataset.labels if each.meaning in {"failure", "chaos", "ramp"})
+    told = Counter(each.issue or "other" for each in failures)
+    return {word: told[word] for word in sorted(told.keys() - known)}
 
 
 def pasted(data: Sequence[Path] | None, mapping: Path | None) -> str:

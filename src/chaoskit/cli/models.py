@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from chaoskit.cli.render import columns, emit, next_step
+from chaoskit.cli.render import columns, emit, next_step, told
 from chaoskit.cli.session import Format, Session, command, new_app
 from chaoskit.errors import InvalidInput, UnknownName, cause
 from chaoskit.visible import visible
@@ -105,7 +105,7 @@ def compare(
     emit(session, "comparison", _comparison(cards), lambda out: _compare(out, cards))
 
 
-@command(app, epilog="Example: chaoskit models export shop-2 --out shop-2-portable")
+@command(app, examples=("chaoskit models export shop-2 --out shop-2-portable",))
 def export(
     session: Session,
     name: Annotated[str, typer.Argument(help="Name of the model.")],
@@ -128,7 +128,7 @@ def _exported(out: Console, folder: Path) -> None:
     next_step(out, f"chaoskit models import {quote(str(folder))}")
 
 
-@command(app, name="import", epilog="Example: chaoskit models import shop-2-portable --name shop-2")
+@command(app, name="import", examples=("chaoskit models import shop-2-portable --name shop-2",))
 def import_(
     session: Session,
     folder: Annotated[Path, typer.Argument(help="Folder that models export has written.")],
@@ -173,6 +173,9 @@ def _compare(out: Console, cards: list[Listed]) -> None:
     for each in cards:
         if each.altered:
             out.print(f"! {_altered(each)}", style="yellow")
+        if each.newer:
+            words = f"the figures of {each.name} are those of its card; it was judged anew since"
+            told(out, "! ", words, style="yellow")
     if not _same_data(cards):
         out.print("! they were judged on different data: their figures do not compare", style="yellow")
 
@@ -241,5 +244,6 @@ _FIGURES: dict[str, Callable[[Listed], Any]] = {
     "recipe": lambda found: found.card.get("recipe"),
     "budget per day": lambda found: found.card.get("false_alarms_per_day"),
     "trained at": lambda found: _text(found.card, "trained_at"),
+    "verdict on its card": lambda found: found.card.get("verdict"),
     "judgement": lambda found: found.standing,
 }

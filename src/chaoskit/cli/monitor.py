@@ -29,8 +29,11 @@ _MARKS = {"recorded": "✔ recorded", "raw": "✔ raw", "absent": "! absent", "r
 
 @command(
     app,
-    epilog="Examples: chaoskit monitor lint -n shop; chaoskit monitor lint --explain edge_gap; "
-    "chaoskit monitor lint -o json",
+    examples=(
+        "chaoskit monitor lint -n shop",
+        "chaoskit monitor lint --explain edge_gap",
+        "chaoskit monitor lint -o json",
+    ),
 )
 def lint(
     session: Session,
@@ -69,8 +72,10 @@ def lint(
 
 @command(
     app,
-    epilog="Examples: chaoskit monitor rules --out chaoskit-rules.yaml; "
-    "chaoskit monitor rules --operator -n monitoring --out rules.yaml",
+    examples=(
+        "chaoskit monitor rules --out chaoskit-rules.yaml",
+        "chaoskit monitor rules --operator -n monitoring --out rules.yaml",
+    ),
 )
 def rules(
     session: Session,

@@ -29,9 +29,12 @@ app = new_app(__doc__)
 
 @command(
     app,
-    epilog="Examples: chaoskit patterns --by-workload; chaoskit patterns --suggest; "
-    "chaoskit patterns --suggest --runbooks runbooks/ -o json; "
-    "chaoskit patterns --failures -n shop --hours 168",
+    examples=(
+        "chaoskit patterns --by-workload",
+        "chaoskit patterns --suggest",
+        "chaoskit patterns --suggest --runbooks runbooks/ -o json",
+        "chaoskit patterns --failures -n shop --hours 168",
+    ),
 )
 def patterns(
     session: Session,

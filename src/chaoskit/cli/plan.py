@@ -42,8 +42,11 @@ _MARKS = {"ok": "✔", "warning": "!", "blocked": "✖", "refused": "✖"}
 
 @command(
     app,
-    epilog="Examples: chaoskit plan cart.yaml; chaoskit plan experiments/ --out plan.json; "
-    "chaoskit plan cart.yaml --rbac | kubectl apply -f -",
+    examples=(
+        "chaoskit plan cart.yaml",
+        "chaoskit plan experiments/ --out plan.json",
+        "chaoskit plan cart.yaml --rbac | kubectl apply -f -",
+    ),
 )
 def plan(
     session: Session,

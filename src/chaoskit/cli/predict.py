@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -14,30 +14,36 @@ from chaoskit.cli.measured import moment, pasted
 from chaoskit.cli.render import emit
 from chaoskit.cli.session import Format, ProgressFormat, Session, command, new_app
 from chaoskit.cli.stopping import stopping
-from chaoskit.errors import InvalidInput
+from chaoskit.errors import InvalidInput, NoSamples
 from chaoskit.files import check_writable
 from chaoskit.outcome import Outcome
 from chaoskit.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
     from contextlib import ExitStack
     from datetime import datetime
 
     from chaoskit.events import Listener
     from chaoskit.flows.foreseeing import Lookout
     from chaoskit.flows.outlook import Outlook
+    from chaoskit.prediction import Silent, Young
     from chaoskit.records import PredictionRecord
 
 app = new_app(__doc__)
 
+Unknown = TypeVar("Unknown", "Silent", "Young")
+
 
 @command(
     app,
-    epilog="Examples: chaoskit predict -n shop; chaoskit predict -A; "
-    "chaoskit predict -n shop -l tier=backend --watch; "
-    "chaoskit predict -n shop --fail-above 0.8 -o json; "
-    "chaoskit predict -n shop --watch --alertmanager http://localhost:9093",
+    examples=(
+        "chaoskit predict -n shop",
+        "chaoskit predict -A",
+        "chaoskit predict -n shop -l tier=backend --watch",
+        "chaoskit predict -n shop --fail-above 0.8 -o json",
+        "chaoskit predict -n shop --watch --alertmanager http://localhost:9093",
+    ),
 )
 def predict(
     session: Session,
@@ -88,6 +94,7 @@ def predict(
     from contextlib import ExitStack
 
     from chaoskit.flows.chaos_engine import AIChaosEngine
+    from chaoskit.flows.places import refuse_absent
 
     _check(
         given(
@@ -129,6 +136,7 @@ def predict(
         hear = stack.enter_context((_undrawn(session) if watch else session).listening())
         heard, write = _metrics(session, stack, hear, listen, export)
         place = "" if everywhere else runtime.namespace
+        refuse_absent(runtime.cluster, place)
         lookout = AIChaosEngine(runtime.world).lookout(place, model=asked, selector=selector, listen=heard)
         push = _pushing(alertmanager, lookout, hear)
 
@@ -236,12 +244,23 @@ def _from_files(
     chosen = None if held_back else chosen
     asked = window.select(chosen[1].spec.signals) if chosen else window
     health = prediction.health_of(chosen[1], asked, now) if chosen else prediction.Health()
-    found = learning.answer(window, chosen, now=now)
-    several = len({each.namespace for each in found}) > 1
-    silent = prediction.silent(prediction.heard(window), now)
+    try:
+        found = learning.answer(window, chosen, now=now)
+    except NoSamples as error:
+        raise NoSamples(error.message, hint=_WHERE) from error
+    silent = _lasting(prediction.silent(prediction.heard(window), now))
     said = {(each.namespace, each.target) for each in found}
-    young = prediction.young(asked, now, said) if chosen else ()
-    return Outlook(now, found, manner(chosen, held_back), health, silent, young, everywhere=several)
+    young = _lasting(prediction.young(asked, now, said)) if chosen else ()
+    places = {place for place, _ in said} | {each.namespace for of in (silent, young) for each in of}
+    return Outlook(now, found, manner(chosen, held_back), health, silent, young, everywhere=len(places) > 1)
+
+
+_WHERE = "look at --at, and at the columns that the mapping names"
+
+
+def _lasting(found: Iterable[Unknown]) -> tuple[Unknown, ...]:
+    """Without pods of no workload (``pod/runner-1``): they may be meant to end, and no cluster is asked."""
+    return tuple(each for each in found if not each.target.startswith("pod/"))
 
 
 def _answered_for(now: datetime, there: int, pods: int, *, newest: bool) -> str:

@@ -46,11 +46,14 @@ HISTORY = 0.25
 
 @command(
     app,
-    epilog="Examples: chaoskit recover -n shop --dry-run; chaoskit recover -n shop --issue cart-pod-crash; "
-    "chaoskit recover -A -l tier=backend --require-approval; "
-    "chaoskit recover -A --issue shop/cart-pod-crash; "
-    "chaoskit recover -n shop --alerts http://localhost:9093 --dry-run; "
-    "chaoskit recover --replay 1m8csdww --on sim",
+    examples=(
+        "chaoskit recover -n shop --dry-run",
+        "chaoskit recover -n shop --issue cart-pod-crash",
+        "chaoskit recover -A -l tier=backend --require-approval",
+        "chaoskit recover -A --issue shop/cart-pod-crash",
+        "chaoskit recover -n shop --alerts http://localhost:9093 --dry-run",
+        "chaoskit recover --replay 1m8csdww --on sim",
+    ),
 )
 def recover(
     session: Session,

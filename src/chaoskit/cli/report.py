@@ -28,10 +28,13 @@ app = new_app(__doc__)
 @command(
     app,
     places=("store",),
-    epilog="Examples: chaoskit report 01jd4r --html report.html --junit report.xml; "
-    "chaoskit report 01jd4r > report.html; chaoskit report 01jd4r --bundle evidence.tar.gz; "
-    "chaoskit report --verify evidence.tar.gz. HTML and Markdown tell the whole lineage, the others the "
-    "records alone; - is stdout.",
+    examples=(
+        "chaoskit report 01jd4r --html report.html --junit report.xml",
+        "chaoskit report 01jd4r > report.html",
+        "chaoskit report 01jd4r --bundle evidence.tar.gz",
+        "chaoskit report --verify evidence.tar.gz",
+    ),
+    epilog="HTML and Markdown tell the whole lineage, the others the records alone; - is stdout.",
 )
 @reporting(always=False)
 def report(

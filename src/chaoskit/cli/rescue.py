@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 app = new_app(__doc__)
 
 
-@command(app, epilog="Examples: chaoskit rescue; chaoskit rescue -n shop --orphans --yes")
+@command(
+    app,
+    examples=(
+        "chaoskit rescue",
+        "chaoskit rescue -n shop --orphans --yes",
+    ),
+)
 def rescue(
     session: Session,
     adopt: Annotated[

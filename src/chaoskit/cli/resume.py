@@ -12,7 +12,13 @@ from chaoskit.cli.session import Session, command, new_app
 app = new_app(__doc__)
 
 
-@command(app, epilog="Examples: chaoskit resume; chaoskit resume --only recovery")
+@command(
+    app,
+    examples=(
+        "chaoskit resume",
+        "chaoskit resume --only recovery",
+    ),
+)
 def resume(
     session: Session,
     only: Only = None,

@@ -48,9 +48,14 @@ class DryRun(StrEnum):
 
 @command(
     app,
-    epilog="Examples: chaoskit run experiments/ --yes; chaoskit run engine.yaml --html report.html; "
-    "chaoskit run experiments/ --yes --detach; cat engine.yaml | chaoskit run - --yes --min-score 80; "
-    "chaoskit run --plan 7f3c21d0 --junit run.xml. Reports are written on every way out, signals included.",
+    examples=(
+        "chaoskit run experiments/ --yes",
+        "chaoskit run engine.yaml --html report.html",
+        "chaoskit run experiments/ --yes --detach",
+        "cat engine.yaml | chaoskit run - --yes --min-score 80",
+        "chaoskit run --plan 7f3c21d0 --junit run.xml",
+    ),
+    epilog="Reports are written on every way out, signals included.",
 )
 @reporting(always=True)
 def run(

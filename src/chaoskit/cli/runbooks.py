@@ -28,7 +28,14 @@ app = new_app(__doc__, no_args_is_help=True)
 Load = Annotated[list[Path] | None, typer.Option(help="Your runbooks, asked before the shipped.")]
 
 
-@command(app, name="list", epilog="Examples: chaoskit runbooks list; chaoskit runbooks list --load runbooks/")
+@command(
+    app,
+    name="list",
+    examples=(
+        "chaoskit runbooks list",
+        "chaoskit runbooks list --load runbooks/",
+    ),
+)
 def list_(session: Session, load: Load = None) -> None:
     """List what may be done about which issue, your own runbooks first."""
     books = _books(load)
@@ -36,7 +43,7 @@ def list_(session: Session, load: Load = None) -> None:
     emit(session, "runbooks", document, lambda out: _list(out, books))
 
 
-@command(app, epilog="Example: chaoskit runbooks show pod-crash-recovery > mine.yaml")
+@command(app, examples=("chaoskit runbooks show pod-crash-recovery > mine.yaml",))
 def show(
     session: Session,  # noqa: ARG001 - every command has one
     name: Annotated[str, typer.Argument(help="Name of the runbook.")],
@@ -53,7 +60,7 @@ def show(
     sys.stdout.write(dump(_plain(found)))
 
 
-@command(app, epilog="Example: chaoskit runbooks validate runbooks/")
+@command(app, examples=("chaoskit runbooks validate runbooks/",))
 def validate(
     session: Session,
     files: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
@@ -73,7 +80,7 @@ def validate(
     )
 
 
-@command(app, name="test", epilog="Example: chaoskit runbooks test examples/runbooks")
+@command(app, name="test", examples=("chaoskit runbooks test examples/runbooks",))
 def try_(
     session: Session,
     files: Annotated[

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from chaoskit.cli.pasting import led_by, pasted
 from chaoskit.cli.secrecy import learn_places, learn_values, unsaid
@@ -269,12 +270,20 @@ def _confirmed(question: str) -> bool:
 
 
 def command(
-    app: typer.Typer, *, places: Collection[str] = _SETTINGS, **settings: Any
+    app: typer.Typer,
+    *,
+    places: Collection[str] = _SETTINGS,
+    examples: Sequence[str] = (),
+    epilog: str = "",
+    **settings: Any,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Registers a function ``(session, ...)`` as a command that also takes the shared options.
 
-    Of those that say where something is (cluster, metrics, history), it takes the `places` it looks at.
+    Of those that say where something is (cluster, metrics, history), it takes the `places` it looks at. Its
+    help ends with the `examples`, each whole on a line of its own, to be pasted, and the `epilog`.
     """
+    shown = "\n".join([_UNWRAPPED, "Examples:", *(f"  {each}" for each in examples)]) if examples else ""
+    settings["epilog"] = "\n\n".join(filter(None, (shown, epilog)))
     options = {n: each for n, each in _SHARED.items() if n not in _SETTINGS or n in places}
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
@@ -298,6 +307,10 @@ def command(
         return function
 
     return register
+
+
+_UNWRAPPED = "\b"
+"""What a paragraph of help begins with whose lines are left as they are."""
 
 
 def _paths(values: Mapping[str, Any]) -> Iterator[Path]:
@@ -339,9 +352,24 @@ _WAYS_OUT = (typer.Exit, typer.Abort, typer.BadParameter)
 """How Typer itself leaves: with the answer given, or with words about an option, which `app` tells."""
 
 
+class Whole(TyperGroup):
+    """A group whose help says of each of its commands all of its line."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """The table of commands."""
+        names = self.list_commands(ctx)
+        found = [(name, command) for name in names if (command := self.get_command(ctx, name))]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, each.get_short_help_str(_ANY_LENGTH)) for name, each in found])
+
+
+_ANY_LENGTH = 1000
+
+
 def new_app(summary: str, **settings: Any) -> typer.Typer:
     """A Typer app for one command's file, in the plain style of all."""
     return typer.Typer(
+        cls=Whole,
         help=summary,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,

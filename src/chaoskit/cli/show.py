@@ -28,7 +28,12 @@ _KINDS = ("run", "recovery", "prediction", "label")
 
 
 @command(
-    app, epilog="Examples: chaoskit show 01jd4r; chaoskit show 01jd4r --trace; chaoskit show 01jd4r --follow"
+    app,
+    examples=(
+        "chaoskit show 01jd4r",
+        "chaoskit show 01jd4r --trace",
+        "chaoskit show 01jd4r --follow",
+    ),
 )
 def show(
     session: Session,

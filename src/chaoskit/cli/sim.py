@@ -24,7 +24,10 @@ def _folder(session: Session) -> Path:
 @command(
     app,
     places=(),
-    epilog="Example: export KUBECONFIG=$(chaoskit sim up --speed 10); kubectl get pods -n shop",
+    examples=(
+        "export KUBECONFIG=$(chaoskit sim up --speed 10)",
+        "kubectl get pods -n shop",
+    ),
 )
 def up(
     session: Session,

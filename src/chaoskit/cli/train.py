@@ -54,8 +54,11 @@ class Chaos(StrEnum):
 
 @command(
     app,
-    epilog="Examples: chaoskit train -n shop --hours 168; chaoskit train -A --hours 168; "
-    "chaoskit train --data metrics/ --mapping examples/data/sockshop-k8s.yaml",
+    examples=(
+        "chaoskit train -n shop --hours 168",
+        "chaoskit train -A --hours 168",
+        "chaoskit train --data metrics/ --mapping examples/data/sockshop-k8s.yaml",
+    ),
 )
 def train(
     session: Session,
@@ -89,7 +92,13 @@ def train(
     backend: Annotated[
         Backend, typer.Option(help="Where they grow: threads, processes, a Dask cluster.")
     ] = Backend.THREADING,
-    scheduler: Annotated[str, typer.Option(help="Address of the Dask scheduler: tcp://HOST:8786.")] = "",
+    scheduler: Annotated[
+        str,
+        typer.Option(
+            help="Address of the Dask scheduler: tcp://HOST:8786. Whoever answers there can have code run "
+            "here: use a network that you trust, or Dask's TLS (tls://)."
+        ),
+    ] = "",
     chaos: Annotated[
         Chaos,
         typer.Option(
@@ -114,7 +123,7 @@ def train(
     from math import inf
 
     from chaoskit.prediction import Objectives, Options, check_name
-    from chaoskit.prediction.learning.forest import check
+    from chaoskit.prediction.learning.options import check
 
     places = {"--all-namespaces": everywhere, "--namespace": session.asked_namespace}
     _check(given({"--data": data, "--mapping": mapping, "--hours": hours, **places}))

@@ -47,9 +47,12 @@ _SCHEMAS = {"experiment": "experiment.json"}
 @command(
     app,
     places=(),
-    epilog="Examples: chaoskit validate examples/experiments; "
-    "chaoskit validate --strict --ignore no-probe engine.yaml; chaoskit validate --rules; "
-    "chaoskit validate --schema experiment > experiment.json",
+    examples=(
+        "chaoskit validate examples/experiments",
+        "chaoskit validate --strict --ignore no-probe engine.yaml",
+        "chaoskit validate --rules",
+        "chaoskit validate --schema experiment > experiment.json",
+    ),
 )
 def validate(
     session: Session,

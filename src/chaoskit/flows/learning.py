@@ -138,7 +138,7 @@ def judged(
             f"{folder.name} came without what fits it to a cluster: its thresholds stay as they came",
             guard="model form",
             limit="calibrated where it was trained",
-            hint=f"judge it as it is: chaoskit evaluate --model {folder.name}",
+            hint=f"judge it as it is: chaoskit evaluate --data FOLDER --mapping FILE --model {folder.name}",
         )
     trained = None if foreign else prediction.load(folder, state=models, key=key, witnesses=True)
     model_ = trained.model if trained else prediction.load_model(folder, state=models, key=key)

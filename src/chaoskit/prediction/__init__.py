@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from chaoskit.prediction.labelling.labels import label as label
     from chaoskit.prediction.labelling.outside import from_recoveries as from_recoveries
     from chaoskit.prediction.labelling.outside import from_runs as from_runs
-    from chaoskit.prediction.learning.forest import Options as Options
+    from chaoskit.prediction.learning.options import Options as Options
     from chaoskit.prediction.learning.training import Model as Model
     from chaoskit.prediction.naming import bare as bare
     from chaoskit.prediction.naming import calibrated_name as calibrated_name
@@ -81,7 +81,7 @@ _HOME = {
     "data.dataset": ("Dataset", "collect", "unmeasured"),
     "judging.evaluation": ("Trained", "build", "evaluate", "evaluate_foreign", "recalibrated"),
     "labelling.failures": ("Objectives",),
-    "learning.forest": ("Options",),
+    "learning.options": ("Options",),
     "answers.health": ("Health", "health_of", "strange_here"),
     "labelling.labels": ("Chaos", "Labelled", "Target", "label"),
     "naming": ("bare", "calibrated_name", "check_name"),

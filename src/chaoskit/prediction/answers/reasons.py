@@ -176,13 +176,21 @@ def _missing(called: str) -> str:
 def amount(value: float, unit: str) -> str:
     """A value with its unit as a person reads it: ``412 MiB``, ``18 %``, ``40 ms``, ``3.1 cores``."""
     if unit == "ratio":
-        return f"{value * 100:.0f} %" if value >= 0.1 or value == 0 else f"{value * 100:.1f} %"
+        return f"{value * 100:.0f} %" if value >= 0.1 or value < 0.0005 else f"{value * 100:.1f} %"
     if unit in {"bytes", "bytes/s"}:
         size, scale = next((s, n) for s, n in _SIZES if abs(value) >= s or s == 1)
-        return f"{value / size:.3g} {scale}{unit.removeprefix('bytes')}"
+        return f"{_figure(value / size)} {scale}{unit.removeprefix('bytes')}"
     if unit == "seconds":
-        return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2g} s"
-    return f"{value:.3g} {unit}".rstrip() if unit not in {"count", ""} else f"{value:.3g}"
+        return f"{value * 1000:.0f} ms" if value < 1 else f"{_figure(value, 2)} s"
+    return f"{_figure(value)} {unit}" if unit not in {"count", ""} else _figure(value)
+
+
+def _figure(value: float, digits: int = 3) -> str:
+    """So many digits, and never an exponent: what is next to nothing is 0."""
+    if abs(value) < 1e-4:
+        return "0"
+    told = f"{value:.{digits}g}"
+    return f"{value:.0f}" if "e" in told else told
 
 
 _SIZES = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "bytes"))

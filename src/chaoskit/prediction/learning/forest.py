@@ -4,62 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
-from typing import Literal
-from urllib.parse import urlsplit
 
 import joblib
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
-from chaoskit import errors
 from chaoskit.prediction.data.arrays import Doubles, Floats, Indices
 from chaoskit.prediction.features import Spec
 from chaoskit.prediction.learning import dask_pool
+from chaoskit.prediction.learning.options import Options as Options  # noqa: PLC0414 - known from here
+from chaoskit.prediction.learning.options import check
 from chaoskit.prediction.learning.table import Samples, Table
 from chaoskit.prediction.learning.tree_paths import Classifier
-
-Backend = Literal["threading", "loky", "dask"]
-
-ADDRESS, SCHEMES = "--scheduler tcp://HOST:8786", {"", "tcp", "tls", "ws", "wss"}
-"""How the address of a Dask scheduler is written, and the protocols that such a one may name."""
 
 RISKIER = {"level", "level_max", "ahead15", "ahead30", "reset", "z_count"}
 """Window features of which more is never less risk; of the evidence recipe all are."""
 
 SAFER = {"full_in", "full_in_long", "soonest"}
 """Those of which more is never more risk."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to train.
-
-    `recipe` auto lets validation choose. `negatives` is how many healthy samples are kept for each failing
-    one, half of them of the same moments; `most_rows` bounds the samples of one forest; `trees` is the size
-    of the forest that is kept, `fold_trees` of those that only examine. `trials` is how many
-    sizes of leaves and splits are tried, or `search_seconds` the time for it. `split` says what is held out:
-    time, for no other way is honest. `jobs` forests grow at once: in threads, in processes (loky) or
-    on the machines of a Dask cluster at `scheduler`.
-    """
-
-    recipe: Literal["auto", "window", "evidence"] = "auto"
-    false_alarms_per_day: float = 2.0
-    seed: int = 7
-    trees: int = 200
-    fold_trees: int = 100
-    leaf: int = 3
-    splits: float | Literal["sqrt", "log2"] = "sqrt"
-    folds: int = 4
-    negatives: int = 100
-    most_rows: int = 20_000
-    search_seconds: float = 0.0
-    trials: int = 0
-    split: str = "time"
-    jobs: int = 1
-    backend: Backend = "threading"
-    scheduler: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,36 +82,6 @@ def fit(each: Lesson, options: Options) -> RandomForestClassifier:
         n_jobs=1,
     )
     return forest.fit(each.rows, each.y, sample_weight=each.weights)
-
-
-def check(options: Options) -> None:
-    """Where forests are to grow on a Dask cluster, Dask is here and `scheduler` is an address.
-
-    Raises:
-        CannotStart: Dask is not installed.
-        InvalidInput: it is no address.
-    """
-    if options.backend != "dask":
-        return
-    if find_spec("distributed") is None:
-        raise errors.CannotStart(
-            "Dask is not installed", hint="in the folder of chaoskit's source: pip install '.[dask]'"
-        )
-    if not options.scheduler:
-        raise errors.InvalidInput("a Dask cluster has an address", hint=ADDRESS)
-    if not _is_address(options.scheduler):
-        raise errors.InvalidInput(f"{options.scheduler!r} is no address of a Dask scheduler", hint=ADDRESS)
-
-
-def _is_address(scheduler: str) -> bool:
-    """Whether it is ``HOST:PORT``, with the scheme of a protocol or none, and nothing more."""
-    scheme, _, place = scheduler.rpartition("://")
-    try:
-        found = urlsplit(f"//{place}")
-        whole = bool(found.hostname and found.port) and found.netloc == place
-    except ValueError:
-        return False
-    return whole and scheme in SCHEMES and not {" ", "@"} & set(place)
 
 
 def score(forest: Classifier, rows: Floats) -> Floats:
