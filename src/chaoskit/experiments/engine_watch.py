@@ -31,7 +31,7 @@ TICK = 1.0
 COMPLETES = 90.0
 """Seconds that Litmus may take to end an engine by itself once every result has settled."""
 LONGEST = 10.0
-"""Seconds in which logs are read at the end: the undo comes after it."""
+"""Seconds in which logs are read and faults are taken back at the end: the undo comes after it."""
 CLEARS = 60.0
 """Seconds in which an ended engine goes away to make room for one of its name."""
 
@@ -284,17 +284,15 @@ class EngineWatch:
         self._stop()
         self.evidence.everything(self.seen.pods.values())
         with suppress(ChaoskitError):
-            while self._reverts(self._clock.monotonic() - began):
+            while self._reverts and self._clock.monotonic() - began < LONGEST:
                 self._next()
                 help_out()
         self._kept(help_out, within=LONGEST - (self._clock.monotonic() - began))
 
-    def _reverts(self, waited: float) -> bool:
-        """Whether its faults are being taken back, so long after it was told: else that is for the undo."""
-        if not self.seen.injected or self._ended or self.fault_over is not None:
-            return False
-        ends = any(map(kube.is_deleting, self.seen.pods.values()))
-        return waited < (LONGEST if ends else OPERATOR_ANSWERS)
+    @property
+    def _reverts(self) -> bool:
+        """Whether its faults are still to be taken back, as far as Litmus tells."""
+        return self.seen.injected and not self._ended and self.fault_over is None
 
     def _stop(self) -> None:
         """The engine is told to stop, if the cluster can be reached: the undo will see to it again."""
