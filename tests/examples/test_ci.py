@@ -135,3 +135,10 @@ def _whatever_happened(path: Path) -> list[Any]:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_a_run_that_is_cancelled_or_killed_is_finished_by_the_pipeline(path: Path) -> None:
     assert "chaoskit rescue" in str(_whatever_happened(path))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_rescue_of_one_namespace_says_that_others_need_theirs(path: Path) -> None:
+    above = path.read_text(encoding="utf-8").partition("chaoskit rescue --namespace shop\n")[0]
+    words = "one for each namespace of your experiments, whatever the others end with"
+    assert re.search(rf"(#|//) {words}$", above, re.MULTILINE)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import cast
@@ -7,15 +8,15 @@ from typing import cast
 import pytest
 from tests.acts.fake import FakeCluster
 from tests.acts.test_engine import ENGINE, serving
-from tests.experiments.made import engine, event, observed, result
+from tests.experiments.made import INJECTED, UID, engine, event, observed, pod, result
 
 from chaoskit import kube
-from chaoskit.acts.trail import BY_COMMAND, Struck
-from chaoskit.clock import ManualClock
-from chaoskit.errors import TimedOut
+from chaoskit.acts.trail import BY_COMMAND, Struck, Trail
+from chaoskit.clock import Clock, ManualClock, WallClock
+from chaoskit.errors import Interrupted, TimedOut
 from chaoskit.events import ignore
 from chaoskit.experiments.course import Course
-from chaoskit.experiments.engine_watch import EngineWatch, trail_of
+from chaoskit.experiments.engine_watch import TICK, EngineWatch, trail_of
 from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.experiments.planning import Plan
 from chaoskit.experiments.preparing import Prepared
@@ -24,7 +25,7 @@ from chaoskit.experiments.spec import Experiment
 from chaoskit.experiments.terminal import Ending
 from chaoskit.experiments.trials import Trial
 from chaoskit.journal import Journal
-from chaoskit.ports.cluster import Change, ChangeType, Kind, Object
+from chaoskit.ports.cluster import Change, ChangeType, Kind, Object, ObjectRef
 from chaoskit.watching import Interest, Sighting, Watching
 
 
@@ -61,7 +62,7 @@ def test_the_faults_by_command_are_those_of_the_catalogue() -> None:
 class Silent:
     """Watches that tell of these changes, one a second, and of nothing more."""
 
-    def __init__(self, clock: ManualClock, told: Iterable[tuple[Kind, ChangeType, Object]]) -> None:
+    def __init__(self, clock: Clock, told: Iterable[tuple[Kind, ChangeType, Object]]) -> None:
         self._clock = clock
         self._told = list(told)
 
@@ -128,3 +129,49 @@ def test_an_operator_that_works_is_not_missed_though_the_watch_of_its_engine_is_
 def test_an_engine_that_is_gone_was_deleted_though_nobody_told_of_it() -> None:
     _, ending = ended((), (kube.CHAOS_ENGINE, "MODIFIED", HANGS), timeout=60.0)
     assert ending.how == "deleted"
+
+
+HELPER: Object = {"apiVersion": "v1", "kind": "Pod"} | pod("helper", owner="", chaosUID=UID)
+
+
+def stopped(cluster: FakeCluster, clock: Clock, *told: tuple[str, Object]) -> None:
+    """The run was interrupted at its first look; its operator is busy, and nobody else ends its helper."""
+    begun = replace(observed(("ChaosEngine", HANGS), ("Pod", HELPER), *told), began=clock.monotonic())
+    trail = Trail(ObjectRef(kube.CHAOS_ENGINE, "lab", "web-chaos", UID), "r", ("lab",), ours=True)
+    silent, journal = cast("Watching", Silent(clock, ())), Journal(clock, ignore)
+    plan, course = planned("pod-network-loss"), Course(trail=trail)
+    watch = EngineWatch(begun, plan, course, cluster, clock, journal, silent)
+
+    def interrupted() -> None:
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        watch.ending(600.0, interrupted)
+    assert cluster.wrote == ["patch chaosengine.litmuschaos.io/web-chaos", "delete pod/helper"]
+
+
+def test_a_run_that_ends_itself_ends_its_pods_by_hand_after_a_second() -> None:
+    clock, cluster, ended_at = ManualClock(), FakeCluster(HANGS, HELPER), list[float]()
+    cluster.before_delete = lambda *_: ended_at.append(clock.monotonic())
+    stopped(cluster, clock, INJECTED)
+    assert ended_at == [TICK + 1.0]
+
+
+def test_no_pod_of_a_run_that_ends_itself_waits_for_its_log() -> None:
+    cluster = SlowLogs(HANGS, HELPER)
+    cluster.before_delete = lambda *_: cluster.let_go.set()
+    stopped(cluster, WallClock())
+    assert cluster.in_time
+
+
+class SlowLogs(FakeCluster):
+    """Its logs are there once they are let go."""
+
+    def __init__(self, *objects: Object) -> None:
+        super().__init__(*objects)
+        self.let_go = threading.Event()
+        self.in_time = True
+
+    def logs(self, ref: ObjectRef, **_: object) -> str:
+        self.in_time &= self.let_go.wait(timeout=15)
+        return f"log of {ref.name}"

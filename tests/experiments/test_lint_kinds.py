@@ -32,6 +32,10 @@ FOREIGN = (
     headed("iam.aws.crossplane.io/v1beta1", "Role"),
     headed("foo.io/v1", "Secret"),
     headed("authorization.openshift.io/v1", "RoleBinding"),
+    headed("chaoskit.io/v1", "Runbook"),
+    headed("chaoskit.io/v1", "RunbookTest"),
+    headed("chaoskit.io/v1", "Signals"),
+    headed("chaoskit.io/v1", "DataMapping"),
 )
 OF_LITMUS = (
     headed("litmuschaos.io/v1alpha1", "ChaosResult"),

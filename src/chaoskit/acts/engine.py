@@ -89,7 +89,7 @@ def _unfinished_in_time(hands: Hands, trail: Trail) -> Course[tuple[Leftover, ..
         if now() >= end or all(each.kind in {"target", "command"} for each in left):
             return left
         if now() >= answers:  # again and again: what dies may still make helpers
-            _delete_by_hand(hands.cluster, trail)
+            end_by_hand(hands.cluster, trail)
         yield True
     return ()
 
@@ -102,7 +102,7 @@ def _unfinished(cluster: Cluster, trail: Trail, replaced: Replaced) -> tuple[Lef
     return leftovers(cluster, trail, replaced)
 
 
-def _delete_by_hand(cluster: Cluster, trail: Trail) -> None:
+def end_by_hand(cluster: Cluster, trail: Trail) -> None:
     """Jobs and pods of the engine get their signal, as the operator would send it, if that is allowed."""
     try:
         for job in at_work(cluster, trail, kube.JOB):

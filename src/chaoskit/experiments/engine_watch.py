@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime, timedelta
 
 from chaoskit import kube
-from chaoskit.acts.engine import tell_to_stop
+from chaoskit.acts.engine import OPERATOR_ANSWERS, end_by_hand, tell_to_stop
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.trail import BY_COMMAND, ENDED, UID_LABEL, Struck, Trail, runs, status
 from chaoskit.clock import Clock
@@ -31,9 +31,7 @@ TICK = 1.0
 COMPLETES = 90.0
 """Seconds that Litmus may take to end an engine by itself once every result has settled."""
 LONGEST = 10.0
-"""Seconds in which logs are read at the end: the undo comes after it."""
-ANSWERS = 3.0
-"""Seconds in which an operator that is there and free begins to end the pods of an engine that it stops."""
+"""Seconds in which logs are read and faults are taken back at the end: the undo comes after it."""
 CLEARS = 60.0
 """Seconds in which an ended engine goes away to make room for one of its name."""
 
@@ -273,27 +271,40 @@ class EngineWatch:
         self._asides.settled(self._clock.monotonic() + within, taken)
 
     def _stopped(self) -> None:
-        """The engine was told to stop, its logs are kept; when its faults were over is known if it tells."""
+        """The engine was told to stop, its logs are kept; when its faults were over is known if it tells.
+
+        Its pods are ended by hand where its operator does not answer, however long logs take.
+        """
         began = self._clock.monotonic()
+
+        def help_out() -> None:
+            if self._clock.monotonic() - began >= OPERATOR_ANSWERS:
+                self._end_by_hand()
+
         self._stop()
         self.evidence.everything(self.seen.pods.values())
         with suppress(ChaoskitError):
-            while self._reverts(self._clock.monotonic() - began):
+            while self._reverts and self._clock.monotonic() - began < LONGEST:
                 self._next()
-        self._kept(within=LONGEST - (self._clock.monotonic() - began))
+                help_out()
+        self._kept(help_out, within=LONGEST - (self._clock.monotonic() - began))
 
-    def _reverts(self, waited: float) -> bool:
-        """Whether its faults are being taken back, so long after it was told: else that is for the undo."""
-        if not self.seen.injected or self._ended or self.fault_over is not None:
-            return False
-        ends = any(map(kube.is_deleting, self.seen.pods.values()))
-        return waited < (LONGEST if ends else ANSWERS)
+    @property
+    def _reverts(self) -> bool:
+        """Whether its faults are still to be taken back, as far as Litmus tells."""
+        return self.seen.injected and not self._ended and self.fault_over is None
 
     def _stop(self) -> None:
         """The engine is told to stop, if the cluster can be reached: the undo will see to it again."""
         if self._course.trail is not None:
             with suppress(ChaoskitError):
                 tell_to_stop(self._cluster, self._course.trail)
+
+    def _end_by_hand(self) -> None:
+        """Its pods are told to end, if they can be: the undo will see to it again."""
+        if self._course.trail is not None and not self._ended:
+            with suppress(ChaoskitError):
+                end_by_hand(self._cluster, self._course.trail)
 
     def _ask(self) -> bool:
         """What stands in the cluster is known: a watch may lag behind another, or have gone silent.

@@ -29,6 +29,8 @@ _GROUPS: Mapping[str, str] = {
 """Kinds that are looked at inside, and the group that each is of."""
 _OTHERS = frozenset({"ChaosResult", "ChartServiceVersion"})
 """Kinds of Litmus that nobody writes by hand to run something."""
+_READ_ELSEWHERE = frozenset({"Runbook", "RunbookTest", "Signals", "DataMapping"})
+"""Kinds of ours that other commands read."""
 
 
 def known(document: Document) -> bool:
@@ -51,14 +53,14 @@ def taken(document: Document) -> bool:
 
 
 def foreign(document: Document) -> bool:
-    """Whether it is something of somebody else's, which stands beside by right."""
+    """Whether it is for somebody else, or for another command, and stands beside by right."""
     group = _group(document)
     if not document.kind or not document.api_version or known(document) or _meant(document):
         return False
     own = {_LITMUS, _OWN}
     if document.kind == KIND:
         return "." in group and not nearest(group, own, likeness=MISSPELT)
-    return document.kind in _OTHERS or group not in own
+    return document.kind in _OTHERS | _READ_ELSEWHERE or group not in own
 
 
 def of_litmus(document: Document) -> bool:
