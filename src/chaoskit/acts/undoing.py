@@ -10,6 +10,7 @@ from typing import Protocol
 from chaoskit.acts import rollout, turns, undo
 from chaoskit.acts.accounts import Account
 from chaoskit.acts.courses import Course
+from chaoskit.acts.doubts import LATE
 from chaoskit.acts.entries import SPOILT, Entry, Undone
 from chaoskit.acts.replacing import Hands
 from chaoskit.acts.trail import ENGINE
@@ -234,7 +235,7 @@ class Undoing:
     def _is_late(self) -> bool:
         """Whether nothing that is in doubt can come any more."""
         clock = self.hands.clock
-        return clock.monotonic() >= self.hands.doubts.since(clock) + undo.LATE
+        return clock.monotonic() >= self.hands.doubts.since(clock) + LATE
 
     def _outlasts(self, owed: _Owed, error: Unavailable) -> bool:
         """Whether a server that did not answer is to be asked again."""
