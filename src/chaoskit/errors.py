@@ -77,13 +77,26 @@ class ChaoskitError(Exception):
         self.hint = hint
 
 
+@dataclass(slots=True)
+class Sent:
+    """What was asked for so far is `harmless`: none of it can have been done."""
+
+    harmless: bool = True
+
+    def heard(self, error: ChaoskitError) -> None:
+        """It was answered so, and goes on."""
+        self.harmless = self.harmless and error.harmless
+
+
 @contextmanager
-def after(*, harmless: bool) -> Iterator[None]:
-    """Inside, what fails is harmless only if what was done before it is as well."""
+def after(*, harmless: bool = True) -> Iterator[Sent]:
+    """Inside, what fails is harmless only if all that was sent before it is as well."""
+    sent = Sent(harmless)
     try:
-        yield
+        yield sent
     except ChaoskitError as error:
-        error.harmless = error.harmless and harmless
+        sent.heard(error)
+        error.harmless = sent.harmless
         raise
 
 

@@ -13,11 +13,11 @@ from chaoskit import kube
 from chaoskit.acts import handover
 from chaoskit.acts.abort import abort
 from chaoskit.acts.accounts import ABORT, Account, accounts, prune
+from chaoskit.acts.doubts import LATE
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.following import follow
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import Rescued
-from chaoskit.acts.undo import LATE
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Conflict, Forbidden, NotFound, Unavailable
 from chaoskit.events import Event, Step, Warned, ignore

@@ -14,10 +14,10 @@ from tests.acts.test_undo import storing
 
 from chaoskit import kube
 from chaoskit.acts.accounts import KEEP_UNTIL, LEDGER, Account, account_of, accounts, prune
+from chaoskit.acts.doubts import LATE
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.trail import Trail
-from chaoskit.acts.undo import LATE
 from chaoskit.acts.undoing import OUTAGE, SOON
 from chaoskit.clock import ManualClock
 from chaoskit.errors import ChaoskitError, Conflict, Forbidden, TakenOver, Unavailable

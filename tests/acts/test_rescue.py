@@ -10,11 +10,11 @@ from tests.acts.test_engine import TRAIL, chaos_engine, pod
 
 from chaoskit import kube
 from chaoskit.acts.accounts import LEDGER, account_of, accounts
+from chaoskit.acts.doubts import LATE
 from chaoskit.acts.engine import PATIENCE
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.rescue import Rescued, ahead, finish, rescue, undo
-from chaoskit.acts.undo import LATE
 from chaoskit.acts.undoing import OUTAGE
 from chaoskit.clock import ManualClock
 from chaoskit.errors import ChaoskitError, Forbidden, Unavailable

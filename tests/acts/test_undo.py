@@ -9,10 +9,10 @@ from tests.acts.fake import CART, FakeCluster, deployment, node
 
 from chaoskit import kube
 from chaoskit.acts.courses import alone
+from chaoskit.acts.doubts import LATE
 from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.ledger import Ledger
 from chaoskit.acts.replacing import Hands
-from chaoskit.acts.undo import LATE
 from chaoskit.acts.undo import undo as course
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Unavailable

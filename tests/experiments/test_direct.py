@@ -32,8 +32,8 @@ from tests.servers import until
 from chaoskit import kube
 from chaoskit.acts import halt
 from chaoskit.acts.accounts import ABORT, accounts
+from chaoskit.acts.doubts import LATE
 from chaoskit.acts.rescue import rescue
-from chaoskit.acts.undo import LATE
 from chaoskit.clock import Clock, Stop
 from chaoskit.errors import Unavailable
 from chaoskit.events import Event, Step

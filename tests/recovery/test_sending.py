@@ -17,9 +17,9 @@ from tests.recovery.test_hardships import Refusing, Shop, at
 
 from chaoskit import kube, recovery
 from chaoskit.acts.accounts import accounts
+from chaoskit.acts.doubts import LATE
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
-from chaoskit.acts.undo import LATE
 from chaoskit.errors import CannotStart, ChaoskitError, Conflict, Forbidden, Refused, Unavailable, after
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Object, ObjectRef

@@ -41,35 +41,34 @@ def set_at(
 
     None is absent. The object is read again whenever it was written in between. A patch may have met itself
     there (it is sent twice when its answer was lost, or by somebody on the way): what is as it was to be is
-    its own doing, unless the server says who else set it; of what is absent it says of nobody, and what was
-    gone at the first attempt was not ours. What needs no change any more after an answer that was lost
-    is ours as well, whatever others wrote beside it.
+    its own doing, unless the server says who else set it. Of what is absent it says of nobody: that, and
+    what needs no change any more, is ours after an answer that was lost, whatever others wrote beside it.
 
     Raises:
         NotFound: the object is gone.
         Conflict: it changes faster than it can be written.
     """
-    body, stored = cluster.get(ref), False
-    for _ in range(_TRIES):
-        present = value_at(body, path)
-        value = wanted(present)
-        if value == present:
-            return stored
-        try:
-            if value is None:
-                cluster.patch(ref, _removing(body, path), subresource=subresource)
-            else:
-                cluster.patch(ref, _setting(body, path, value), type="json", subresource=subresource)
-        except Conflict as error:
-            clock.sleep(_PAUSE)
-            with after(harmless=error.harmless):
+    with after() as sent:
+        body = cluster.get(ref)
+        for _ in range(_TRIES):
+            present = value_at(body, path)
+            value = wanted(present)
+            if value == present:
+                return not sent.harmless
+            try:
+                if value is None:
+                    cluster.patch(ref, _removing(body, path), subresource=subresource)
+                else:
+                    cluster.patch(ref, _setting(body, path, value), type="json", subresource=subresource)
+            except Conflict as error:
+                sent.heard(error)
+                clock.sleep(_PAUSE)
                 body = cluster.get(ref)
-            stored = not error.harmless
-            if value_at(body, path) == value:
-                return stored if value is None else not _is_of_others(body, path)
-        else:
-            return True
-    raise Conflict(f"{'.'.join(path)} changes faster than it can be written")
+                if value_at(body, path) == value:
+                    return not sent.harmless if value is None else not _is_of_others(body, path)
+            else:
+                return True
+        raise Conflict(f"{'.'.join(path)} changes faster than it can be written")
 
 
 def _is_of_others(body: Object, path: Path) -> bool:

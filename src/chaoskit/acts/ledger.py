@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import socket
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
@@ -33,14 +33,13 @@ from chaoskit.acts.accounts import (
 )
 from chaoskit.acts.changes import Change
 from chaoskit.acts.courses import Course, alone
+from chaoskit.acts.doubts import after_a_loss, after_nothing, is_lost, of_the_dead
 from chaoskit.acts.entries import Entry
-from chaoskit.acts.fields import Path
 from chaoskit.acts.halt import Act
 from chaoskit.acts.lease import Gone, HeldLease
 from chaoskit.acts.replacing import Hands, Together
-from chaoskit.acts.sealed import LONG_AGO, Sealed
+from chaoskit.acts.sealed import Sealed
 from chaoskit.acts.telling import Telling
-from chaoskit.acts.trail import ENGINE
 from chaoskit.acts.undoing import Undoing
 from chaoskit.clock import Clock
 from chaoskit.errors import ChaoskitError, TakenOver
@@ -130,7 +129,7 @@ class Ledger:
         meta = {"resourceVersion": account.version}
         stored = cluster.patch(account.ref, {"metadata": meta, "spec": spec})
         version = stored["metadata"].get("resourceVersion", "")
-        entries = _unheard(account.entries, long_ago=_is_long_ago(account, clock))
+        entries = of_the_dead(account.entries, account.renewed, clock.now())
         account = dataclasses.replace(account, holder=holder, version=version, entries=entries)
         return cls(cluster, clock, account)
 
@@ -184,44 +183,27 @@ class Ledger:
 
     @contextmanager
     def doubting(self, *entries: Entry) -> Iterator[None]:
-        """Inside, what these entries are the undo of is done; where the answer is lost, they are in doubt.
-
-        So they are where nobody waits for it any more (who uses the library has no signal handler), and where
-        it was not understood.
-        """
+        """Inside, what these entries are the undo of is done; where the answer is lost, they are in doubt."""
         try:
             yield
         except BaseException as error:
-            if not getattr(error, "harmless", False):
-                doubted = {_about(each) for each in entries}
-                self._know(
-                    dataclasses.replace(each, doubted=True) if _about(each) in doubted else each
-                    for each in self.account.entries
-                )
+            if is_lost(error):
+                self._know(after_a_loss(self.account.entries, entries))
             raise
 
     def carry_out(self, change: Change) -> bool:
-        """Whether the change, which is written down, was done; what was so already is nobody's to undo.
-
-        Where an answer was lost before, it may be so by our own hand: then it stays owed. It is doubted as in
-        `doubting`.
-        """
+        """Whether the change, which is written down, was done; what is owed of it then: see `doubts`."""
         with self.doubting(*change.entries):
             done = change.do() is not False
         if not done:
-            last = {_about(each): at for at, each in enumerate(self.account.entries)}
-            theirs = {last.get(_about(each)) for each in change.entries}
-            self._know(
-                each for at, each in enumerate(self.account.entries) if each.doubted or at not in theirs
-            )
+            self._know(after_nothing(self.account.entries, change.entries))
         return done
 
-    def _know(self, owed: Iterable[Entry]) -> None:
+    def _know(self, owed: tuple[Entry, ...]) -> None:
         """So much is owed here in any case, and in the cluster as soon as it can be told."""
-        entries = tuple(owed)
-        self.account = dataclasses.replace(self.account, entries=entries)
+        self.account = dataclasses.replace(self.account, entries=owed)
         with suppress(ChaoskitError):
-            self._keep(entries)
+            self._keep(owed)
 
     def renew(self, *, news: bool = False) -> None:
         """The Lease says that this process lives; the cluster is asked only when a third of it has passed.
@@ -374,30 +356,6 @@ class Ledger:
             notes[ACTIONS] = ",".join(actions)
         self._lease.save({"metadata": {"annotations": notes}}, self.tell if action else None)
         self.account = dataclasses.replace(self.account, entries=entries, actions=actions)
-
-
-def _about(entry: Entry) -> tuple[str, ObjectRef, Path]:
-    """What is known of an entry wherever its values stand."""
-    return entry.kind, entry.target, entry.path
-
-
-def _is_long_ago(account: Account, clock: Clock) -> bool:
-    """Whether nothing its process asked for is on its way, though a clock may be wrong by minutes."""
-    renewed = kube.time_of(account.renewed)
-    return renewed is not None and clock.now() - renewed > LONG_AGO
-
-
-def _unheard(entries: tuple[Entry, ...], *, long_ago: bool) -> tuple[Entry, ...]:
-    """The entries of a dead process: in doubt are those to which it may have had no answer.
-
-    It had one to all that is older than an engine, and to an engine whose uid it wrote. Of what was long ago
-    nothing is in doubt any more.
-    """
-    if long_ago:
-        return tuple(dataclasses.replace(each, doubted=False) for each in entries)
-    heard = (at + bool(each.target.uid) for at, each in enumerate(entries) if each.kind == ENGINE)
-    first = max(heard, default=0)
-    return (*entries[:first], *(dataclasses.replace(each, doubted=True) for each in entries[first:]))
 
 
 def identity(id_: str) -> str:

@@ -128,19 +128,20 @@ def _set(cluster: Cluster, ref: ObjectRef, wanted: Callable[[Resources], Resourc
         NotFound: the pod is gone.
         Conflict: it changes faster than it can be written.
     """
-    pod, tried = cluster.get(ref), False
-    for _ in range(_TRIES):
-        resources = wanted(_resources(pod))
-        if not resources:
-            return tried
-        try:
-            _patch(cluster, ref, resources, version=pod["metadata"]["resourceVersion"])
-        except Conflict as error:
-            with after(harmless=error.harmless):
+    with after() as sent:
+        pod, tried = cluster.get(ref), False
+        for _ in range(_TRIES):
+            resources = wanted(_resources(pod))
+            if not resources:
+                return tried
+            try:
+                _patch(cluster, ref, resources, version=pod["metadata"]["resourceVersion"])
+            except Conflict as error:
+                sent.heard(error)
                 pod, tried = cluster.get(ref), True
-        else:
-            return True
-    raise Conflict(f"{ref} changes faster than it can be written")
+            else:
+                return True
+        raise Conflict(f"{ref} changes faster than it can be written")
 
 
 def _patch(

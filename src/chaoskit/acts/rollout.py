@@ -54,18 +54,19 @@ def change(cluster: Cluster, deployment: Object, template: Object, stored: str =
     ref = kube.ref_of(deployment, kube.DEPLOYMENT)
     read = rollouts.fingerprint(deployment["spec"]["template"])
     ours = {rollouts.fingerprint(template), stored}
-    for _ in range(_TRIES):
-        try:
-            return cluster.patch(ref, _replace(deployment, template), type="json")
-        except Conflict as error:
-            with after(harmless=error.harmless):
+    with after() as sent:
+        for _ in range(_TRIES):
+            try:
+                return cluster.patch(ref, _replace(deployment, template), type="json")
+            except Conflict as error:
+                sent.heard(error)
                 deployment = cluster.get(ref)
-            present = rollouts.fingerprint(deployment["spec"]["template"])
-            if present in ours:
-                return deployment
-            if present != read:
-                raise
-    raise Conflict(f"{ref} changes faster than it can be written")
+                present = rollouts.fingerprint(deployment["spec"]["template"])
+                if present in ours:
+                    return deployment
+                if present != read:
+                    raise
+        raise Conflict(f"{ref} changes faster than it can be written")
 
 
 def undo(cluster: Cluster, entry: Entry) -> Undone:

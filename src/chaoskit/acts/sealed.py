@@ -7,17 +7,14 @@ import dataclasses
 import json
 import uuid
 from collections.abc import Iterator
-from datetime import timedelta
 
 from chaoskit import kube
 from chaoskit.acts.accounts import Account
+from chaoskit.acts.doubts import LONG_AGO
 from chaoskit.acts.entries import Entry
 from chaoskit.clock import Clock
 from chaoskit.errors import Conflict, Forbidden, NotFound
 from chaoskit.ports.cluster import Cluster, ObjectRef
-
-LONG_AGO = timedelta(minutes=10)
-"""What was asked for so long ago is done or never will be: a server takes a minute at most."""
 
 _ENTRY = "entry-"
 """How the keys of values begin; the document of a run that is handed over lies there as well."""

@@ -8,14 +8,12 @@ from typing import Any
 from chaoskit import kube, rollouts
 from chaoskit.acts import engine, fields, readiness, resize, rollout
 from chaoskit.acts.courses import Course
+from chaoskit.acts.doubts import LATE
 from chaoskit.acts.entries import SPOILT, Entry, Undone
 from chaoskit.acts.replacing import Hands
 from chaoskit.acts.trail import ENGINE, Trail, find
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, Unavailable
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
-
-LATE = 60.0
-"""Seconds for which a server may still do what it was asked for, after its answer was lost: its own limit."""
 
 IN_DOUBT = f"the server may do yet what nobody heard an answer to: looked at for {LATE:.0f} s"
 

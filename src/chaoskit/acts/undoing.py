@@ -10,6 +10,7 @@ from typing import Protocol
 from chaoskit.acts import rollout, turns, undo
 from chaoskit.acts.accounts import Account
 from chaoskit.acts.courses import Course
+from chaoskit.acts.doubts import LATE
 from chaoskit.acts.entries import SPOILT, Entry, Undone
 from chaoskit.acts.replacing import Hands
 from chaoskit.acts.trail import ENGINE
@@ -50,18 +51,37 @@ class Book(Protocol):
 
 
 @dataclass(slots=True)
+class _Patience:
+    """For how long a server that answers nothing of an entry is asked again, by the clock's `monotonic`."""
+
+    began: float = inf
+    """When the undo of the entry was begun first."""
+    silent: float = inf
+    """Since when nothing was answered."""
+    again: float = 0.0
+    """When it is asked again."""
+
+    def answered(self) -> None:
+        self.silent = inf
+
+    def lasts(self, now: float) -> bool:
+        """Whether it is asked again, after a moment, now that it did not answer."""
+        self.silent, self.again = min(self.silent, now), now + _AGAIN
+        return now < self.silent + OUTAGE and now < self.began + LONGEST
+
+
+@dataclass(slots=True)
 class _Owed:
-    """An entry and how its undo stands."""
+    """An entry and how its undo stands: it has to wait, its `course` goes on, and has ended.
+
+    Where the server does not answer, there is no course again until it is asked once more: then it is begun
+    anew, unless `found` says already what became of the entry, and only its ledger was not told.
+    """
 
     entry: Entry
     course: Course[Undone] | None = None
     found: Undone | None = None
-    """What became of it, though its ledger may not have been told yet."""
-    began: float | None = None
-    silent: float | None = None
-    """Since when the server answers nothing about it, as the clock's `monotonic`."""
-    again: float = 0.0
-    """When the server is asked about it again, after that."""
+    server: _Patience = field(default_factory=_Patience)
 
 
 @dataclass(slots=True)
@@ -118,7 +138,7 @@ class Undoing:
         entry = owed.entry
         if owed.course is not None:
             return False
-        if self.hands.clock.monotonic() < owed.again:
+        if self.hands.clock.monotonic() < owed.server.again:
             return True
         if owed.found is not None:
             return False
@@ -149,7 +169,7 @@ class Undoing:
         """What became of the entry; None: it waits, for the server as well."""
         if owed.course is None:
             owed.course = self._course(owed)
-            owed.began = self.hands.clock.monotonic() if owed.began is None else owed.began
+            owed.server.began = min(owed.server.began, self.hands.clock.monotonic())
         try:
             next(owed.course)
         except StopIteration as end:
@@ -159,7 +179,7 @@ class Undoing:
             owed.course = None
             self.hands.nodes.anew()
             return None if self._outlasts(owed, error) else self._given_up(owed, error)
-        owed.silent = None
+        owed.server.answered()
         self._wait(f"{owed.entry.target}: {undo.WAITS.get(owed.entry.kind, 'waited for')}")
         return None
 
@@ -234,17 +254,12 @@ class Undoing:
     def _is_late(self) -> bool:
         """Whether nothing that is in doubt can come any more."""
         clock = self.hands.clock
-        return clock.monotonic() >= self.hands.doubts.since(clock) + undo.LATE
+        return clock.monotonic() >= self.hands.doubts.since(clock) + LATE
 
     def _outlasts(self, owed: _Owed, error: Unavailable) -> bool:
         """Whether a server that did not answer is to be asked again."""
         self._wait(f"{error.message}: asked again for {OUTAGE:.0f} s", about="server")
-        now = self.hands.clock.monotonic()
-        if owed.silent is None:
-            owed.silent = now
-        owed.again = now + _AGAIN
-        began = now if owed.began is None else owed.began
-        return now < owed.silent + OUTAGE and now < began + LONGEST
+        return owed.server.lasts(self.hands.clock.monotonic())
 
     def _may_come(self, owed: _Owed) -> bool:
         """Whether it is in doubt and not there, but may be yet; a server that is away has a while to tell."""
@@ -257,7 +272,7 @@ class Undoing:
         except (ChaoskitError, *SPOILT):
             return False  # the undo itself will find out
         if comes:
-            owed.silent = None
+            owed.server.answered()
             self._wait(f"{owed.entry.target}: {undo.IN_DOUBT}")
         return comes
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from chaoskit.adapters.kubernetes import config, execution
+from chaoskit.adapters.kubernetes import config, execution, reviews, spelling
 from chaoskit.adapters.kubernetes.collection import Collection
-from chaoskit.adapters.kubernetes.discovery import Discovery, Resource, group_and_version
-from chaoskit.adapters.kubernetes.retry import Policy, Repeat
+from chaoskit.adapters.kubernetes.retry import Policy
+from chaoskit.adapters.kubernetes.server import Server
 from chaoskit.adapters.kubernetes.transport import Request, Transport
 from chaoskit.adapters.kubernetes.watch import Follower
 from chaoskit.clock import Clock
@@ -33,15 +32,8 @@ from chaoskit.ports.cluster import (
     Propagation,
 )
 
-MANAGER = "chaoskit"
 _LOG = 5.0
 """Seconds for a log: it is asked for on the way to an undo, which must not wait for a node that is gone."""
-
-_CONTENT_TYPES: dict[PatchType, str] = {
-    "merge": "application/merge-patch+json",
-    "strategic": "application/strategic-merge-patch+json",
-    "json": "application/json-patch+json",
-}
 
 
 def connect(
@@ -71,7 +63,7 @@ class KubernetesCluster:
         self._transport = transport
         self._name = name
         self.namespace = namespace
-        self._discovery = Discovery(self._page)
+        self._server = Server(transport, namespace)
         self._identity: Identity | None = None
 
     @property
@@ -115,12 +107,7 @@ class KubernetesCluster:
 
     def get(self, ref: ObjectRef) -> Object:
         """The object as it is now; `NotFound` when there is none, or none with `ref.uid`."""
-        path = self._resource(ref.kind).path(ref.namespace, ref.name)
-        with self._served(ref.kind):
-            found: Object = self._ask(f"get {_place(ref)}", "GET", path)
-        if ref.uid and found["metadata"].get("uid") != ref.uid:
-            raise NotFound(f"cannot get {_place(ref)}: another object has that name now")
-        return found
+        return self._server.get(ref)
 
     def list(self, kind: Kind, namespace: str = "", *, labels: str = "", fields: str = "") -> Listing:
         """All that match, read in pages of one version; each item carries ``apiVersion`` and ``kind``."""
@@ -149,27 +136,27 @@ class KubernetesCluster:
 
         Where the server lacks the body's version of the kind, its newest stable one is sent.
         """
-        body, resource, namespace = self._addressed(body)
-        with self._discovery.served(resource.group, resource.kind):
-            created: Object = self._ask(
-                f"create {_what(body, namespace)}",
+        body, resource, namespace = self._server.addressed(body)
+        with self._server.discovery.served(resource.group, resource.kind):
+            created: Object = self._server.ask(
+                f"create {spelling.what(body, namespace)}",
                 "POST",
                 resource.path(namespace),
-                _writing(dry_run),
+                spelling.writing(dry_run=dry_run),
                 body,
-                repeat=_repeat(dry_run),
+                repeat=spelling.repeat(harmless=dry_run),
             )
         return created
 
     def apply(self, body: Object, *, force: bool = False, dry_run: bool = False) -> Object:
         """The fields of `body` hold (server-side apply); `Conflict` names other owners, unless `force`."""
-        body, resource, namespace = self._addressed(body)
-        with self._discovery.served(resource.group, resource.kind):
-            applied: Object = self._ask(
-                f"apply {_what(body, namespace)}",
+        body, resource, namespace = self._server.addressed(body)
+        with self._server.discovery.served(resource.group, resource.kind):
+            applied: Object = self._server.ask(
+                f"apply {spelling.what(body, namespace)}",
                 "PATCH",
                 resource.path(namespace, body["metadata"]["name"]),
-                (*_writing(dry_run), ("force", "true" if force else "false")),
+                (*spelling.writing(dry_run=dry_run), ("force", "true" if force else "false")),
                 body,
                 content_type="application/apply-patch+yaml",
             )
@@ -194,24 +181,24 @@ class KubernetesCluster:
         whole = type != "json" and not subresource
         if ref.uid and whole and isinstance(patch, Mapping):
             patch = {**patch, "metadata": {"uid": ref.uid, **(patch.get("metadata") or {})}}
-        path = self._resource(ref.kind).path(ref.namespace, ref.name, subresource)
+        path = self._server.path(ref, subresource)
         try:
-            with self._that_very(ref, "patch"):
-                patched: Object = self._ask(
-                    f"patch {_place(ref)}",
+            with self._server.that_very(ref, "patch"):
+                patched: Object = self._server.ask(
+                    f"patch {spelling.place(ref)}",
                     "PATCH",
                     path,
-                    _writing(dry_run),
+                    spelling.writing(dry_run=dry_run),
                     patch,
-                    content_type=_CONTENT_TYPES[type],
-                    repeat=_repeat(dry_run or _conditional(patch)),
+                    content_type=spelling.CONTENT_TYPES[type],
+                    repeat=spelling.repeat(harmless=dry_run or spelling.conditional(patch)),
                 )
         except Conflict as error:
             if error.harmless or type != "merge":
                 raise
             with after(harmless=False):
                 patched = self.get(ref)
-            if not _has(patched, patch):
+            if not spelling.has(patched, patch):
                 raise
         return patched
 
@@ -225,27 +212,35 @@ class KubernetesCluster:
         dry_run: bool = False,
     ) -> None:
         """The object is deleted or marked so; gone already is no error, and so is another one of its name."""
-        how = _delete_options(ref, grace, version, dry_run=dry_run) | {"propagationPolicy": propagation}
-        path = self._resource(ref.kind).path(ref.namespace, ref.name)
+        how = spelling.delete_options(ref, grace, version, dry_run=dry_run) | {
+            "propagationPolicy": propagation
+        }
+        path = self._server.path(ref)
         # A controller may have put another object in its place: only who names one may try a second time.
-        repeat = _repeat(dry_run or bool(ref.uid or version))
+        repeat = spelling.repeat(harmless=dry_run or bool(ref.uid or version))
         try:
-            with self._that_very(ref, "delete"):
-                self._ask(f"delete {_place(ref)}", "DELETE", path, body=how, repeat=repeat)
+            with self._server.that_very(ref, "delete"):
+                self._server.ask(f"delete {spelling.place(ref)}", "DELETE", path, body=how, repeat=repeat)
         except NotFound:
             return
 
     def evict(self, ref: ObjectRef, *, grace: int | None = None, dry_run: bool = False) -> None:
         """The pod is evicted; `Refused` when a disruption budget forbids it now."""
         body = {
-            "apiVersion": self._discovery.eviction(),
+            "apiVersion": self._server.discovery.eviction(),
             "kind": "Eviction",
             "metadata": {"name": ref.name, "namespace": ref.namespace},
-            "deleteOptions": _delete_options(ref, grace, dry_run=dry_run),
+            "deleteOptions": spelling.delete_options(ref, grace, dry_run=dry_run),
         }
-        path = self._resource(ref.kind).path(ref.namespace, ref.name, "eviction")
-        with self._that_very(ref, "evict"):
-            self._ask(f"evict {_place(ref)}", "POST", path, body=body, repeat=_repeat(dry_run))
+        path = self._server.path(ref, "eviction")
+        with self._server.that_very(ref, "evict"):
+            self._server.ask(
+                f"evict {spelling.place(ref)}",
+                "POST",
+                path,
+                body=body,
+                repeat=spelling.repeat(harmless=dry_run),
+            )
 
     # ------------------------------------------------------------------ containers
 
@@ -267,8 +262,8 @@ class KubernetesCluster:
         query += [("container", container)] if container else []
         query += [("previous", "true")] if previous else []
         query += [("sinceSeconds", str(math.ceil(within)))] if within else []
-        path = self._resource(ref.kind).path(ref.namespace, ref.name, "log")
-        attempted = f"read the log of {_place(ref)}"
+        path = self._server.path(ref, "log")
+        attempted = f"read the log of {spelling.place(ref)}"
         request = Request(attempted, "GET", path, tuple(query), repeat="unsent", seconds=_LOG)
         try:
             return self._transport.send(request).decode("utf-8", "replace")
@@ -282,8 +277,8 @@ class KubernetesCluster:
         self, ref: ObjectRef, command: Sequence[str], *, container: str = "", timeout: float = 30.0
     ) -> ExecResult:
         """What the command wrote and how it ended; `TimedOut` after so many seconds of the wall."""
-        path = self._resource(ref.kind).path(ref.namespace, ref.name, "exec")
-        attempted = f"run {command[0]} in {_place(ref)}"
+        path = self._server.path(ref, "exec")
+        attempted = f"run {command[0]} in {spelling.place(ref)}"
         request = Request(attempted, "GET", path, execution.query(command, container))
         return execution.execute(self._transport, request, timeout)
 
@@ -291,22 +286,17 @@ class KubernetesCluster:
 
     def can_i(self, access: Access, *, user: str = "") -> Permission:
         """Whether the caller, or `user`, may; ``unknown`` when the caller may not ask."""
-        kind = "SubjectAccessReview" if user else "SelfSubjectAccessReview"
-        body = {
-            "apiVersion": "authorization.k8s.io/v1",
-            "kind": kind,
-            "spec": {"resourceAttributes": _attributes(access), **(_subject(user) if user else {})},
-        }
-        path = f"/apis/authorization.k8s.io/v1/{kind.lower()}s"
+        asked = reviews.question(access, user)
+        attempted = f"ask whether {user or 'the caller'} may {access}"
         try:
-            answer = self._ask(f"ask whether {user or 'the caller'} may {access}", "POST", path, (), body)
+            answer = self._server.ask(attempted, "POST", reviews.path(asked), (), asked)
         except Forbidden:
             return "unknown"
         return "allowed" if answer["status"].get("allowed") else "denied"
 
     def server_version(self) -> str:
         """As in ``v1.34.1``."""
-        return str(self._ask("ask for the version", "GET", "/version")["gitVersion"])
+        return str(self._server.ask("ask for the version", "GET", "/version")["gitVersion"])
 
     def identity(self) -> Identity:
         """Which cluster it is; asked at most once in a connection's life."""
@@ -316,136 +306,12 @@ class KubernetesCluster:
 
     def _uid(self) -> str:
         try:
-            found = self._ask("ask which cluster it is", "GET", f"/api/v1/namespaces/{SYSTEM}")
+            found = self._server.ask("ask which cluster it is", "GET", f"/api/v1/namespaces/{SYSTEM}")
         except (Forbidden, NotFound):
             return ""
         return str(found["metadata"]["uid"])
 
-    # ------------------------------------------------------------------ requests
-
-    def _ask(
-        self,
-        attempted: str,
-        method: str,
-        path: str,
-        query: Sequence[tuple[str, str]] = (),
-        body: Any = None,
-        *,
-        content_type: str = "application/json",
-        repeat: Repeat = "always",
-    ) -> Any:
-        return self._transport.json(
-            Request(attempted, method, path, tuple(query), body, content_type, repeat)
-        )
-
-    def _page(self, path: str) -> Any:
-        return self._ask("ask what the server has", "GET", path)
-
-    def _resource(self, kind: Kind) -> Resource:
-        found = self._discovery.of(kind)
-        if found is None:
-            raise NotFound(f"the server has no {kind.plural}.{kind.group}".rstrip("."))
-        return found
-
-    def _addressed(self, body: Object) -> tuple[Object, Resource, str]:
-        group, version = group_and_version(body)
-        resource = self._discovery.find(group, body["kind"], version)
-        if resource is None:
-            raise NotFound(f"the server has no {body['kind']} in {body.get('apiVersion')}")
-        meta = body["metadata"]
-        namespace = (meta.get("namespace") or self.namespace) if resource.namespaced else ""
-        placed = {**meta, "namespace": namespace} if namespace else meta
-        return {**body, "apiVersion": resource.api_version, "metadata": placed}, resource, namespace
-
     def _collection(
         self, kind: Kind, namespace: str, labels: str, fields: str, stop: threading.Event
     ) -> Collection:
-        return Collection(self._transport, self._discovery, kind, namespace, labels, fields, stop)
-
-    def _served(self, kind: Kind) -> AbstractContextManager[None]:
-        return self._discovery.served(kind.group, kind.name)
-
-    @contextmanager
-    def _that_very(self, ref: ObjectRef, verb: str) -> Iterator[None]:
-        """What the server refuses because another object has the name now becomes `NotFound`."""
-        try:
-            with self._served(ref.kind):
-                yield
-        except (Conflict, InvalidInput) as error:  # which of them depends on the server's version
-            with after(harmless=error.harmless):
-                another = ref.uid and self._is_another(ref)
-            if another:
-                raise NotFound(f"cannot {verb} {_place(ref)}: another object has that name now") from error
-            raise
-
-    def _is_another(self, ref: ObjectRef) -> bool:
-        try:
-            self.get(ref)
-        except NotFound:
-            return True
-        return False
-
-
-def _place(ref: ObjectRef) -> str:
-    return f"{ref} in {ref.namespace}" if ref.namespace else str(ref)
-
-
-def _what(body: Object, namespace: str) -> str:
-    meta = body["metadata"]
-    name = meta.get("name") or f"{meta.get('generateName', '')}*"
-    return f"{body['kind'].lower()}/{name}" + (f" in {namespace}" if namespace else "")
-
-
-def _writing(dry_run: bool) -> tuple[tuple[str, str], ...]:
-    return (("fieldManager", MANAGER), *((("dryRun", "All"),) if dry_run else ()))
-
-
-def _repeat(harmless: bool) -> Repeat:
-    return "always" if harmless else "unsent"
-
-
-def _conditional(patch: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the patch is for the very version that it names."""
-    if isinstance(patch, Mapping):
-        return "resourceVersion" in (patch.get("metadata") or {})
-    return any(step.get("path") == "/metadata/resourceVersion" for step in patch)
-
-
-def _has(present: Any, patch: Any) -> bool:
-    """Whether a merge patch would change nothing there, whatever version it is for."""
-    if not isinstance(patch, Mapping):
-        return bool(present == patch)
-    there = present if isinstance(present, Mapping) else {}
-    return all(_has(there.get(key), value) for key, value in patch.items() if key != "resourceVersion")
-
-
-def _delete_options(ref: ObjectRef, grace: int | None, version: str = "", *, dry_run: bool) -> dict[str, Any]:
-    options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions"}
-    if dry_run:
-        options["dryRun"] = ["All"]  # here alone: next to a body, the server ignores the query
-    if grace is not None:
-        options["gracePeriodSeconds"] = grace
-    named = {"uid": ref.uid, "resourceVersion": version}
-    if conditions := {key: each for key, each in named.items() if each}:
-        options["preconditions"] = conditions
-    return options
-
-
-def _attributes(access: Access) -> dict[str, str]:
-    asked = {
-        "verb": access.verb,
-        "group": access.group,
-        "resource": access.resource,
-        "subresource": access.subresource,
-        "namespace": access.namespace,
-        "name": access.name,
-    }
-    return {key: value for key, value in asked.items() if value}
-
-
-def _subject(user: str) -> dict[str, Any]:
-    """The user with the groups that the server would give it: rights are often bound to those."""
-    groups = ["system:authenticated"]
-    if user.startswith("system:serviceaccount:"):
-        groups += ["system:serviceaccounts", f"system:serviceaccounts:{user.split(':')[2]}"]
-    return {"user": user, "groups": groups}
+        return Collection(self._transport, self._server.discovery, kind, namespace, labels, fields, stop)
