@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.acts.fake import CART, FakeCluster, deployment
+from tests.servers import until
 
 from chaoskit import kube
 from chaoskit.clock import WallClock
@@ -67,8 +69,8 @@ class Slow(FakeCluster):
             raise self.error
 
 
-def side_by_side(*acts: Callable[[], object]) -> list[object]:
-    """What they answered, or the errors they raised; all were under way together."""
+def side_by_side(*acts: Callable[[], object], then: Callable[[], object] = lambda: None) -> list[object]:
+    """What they answered, or the errors they raised; `then` came when each had ended or waited."""
     found: list[object] = [None] * len(acts)
 
     def one(place: int, act: Callable[[], object]) -> None:
@@ -80,16 +82,23 @@ def side_by_side(*acts: Callable[[], object]) -> list[object]:
     threads = [threading.Thread(target=one, args=pair) for pair in enumerate(acts)]
     for thread in threads:
         thread.start()
+    until(lambda: not any(map(_works, threads)), 20, "somebody neither ends nor waits")
+    then()
     for thread in threads:
         thread.join(20)
     return found
 
 
+def _works(thread: threading.Thread) -> bool:
+    """Whether it has not ended, and waits for nobody."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    return frame is not None and frame.f_code is not threading.Condition.wait.__code__
+
+
 def asking(cluster: Slow, number: int, act: Callable[[], object]) -> list[object]:
-    """So many ask while the first question is not answered yet."""
+    """So many ask, and the first question is answered when all of them wait."""
     cluster.answering.clear()
-    threading.Timer(1.0, cluster.answering.set).start()
-    return side_by_side(*[act] * number)
+    return side_by_side(*[act] * number, then=cluster.answering.set)
 
 
 def test_who_asks_the_same_at_once_gets_one_answer() -> None:
