@@ -31,8 +31,9 @@ from chaoskit.prediction.labelling.labels import Labelled, Target, label
 from chaoskit.prediction.learning import folds, seen
 from chaoskit.prediction.learning.calibration import Curve
 from chaoskit.prediction.learning.evidence import Evidence
-from chaoskit.prediction.learning.forest import Lesson, Options, fit, score
+from chaoskit.prediction.learning.forest import Lesson, fit, score
 from chaoskit.prediction.learning.joined import Join
+from chaoskit.prediction.learning.options import Options
 from chaoskit.prediction.learning.seen import Span
 from chaoskit.prediction.learning.training import Model
 from chaoskit.records import LabelRecord, PredictionRecord

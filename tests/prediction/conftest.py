@@ -16,7 +16,7 @@ from chaoskit.ports.metrics import Signal
 from chaoskit.prediction.data.dataset import Block, Dataset, Row
 from chaoskit.prediction.judging.evaluation import Trained, build
 from chaoskit.prediction.labelling.labels import Labelled, Target, label
-from chaoskit.prediction.learning.forest import Options
+from chaoskit.prediction.learning.options import Options
 from chaoskit.prediction.reading.mapping import load_mapping
 from chaoskit.prediction.reading.tables import read
 from chaoskit.records import LabelRecord

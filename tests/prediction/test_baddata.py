@@ -18,7 +18,7 @@ from chaoskit.prediction.data.grid import per_second
 from chaoskit.prediction.judging.evaluation import build
 from chaoskit.prediction.labelling.labels import Labelled, Target, label
 from chaoskit.prediction.labelling.plausible import unchanging
-from chaoskit.prediction.learning.forest import Options
+from chaoskit.prediction.learning.options import Options
 from chaoskit.prediction.reading.mapping import Mapping, load_mapping
 from chaoskit.prediction.reading.tables import read
 from chaoskit.records import LabelRecord

@@ -21,7 +21,7 @@ from chaoskit.prediction.judging.frequencies import expected_calibration_error
 from chaoskit.prediction.labelling.labels import Event, Labelled, Target, label
 from chaoskit.prediction.learning import folds
 from chaoskit.prediction.learning.alarms import Catch, Judge, Judgement
-from chaoskit.prediction.learning.forest import Options
+from chaoskit.prediction.learning.options import Options
 from chaoskit.prediction.learning.table import tabulate
 from chaoskit.records import LabelRecord
 

@@ -18,8 +18,8 @@ from chaoskit.prediction.labelling.labels import Labelled, Target, label
 from chaoskit.prediction.learning import evidence, folds
 from chaoskit.prediction.learning.alarms import Judge
 from chaoskit.prediction.learning.calibration import Healthy, Usual, usual
-from chaoskit.prediction.learning.forest import Options
 from chaoskit.prediction.learning.joined import EVIDENCE
+from chaoskit.prediction.learning.options import Options
 from chaoskit.prediction.learning.plain import STATIC
 from chaoskit.prediction.learning.table import tabulate
 from chaoskit.prediction.learning.training import train

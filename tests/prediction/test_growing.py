@@ -30,8 +30,7 @@ from chaoskit import errors
 from chaoskit.prediction import features
 from chaoskit.prediction.labelling.labels import Labelled, label
 from chaoskit.prediction.learning import dask_pool, folds, forest, search
-from chaoskit.prediction.learning.forest import Options
-from chaoskit.prediction.learning.options import check
+from chaoskit.prediction.learning.options import Options, check
 from chaoskit.prediction.learning.table import Table, tabulate
 from chaoskit.prediction.learning.training import out_of_fold
 
@@ -110,7 +109,8 @@ def test_a_dask_scheduler_that_no_worker_joins_is_unavailable(
 def test_what_dask_lacks_for_an_address_is_told_in_its_own_words_and_alone() -> None:
     pytest.importorskip("distributed")
     asked = (  # in a process of its own, whose end is looked at, too
-        "from chaoskit.prediction.learning.forest import Options, grow\n"
+        "from chaoskit.prediction.learning.forest import grow\n"
+        "from chaoskit.prediction.learning.options import Options\n"
         "try: list(grow((), Options(backend='dask', scheduler='tls://127.0.0.1:1')))\n"
         "except Exception as error: print(type(error).__name__, error)\n"
     )

@@ -31,8 +31,9 @@ from chaoskit.prediction.labelling.labels import Labelled, Target, label
 from chaoskit.prediction.learning import folds, seen
 from chaoskit.prediction.learning.alarms import Judge
 from chaoskit.prediction.learning.evidence import Evidence
-from chaoskit.prediction.learning.forest import Lesson, Options, fit
+from chaoskit.prediction.learning.forest import Lesson, fit
 from chaoskit.prediction.learning.joined import EVIDENCE, FOREST, Join
+from chaoskit.prediction.learning.options import Options
 from chaoskit.prediction.learning.training import Model
 from chaoskit.records import LabelRecord
 

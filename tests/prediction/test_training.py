@@ -26,7 +26,7 @@ from chaoskit.prediction.learning.calibration import (
     moved,
     usual,
 )
-from chaoskit.prediction.learning.forest import Options
+from chaoskit.prediction.learning.options import Options
 from chaoskit.prediction.learning.table import Samples, tabulate
 from chaoskit.prediction.learning.training import train
 

@@ -20,8 +20,8 @@ from chaoskit.prediction.labelling.labels import Labelled
 from chaoskit.prediction.learning import plain
 from chaoskit.prediction.learning.alarms import Judge, Scores
 from chaoskit.prediction.learning.folds import Moments
-from chaoskit.prediction.learning.forest import Options
 from chaoskit.prediction.learning.joined import FEW, above_healthy, lowest
+from chaoskit.prediction.learning.options import Options
 from chaoskit.prediction.learning.plain import ABSENCE, LINEAR, STATIC, SYMPTOM
 from chaoskit.prediction.learning.table import Table
 

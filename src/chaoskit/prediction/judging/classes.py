@@ -14,7 +14,7 @@ from chaoskit.prediction.judging.probes import BEFORE_SECONDS
 from chaoskit.prediction.judging.report import ClassReport, Interval
 from chaoskit.prediction.labelling.labels import Event
 from chaoskit.prediction.learning.folds import Moments
-from chaoskit.prediction.learning.forest import Options
+from chaoskit.prediction.learning.options import Options
 from chaoskit.prediction.learning.table import Samples, Table
 from chaoskit.prediction.learning.training import Model, fit_classes
 from chaoskit.prediction.learning.tree_paths import Classifier

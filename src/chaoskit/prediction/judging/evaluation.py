@@ -21,7 +21,7 @@ from chaoskit.prediction.labelling.labels import Labelled
 from chaoskit.prediction.learning import folds, search, training
 from chaoskit.prediction.learning.alarms import Judge
 from chaoskit.prediction.learning.folds import Moments
-from chaoskit.prediction.learning.forest import Options
+from chaoskit.prediction.learning.options import Options
 from chaoskit.prediction.learning.search import Trial
 from chaoskit.prediction.learning.table import Table
 from chaoskit.prediction.learning.training import Model

@@ -22,8 +22,8 @@ from chaoskit.prediction.learning import evidence, folds, joined
 from chaoskit.prediction.learning.alarms import GRACE_MINUTES, Judge, Judgement, Scores
 from chaoskit.prediction.learning.calibration import fit_calibration
 from chaoskit.prediction.learning.folds import Moments
-from chaoskit.prediction.learning.forest import Options
 from chaoskit.prediction.learning.joined import ALARM, FOREST, Join
+from chaoskit.prediction.learning.options import Options
 from chaoskit.prediction.learning.table import Table
 from chaoskit.prediction.learning.training import Model
 

@@ -15,7 +15,8 @@ from chaoskit.prediction.data.arrays import Doubles, Floats
 from chaoskit.prediction.learning import forest as forests
 from chaoskit.prediction.learning.alarms import Judge
 from chaoskit.prediction.learning.folds import Moments
-from chaoskit.prediction.learning.forest import Lesson, Options, lesson, small
+from chaoskit.prediction.learning.forest import Lesson, lesson, small
+from chaoskit.prediction.learning.options import Options
 from chaoskit.prediction.learning.table import Samples, Table
 from chaoskit.prediction.learning.tree_paths import Classifier
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestClassifier
 
 from chaoskit.prediction.data.arrays import Bools, Doubles, Floats
-from chaoskit.prediction.learning.forest import Lesson, Options
+from chaoskit.prediction.learning.forest import Lesson
 from chaoskit.prediction.learning.forest import fit as grown
+from chaoskit.prediction.learning.options import Options
 from chaoskit.prediction.learning.tree_paths import Classifier
 
 BESIDE = frozenset({"cpu-saturation"})

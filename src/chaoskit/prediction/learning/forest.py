@@ -13,8 +13,7 @@ from sklearn.ensemble import RandomForestClassifier
 from chaoskit.prediction.data.arrays import Doubles, Floats, Indices
 from chaoskit.prediction.features import Spec
 from chaoskit.prediction.learning import dask_pool
-from chaoskit.prediction.learning.options import Options as Options  # noqa: PLC0414 - known from here
-from chaoskit.prediction.learning.options import check
+from chaoskit.prediction.learning.options import Options, check
 from chaoskit.prediction.learning.table import Samples, Table
 from chaoskit.prediction.learning.tree_paths import Classifier
 

@@ -21,7 +21,8 @@ from chaoskit.prediction.features import Recipe
 from chaoskit.prediction.labelling.labels import Labelled
 from chaoskit.prediction.learning import folds
 from chaoskit.prediction.learning.folds import Moments
-from chaoskit.prediction.learning.forest import Options, grow, lesson, small
+from chaoskit.prediction.learning.forest import grow, lesson, small
+from chaoskit.prediction.learning.options import Options
 from chaoskit.prediction.learning.table import Samples, Table, tabulate
 
 SIZES: tuple[tuple[int, float | Literal["sqrt", "log2"]], ...] = (

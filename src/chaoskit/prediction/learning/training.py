@@ -33,9 +33,10 @@ from chaoskit.prediction.learning.calibration import (
 from chaoskit.prediction.learning.evidence import Evidence
 from chaoskit.prediction.learning.faults import Faults
 from chaoskit.prediction.learning.folds import Moments
-from chaoskit.prediction.learning.forest import Lesson, Options, fit, grow, lesson, score, small, weights
+from chaoskit.prediction.learning.forest import Lesson, fit, grow, lesson, score, small, weights
 from chaoskit.prediction.learning.incidents import Incident, remembered
 from chaoskit.prediction.learning.joined import ALARM, FOREST, Join
+from chaoskit.prediction.learning.options import Options
 from chaoskit.prediction.learning.ranges import Ranges, ranges
 from chaoskit.prediction.learning.seen import Span
 from chaoskit.prediction.learning.table import Samples, Table, tabulate
