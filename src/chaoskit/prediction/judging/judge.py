@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from chaoskit.prediction.data.arrays import Floats
-from chaoskit.prediction.judging import baselines, calibrating, classes, facts, gate, probes
+from chaoskit.prediction.judging import baselines, calibrating, classes, facts, gate, probes, wording
 from chaoskit.prediction.judging.baselines import Baseline
 from chaoskit.prediction.judging.examining import Examiner, caught, reliability
 from chaoskit.prediction.judging.luck import by_luck
@@ -120,7 +120,8 @@ class Judging:
             [(part.moments, part) for part in parts],
             lambda part: self._chances(forest, part.model),
         )
-        notes = [*notes, *self._strange(), _words_of_moved(parts)]
+        moved = sum(calibrating.is_moved(part.model) for part in parts)
+        notes = [*notes, *self._strange(), wording.of_moved(moved, len(parts))]
         judged = self._judged(forest, chances, parts, lines, self._strangers())
         return self._report(judged, told, split, notes)
 
@@ -344,12 +345,6 @@ def _joined_by(parts: Sequence[Part]) -> str:
     counts = Counter(name for part in parts for name in part.join.thresholds)
     rare = {name: f" ({count} of {len(parts)} parts)" for name, count in counts.items() if count < len(parts)}
     return " + ".join(f"{name}{rare.get(name, '')}" for name in counts)
-
-
-def _words_of_moved(parts: Sequence[Part]) -> str:
-    """In words, how many parts have probabilities of the place, and so what their ECE is of."""
-    count = sum(calibrating.is_moved(part.model) for part in parts)
-    return f"probabilities were moved from those of training in {count} of {len(parts)} parts"
 
 
 def _over(scores: Scores, threshold: float) -> list[Floats]:
