@@ -33,7 +33,11 @@ few false alarms needs all the time it can get."""
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """At these moments holds this join, and evidence of these scores."""
+    """At these moments [moment] per block hold these joins, calibration and scores.
+
+    `members` are the scores [row, moment] per block of all that may be joined, by name, over all the time;
+    `alone` is the join of the forest alone. `model` is the one that is judged, but for its calibration.
+    """
 
     moments: Moments
     join: Join
@@ -165,7 +169,7 @@ class Judging:
         return replace(self.model, calibration=fit_calibration(scores, self.table.labelled, len(seen.events)))
 
     def _chances(self, forest: Scores, model: Model) -> list[Floats]:
-        """The model's probabilities [row, moment] per block, NaN where there is no score."""
+        """The model's probabilities [row, moment] per block of these scores, NaN where there is none."""
         out = []
         for block in forest:
             chances = np.full(block.shape, np.nan, dtype=np.float32)
@@ -176,6 +180,7 @@ class Judging:
         return out
 
     def _scores(self) -> list[Floats]:
+        """The forest's scores [row, moment] per block at the judged moments; NaN elsewhere."""
         return self.table.spread(self.everything, self.model.scores(self.table.features(self.everything)))
 
     def _allowed(self, part: Judge) -> float:
