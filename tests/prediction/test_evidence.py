@@ -12,7 +12,7 @@ from chaoskit import errors
 from chaoskit.prediction import features
 from chaoskit.prediction.answers.predictor import predict
 from chaoskit.prediction.data.dataset import Dataset
-from chaoskit.prediction.judging import calibrating, page
+from chaoskit.prediction.judging import calibrating, page, wording
 from chaoskit.prediction.judging.evaluation import Trained, build, evaluate, recalibrated
 from chaoskit.prediction.labelling.labels import Labelled, Target, label
 from chaoskit.prediction.learning import evidence, folds
@@ -248,8 +248,9 @@ def test_new_runs_of_home_move_no_probability(world: World, home: Labelled) -> N
         for runs in (2, 4):
             again = campaign(world, runs, usual=0.5, noise=0.01, seed=seed, first_day=ELSEWHERE)
             table = tabulate(again, model.spec)
-            found, words = calibrating.set_anew(model, table, folds.everything(again))
+            found, fitted = calibrating.set_anew(model, table, folds.everything(again))
             assert found.calibration == model.calibration
+            words = wording.of_chances(model, fitted)
             assert words.endswith("lie there as they did at home, as far as so few hours tell")
 
 
@@ -287,7 +288,7 @@ def test_a_place_whose_scores_are_too_low_to_be_told_apart_moves_nothing_and_is_
     scores = [random.uniform(0, 0.0015, truth.y.shape).astype(np.float32) for truth in rest.truths]
     found = calibrating.fit(moved.model, table, scores, every, 6)
     assert found.calibration == moved.model.calibration
-    assert "too low there to be told apart" in calibrating.words_of_chances(moved.model, found)
+    assert "too low there to be told apart" in wording.of_chances(moved.model, found)
 
 
 def test_a_home_whose_scores_were_too_low_to_be_told_apart_is_called_so(world: World, moved: Trained) -> None:
@@ -302,7 +303,7 @@ def test_a_home_whose_scores_were_too_low_to_be_told_apart_is_called_so(world: W
     assert found.usual is not None
     assert not found.usual.floored
     assert found.calibration == low.calibration
-    assert "too low at home to be told apart" in calibrating.words_of_chances(model, found)
+    assert "too low at home to be told apart" in wording.of_chances(model, found)
 
 
 LOOKS_FAILING = (
@@ -325,7 +326,7 @@ def test_how_much_of_a_place_looks_like_failures_is_told(
     ]
     found = calibrating.fit(moved.model, table, scores, every, 6)
     assert found.cut == pytest.approx(share, abs=0.02)
-    words = calibrating.words_of_chances(moved.model, found)
+    words = wording.of_chances(moved.model, found)
     assert words.startswith("probabilities are those of training: ")
     assert why in words
     assert f"{found.cut:.0%} of that time is {LOOKS_FAILING}" in words

@@ -223,7 +223,9 @@ def _of_kind(kind: tuple[str, str], times: Sequence[datetime], hours: float, loo
 
 
 def _votes(times: Sequence[datetime], length: float) -> NDArray[np.complex128]:
-    """The direction of each day (or week) that has failures: those of one incident are no witnesses apart.
+    """The direction, as a complex number of length 1, of each day (or week) that has failures.
+
+    Those of one incident are no witnesses apart: a day has one vote, the mean direction of its failures.
 
     Days are cut where failures are rarest, or one night's would be two.
     """
@@ -243,8 +245,8 @@ def _since_monday(times: Sequence[datetime]) -> Doubles:
 def _regular(times: Sequence[datetime]) -> tuple[str, float]:
     """``every 50 min`` when the gaps hardly differ, and how probable that is by chance; "" and 1 otherwise.
 
-    Gaps between random times are a random point of a simplex: those that differ so little are a ball around
-    its middle, and their share of its volume is the chance.
+    Gaps between random times are a random point of a simplex (Pyke 1965, on spacings): those that differ so
+    little are a ball around its middle, and their share of its volume is the chance.
     """
     gaps = np.diff([each.timestamp() for each in times])
     if len(gaps) < TIMES or gaps.mean() < 60 or gaps.std() > REGULAR * gaps.mean():
@@ -258,7 +260,10 @@ def _regular(times: Sequence[datetime]) -> tuple[str, float]:
 
 
 def _rayleigh(turn: NDArray[np.complex128]) -> float:
-    """How probable so much agreement of directions is by chance (Rayleigh's test, Zar's approximation)."""
+    """How probable so much agreement of directions (complex numbers of length 1) is by chance.
+
+    Rayleigh's test, by the approximation that Zar gives (Biostatistical Analysis, on circular distributions).
+    """
     n, r = len(turn), abs(turn.sum())
     return float(min(1.0, math.exp(math.sqrt(1 + 4 * n + 4 * (n * n - r * r)) - (1 + 2 * n))))
 

@@ -16,13 +16,9 @@ from chaoskit.prediction.labelling.labels import Labelled, Truth
 from chaoskit.prediction.learning import evidence, folds, joined, seen
 from chaoskit.prediction.learning.alarms import Judge, Scores
 from chaoskit.prediction.learning.calibration import (
-    EVEN,
-    POD_HOURS,
     Calibration,
     Healthy,
     Usual,
-    as_probabilities,
-    cut_more,
     moved,
     usual,
 )
@@ -48,8 +44,10 @@ class Fitted:
     cut: float
 
 
-def set_anew(model: Model, table: Table, chosen: Moments, budget: float | None = None) -> tuple[Model, str]:
-    """The model with thresholds and probabilities for this cluster, and what became of the latter in words.
+def set_anew(
+    model: Model, table: Table, chosen: Moments, budget: float | None = None
+) -> tuple[Model, Fitted]:
+    """The model with thresholds and probabilities for this cluster, and what that time says of the latter.
 
     Nothing of an earlier calibration stays but its budget.
 
@@ -75,81 +73,13 @@ def set_anew(model: Model, table: Table, chosen: Moments, budget: float | None =
         false_alarms_per_day=budget,
         tuned=seen.spans(table.labelled, _healthy(without_events(table.labelled), chosen)),
     )
-    return now, words_of_chances(model, found)
+    return now, found
 
 
 def is_moved(model: Model) -> bool:
     """Whether probabilities are others than training made."""
     home = model.home
     return home is not None and model.calibration != home.calibration
-
-
-def words_of_chances(model: Model, found: Fitted) -> str:
-    """In words, what becomes of the probabilities of training there, or why nothing does."""
-    now = replace(model, calibration=found.calibration)
-    return (_moved(model, now) if is_moved(now) else _unmoved(model, found)) + _looks_failing(model, found)
-
-
-def _unmoved(model: Model, found: Fitted) -> str:
-    """In words, why probabilities are those of training."""
-    home = model.home
-    if home is None:
-        why = (
-            "the model does not tell how the forest's scores lay in its own healthy time: train it again,"
-            f" with {POD_HOURS} pod-hours of that at least"
-        )
-    elif found.usual is None:
-        why = (
-            f"less than {POD_HOURS} pod-hours of that time have a baseline before them and are told as less"
-            f" than {EVEN:.0%} by those"
-        )
-    elif found.usual.still or home.usual.still:
-        where = "there" if found.usual.still else "at home"
-        why = f"the forest's scores do not vary {where}"
-    elif found.usual.floored and not cut_more(home.usual, found.cut):
-        why = (
-            "many of the forest's scores are too low there to be told apart:"
-            " that it is quieter makes no high score more probable"
-        )
-    elif home.usual.floored and not cut_more(home.usual, found.cut):
-        why = (
-            "many of the forest's scores were too low at home to be told apart:"
-            " that they vary less there makes no high score more probable"
-        )
-    elif cut_more(home.usual, found.cut):
-        why = (
-            f"the forest's scores that are told as less than {EVEN:.0%} by those lie no higher and no wider"
-            " there than at home, as far as so few hours tell"
-        )
-    else:
-        why = "the forest's scores lie there as they did at home, as far as so few hours tell"
-    return f"probabilities are those of training: {why}"
-
-
-def _looks_failing(model: Model, found: Fitted) -> str:
-    """In words, that more of that time than at home looks like failures; "" where it does not."""
-    if not (home := model.home) or not cut_more(home.usual, found.cut):
-        return ""
-    return (
-        f"; {found.cut:.0%} of that time is told as {EVEN:.0%} or more by those of training:"
-        " healthy time that looks like failures, or a failure without a label"
-    )
-
-
-def _moved(model: Model, now: Model) -> str:
-    """In words, what becomes of the score that training told as even odds, or of the one nearest to that.
-
-    And which score is now: of a steep curve a step tells 0 or 100 %, however short it is.
-    """
-    every = np.linspace(0, 1, 1001, dtype=np.float32)
-    said = as_probabilities(home.calibration if (home := model.home) else model.calibration, every)
-    says = now.probabilities(every)
-    before, after = (int(np.abs(each - EVEN).argmin()) for each in (said, says))
-    return (
-        "probabilities were moved by how the forest's scores lie there:"
-        f" what training told as {said[before]:.0%} is {says[before]:.0%} now;"
-        f" the score nearest to even odds is {every[after]:.2f}, in training {every[before]:.2f}"
-    )
 
 
 def check_budget(budget: float) -> None:

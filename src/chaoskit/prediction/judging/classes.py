@@ -145,8 +145,9 @@ def _report(
 def interval(confusion: Sequence[Sequence[int]], measured: float, unsaid: int = 0) -> Interval | None:
     """The macro-F1 that so few events leave open, 95 %; what was measured is in it.
 
-    What is said of a class is drawn from all shares that its events allow (a Dirichlet distribution, before
-    them one event spread over the names, so many more `unsaid` among them): drawing events anew would be sure
+    `confusion` [truth, said] counts events. What is said of a class is drawn from all shares that its events
+    allow (a Dirichlet distribution, before them Perks' one event spread over the names, so many more `unsaid`
+    among them): drawing events anew would be sure
     of what 0 of 3 never said. None of a single name: that leaves nothing open, and nothing to tell.
     """
     counts = np.pad(np.array(confusion, dtype=np.float64), ((0, 0), (0, unsaid)))

@@ -10,12 +10,11 @@ from typing import Self
 from chaoskit import events
 from chaoskit.prediction.features import Spec
 from chaoskit.prediction.features.layout import Recipe
-from chaoskit.prediction.judging import baselines, calibrating, witnesses
+from chaoskit.prediction.judging import baselines, calibrating, witnesses, wording
 from chaoskit.prediction.judging.baselines import Baseline
-from chaoskit.prediction.judging.examining import rate_bound
 from chaoskit.prediction.judging.judge import Judging
 from chaoskit.prediction.judging.remaining import Left
-from chaoskit.prediction.judging.report import AT_LEAST_HOURS, ENOUGH, Kept, Line, Report
+from chaoskit.prediction.judging.report import AT_LEAST_HOURS, ENOUGH, Kept, Report
 from chaoskit.prediction.judging.witnesses import Witnesses
 from chaoskit.prediction.labelling.labels import Labelled
 from chaoskit.prediction.learning import folds, search, training
@@ -151,16 +150,15 @@ def evaluate(trained: Trained, labelled: Labelled, *, calibrated: bool = False) 
     """
     left = Left.of(trained.model, labelled)
     left.check_due()
-    data = f"data that the model has not seen{left.learned}"
     if calibrated:
         judging = Judging(left.table, left.unseen, trained.model, trained.baselines, trained.witnesses)
-        return judging.calibrated(judging.in_turn(), f"{data}; {_SET_ANEW}", list(left.lacks))
+        return judging.calibrated(judging.in_turn(), f"{_new(left)}; {_SET_ANEW}", left.lacks)
     advice = _IN_TURN if calibrating.has_sides(left.labelled, left.unseen) else ""
     left.check_fresh(advice)
     judging = Judging(left.table, left.fresh, trained.model, trained.baselines, trained.witnesses)
     how = "set on healthy time without labels" if trained.model.tuned else "as they were trained"
     notes = [*left.notes(judging.judge, advice), *left.lacks]
-    return judging.report(f"{data}; thresholds {how}", notes)
+    return judging.report(f"{_new(left)}; thresholds {how}", notes)
 
 
 _IN_TURN = "; `evaluate --calibrate` sets those of each run, and its probabilities, on the others"
@@ -220,74 +218,46 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
     Raises:
         NoBaseline: less than an hour of healthy time is left, or no signal of the model's.
     """
-    left = Left.of(trained.model, labelled)
-    labelled, table, moments = left.labelled, left.table, left.unseen
-    model, words_of_chances = calibrating.set_anew(trained.model, table, moments, budget)
+    before, left = trained.model, Left.of(trained.model, labelled)
+    table, moments = left.table, left.unseen
+    model, found = calibrating.set_anew(before, table, moments, budget)
     fitted = calibrating.baselines(trained.baselines, table, moments, model.false_alarms_per_day)
-    healthy = Judge(calibrating.without_events(labelled), moments).hours
-    taught = f"thresholds were set anew on {healthy:.1f} h of healthy time{left.learned}"
-    alarms = _words_of_alarms(calibrating.alarms(trained.model, table, moments))
-    open_ = _words_of_bound(model, calibrating.alarms(model, table, moments), healthy)
-    words = "; ".join([taught, *open_, *alarms, words_of_chances, *left.lacks])
-    kept = Kept(words, model.join.told, model.false_alarms_per_day, judged=True)
-    if lacking := _lacking(labelled, moments):
-        words += f"; {lacking}: the figures are of the thresholds before"
-        report = replace(trained.report, kept=replace(kept, words=words, judged=False))
+    words = [*_set_on(before, model, left), wording.of_chances(before, found), *left.lacks]
+    if lacking := _lacking(left):
+        report, judged = trained.report, False
+        words.append(f"{lacking}: the figures are of the thresholds before")
     else:
-        before = replace(trained.model, false_alarms_per_day=model.false_alarms_per_day)
-        judging = Judging(table, moments, before, trained.baselines, trained.witnesses)
-        data = f"data that the model has not seen{left.learned}"
+        same = replace(before, false_alarms_per_day=model.false_alarms_per_day)
+        judging = Judging(table, moments, same, trained.baselines, trained.witnesses)
         parts = judging.in_turn()
-        report = judging.calibrated(parts, f"{data}; {_SET_ANEW}", [])
+        report, judged = judging.calibrated(parts, f"{_new(left)}; {_SET_ANEW}", []), True
         if left.untuned:
             alike = all(calibrating.is_moved(each.model) == calibrating.is_moved(model) for each in parts)
-            words += f"; {_worth(judging.report('', []).model, report.model, alike)}"
-        report = replace(report, kept=replace(kept, words=words))
-    return replace(trained, model=model, baselines=fitted, report=report)
+            words.append(wording.of_worth(judging.report("", []).model, report.model, alike))
+    kept = Kept("; ".join(words), model.join.told, model.false_alarms_per_day, judged)
+    return replace(trained, model=model, baselines=fitted, report=replace(report, kept=kept))
 
 
-def _lacking(labelled: Labelled, moments: Moments) -> str:
+def _new(left: Left) -> str:
+    return f"data that the model has not seen{left.learned}"
+
+
+def _set_on(before: Model, now: Model, left: Left) -> list[str]:
+    """In words, how much set the thresholds, how much that tells, and what the ones before say of it."""
+    hours = Judge(calibrating.without_events(left.labelled), left.unseen).hours
+    had, has = (calibrating.alarms(model, left.table, left.unseen) for model in (before, now))
+    return [
+        f"thresholds were set anew on {hours:.1f} h of healthy time{left.learned}",
+        *wording.of_bound(now.false_alarms_per_day, has, hours),
+        *wording.of_alarms(had),
+    ]
+
+
+def _lacking(left: Left) -> str:
     """Why nothing here can judge a calibration, "" when something can."""
+    labelled, moments = left.labelled, left.unseen
     if len(labelled.visible(Judge(labelled, moments).due)) < ENOUGH:
         return f"fewer than {ENOUGH} failures in it judge them"
     if not calibrating.has_sides(labelled, moments):
         return "too little healthy time to set each run's on the others and judge them"
     return ""
-
-
-def _worth(before: Line, now: Line, alike: bool) -> str:
-    """In words, what a model and one calibrated in turn do on the same failures.
-
-    The ECE only where the latter's probabilities were moved if those that are kept are.
-    """
-
-    def does(line: Line) -> str:
-        hit, due = (sum(each) for each in zip(*line.caught.values(), strict=True))
-        many = "1 false alarm" if line.false_alarms == 1 else f"{line.false_alarms} false alarms"
-        return f"{hit} of {due} failures with {many} (F1 {line.f1:.3f})"
-
-    worth = f"the thresholds before catch {does(before)} there, ones set anew in turn {does(now)}"
-    if not alike:
-        return f"{worth}; the probabilities judged are not as those kept: nothing tells how good these are"
-    if before.ece is None or now.ece is None:
-        return worth
-    return f"{worth}; the ECE of probabilities is {before.ece:.3f} before, {now.ece:.3f} now"
-
-
-def _words_of_bound(model: Model, count: int, hours: float) -> list[str]:
-    """In words, that such hours tell of no rate as low as the budget, where they do not."""
-    budget, most = model.false_alarms_per_day, 24 * rate_bound(count, hours)
-    if most <= budget:
-        return []
-    needed = 24 * rate_bound(0, 1.0) / budget
-    told = f"so little time tells no more than at most {most:.2g} false alarms a day (95 %)"
-    return [f"{told}: to tell of the budget of {budget:g}, give {needed:.0f} h or more"]
-
-
-def _words_of_alarms(count: int) -> list[str]:
-    """In words, that what was taken for healthy may not have been."""
-    if not count:
-        return []
-    many = "there was an alarm" if count == 1 else f"there were {count} alarms"
-    unnamed = "a failure that no events file names would raise them, and lower probabilities"
-    return [f"by those before {many} in it: {unnamed}"]

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from chaoskit.prediction.data.arrays import Floats
-from chaoskit.prediction.judging import baselines, calibrating, classes, facts, gate, probes
+from chaoskit.prediction.judging import baselines, calibrating, classes, facts, gate, probes, wording
 from chaoskit.prediction.judging.baselines import Baseline
 from chaoskit.prediction.judging.examining import Examiner, caught
 from chaoskit.prediction.judging.frequencies import reliability
@@ -34,7 +34,11 @@ few false alarms needs all the time it can get."""
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """At these moments holds this join, and evidence of these scores."""
+    """At these moments [moment] per block hold these joins, calibration and scores.
+
+    `members` are the scores [row, moment] per block of all that may be joined, by name, over all the time;
+    `alone` is the join of the forest alone. `model` is the one that is judged, but for its calibration.
+    """
 
     moments: Moments
     join: Join
@@ -121,7 +125,8 @@ class Judging:
             [(part.moments, part) for part in parts],
             lambda part: self._chances(forest, part.model),
         )
-        notes = [*notes, *self._strange(), _words_of_moved(parts)]
+        moved = sum(calibrating.is_moved(part.model) for part in parts)
+        notes = [*notes, *self._strange(), wording.of_moved(moved, len(parts))]
         judged = self._judged(forest, chances, parts, lines, self._strangers())
         return self._report(judged, told, split, notes)
 
@@ -165,7 +170,7 @@ class Judging:
         return replace(self.model, calibration=fit_calibration(scores, self.table.labelled, len(seen.events)))
 
     def _chances(self, forest: Scores, model: Model) -> list[Floats]:
-        """The model's probabilities [row, moment] per block, NaN where there is no score."""
+        """The model's probabilities [row, moment] per block of these scores, NaN where there is none."""
         out = []
         for block in forest:
             chances = np.full(block.shape, np.nan, dtype=np.float32)
@@ -176,6 +181,7 @@ class Judging:
         return out
 
     def _scores(self) -> list[Floats]:
+        """The forest's scores [row, moment] per block at the judged moments; NaN elsewhere."""
         return self.table.spread(self.everything, self.model.scores(self.table.features(self.everything)))
 
     def _allowed(self, part: Judge) -> float:
@@ -345,12 +351,6 @@ def _joined_by(parts: Sequence[Part]) -> str:
     counts = Counter(name for part in parts for name in part.join.thresholds)
     rare = {name: f" ({count} of {len(parts)} parts)" for name, count in counts.items() if count < len(parts)}
     return " + ".join(f"{name}{rare.get(name, '')}" for name in counts)
-
-
-def _words_of_moved(parts: Sequence[Part]) -> str:
-    """In words, how many parts have probabilities of the place, and so what their ECE is of."""
-    count = sum(calibrating.is_moved(part.model) for part in parts)
-    return f"probabilities were moved from those of training in {count} of {len(parts)} parts"
 
 
 def _over(scores: Scores, threshold: float) -> list[Floats]:

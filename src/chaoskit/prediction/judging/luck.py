@@ -16,7 +16,8 @@ DRAWS = 50
 def by_luck(labelled: Labelled, chosen: Moments, scores: Scores, threshold: float) -> float:
     """The event F1 that the alarms of these scores have on the mean when they are moved at random.
 
-    Each block's scores go around all of its (row, moment) that count: an alarm stays as long as it was.
+    Each block's scores [row, moment] go around all of its (row, moment) that count: an alarm stays as long as
+    it was. So this is a test by cyclic shifts, of `DRAWS` of them.
     """
     judge, random = Judge(labelled, chosen), np.random.default_rng(0)
     counts = [(truth.y >= 0) & at for truth, at in zip(labelled.truths, chosen, strict=True)]

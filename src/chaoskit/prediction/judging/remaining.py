@@ -22,13 +22,15 @@ _LATER = "give what is later by itself, or a longer time"
 class Left:
     """Of this data, the moments that the model did not learn from; of those, the ones that set no threshold.
 
-    `lacks` says which of the model's signals the data has not, and how many pods are not judged at some time.
+    `absent` are the model's signals that the data has not, `known` is how many pods are left out at a time
+    that the model may know.
     """
 
     table: Table
     unseen: Moments
     fresh: Moments
-    lacks: tuple[str, ...]
+    absent: tuple[str, ...]
+    known: int
 
     @classmethod
     def of(cls, model: Model, labelled: Labelled) -> Self:
@@ -38,18 +40,29 @@ class Left:
             InvalidInput: the data has another step than the model.
             NoBaseline: most of the model's signals are absent, or it learned from, or beside, all of it.
         """
-        labelled, lacks = _asked(labelled, model)
-        labelled, shared = _apart(labelled, model)
+        labelled, absent = _asked(labelled, model)
+        labelled, known = _apart(labelled, model)
         table = tables.tabulate(labelled, model.spec)
         unseen = _unseen(model, table)
         free = seen.fresh(model.tuned, labelled)
         fresh = tuple(mine & untuned for mine, untuned in zip(unseen, free, strict=True))
-        return cls(table, unseen, fresh, lacks + shared)
+        return cls(table, unseen, fresh, absent, known)
 
     @property
     def labelled(self) -> Labelled:
         """The data."""
         return self.table.labelled
+
+    @property
+    def lacks(self) -> list[str]:
+        """In words, the signals that are absent, and how many pods are left out at some time."""
+        found = []
+        if self.absent:
+            found.append(f"without {', '.join(self.absent)}, which the model knows and the data lacks")
+        if self.known:
+            are = "pod is" if self.known == 1 else "pods are"
+            found.append(f"{self.known} {are} left out at a time that the model knows of pods of such names")
+        return found
 
     @property
     def untuned(self) -> bool:
@@ -124,7 +137,7 @@ def _hours(left: Moments, table: Table) -> float:
 
 
 def _asked(labelled: Labelled, model: Model) -> tuple[Labelled, tuple[str, ...]]:
-    """The same with exactly the model's signals, in its order, and in words those that the data lacks."""
+    """The same with exactly the model's signals, in its order, and the names of those that the data lacks."""
     dataset, wanted, step = labelled.dataset, model.spec.signals, model.spec.step
     if dataset.step != step:
         raise errors.InvalidInput(
@@ -138,18 +151,14 @@ def _asked(labelled: Labelled, model: Model) -> tuple[Labelled, tuple[str, ...]]
             f"the data lacks most of the model's signals ({', '.join(lacks)}): rules answer in its place",
             hint="map its columns to them",
         )
-    words = (f"without {', '.join(lacks)}, which the model knows and the data lacks",) if lacks else ()
-    return replace(labelled, dataset=dataset.select(wanted)), words
+    return replace(labelled, dataset=dataset.select(wanted)), tuple(lacks)
 
 
-def _apart(labelled: Labelled, model: Model) -> tuple[Labelled, tuple[str, ...]]:
-    """The same without the few pods that the model may know the time of; in words, how many they are."""
+def _apart(labelled: Labelled, model: Model) -> tuple[Labelled, int]:
+    """The same without the few pods that the model may know the time of, and how many they are."""
     labelled, learned = seen.apart(model.seen, labelled, 2 * model.spec.window)
     labelled, tuned = seen.apart(model.tuned, labelled, 0)
-    if not (count := max(learned, tuned)):
-        return labelled, ()
-    are = "pod is" if count == 1 else "pods are"
-    return labelled, (f"{count} {are} left out at a time that the model knows of pods of such names",)
+    return labelled, max(learned, tuned)
 
 
 def _unseen(model: Model, table: Table) -> Moments:

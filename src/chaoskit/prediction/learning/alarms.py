@@ -21,9 +21,11 @@ from chaoskit.prediction.learning.folds import Moments
 from chaoskit.prediction.learning.table import Samples
 
 BRIDGE_MINUTES, RECOUNT_MINUTES, GRACE_MINUTES = 5, 30, 5
+"""What the module's docstring says of gaps, of alarms that do not end, and of the time after an event."""
 
 MARGIN = 1.1
-"""A threshold from healthy time alone lies so much above all that it saw: it saw little."""
+"""A threshold from healthy time alone lies so many times above all that it saw: it saw little. No
+report measures it."""
 
 CANDIDATES = 400
 """So many thresholds are tried."""
@@ -153,7 +155,10 @@ class Judge:
         return slice(first, max(first, event.first - warning) if lead else event.last + 1)
 
     def _outside(self) -> tuple[list[Bools], list[Bools]]:
-        """Where an alarm is false, and where it is on another row while an event is under way."""
+        """Where an alarm is false, and where it is on another row while an event is under way.
+
+        Both [row, moment] per block.
+        """
         lead = round(self._labelled.target.lead.total_seconds() / self._step)
         grace = round(GRACE_MINUTES * 60 / self._step)
         quiet = [scored.copy() for scored in self._scored]
@@ -187,6 +192,7 @@ class Judge:
         return Judgement(threshold, catches, false, beside, self.hours, self.pod_days)
 
     def _catch(self, event: Event, alarmed: Bools) -> Catch:
+        """When the event was alarmed first, of the alarms of its block [row, moment]."""
         rows, due = list(event.rows), self._due_in(event)
         if event.ramp:
             possible = (event.end - event.start).total_seconds()
@@ -200,7 +206,7 @@ class Judge:
         return Catch(event, delay, possible)
 
     def _episodes(self, alarmed: Sequence[Bools], where: Sequence[Bools]) -> Iterator[Place]:
-        """Each alarm there: bridged over short gaps, counted again when it does not end."""
+        """Each alarm there [row, moment] per block: bridged over short gaps, counted again while it lasts."""
         bridge, recount = BRIDGE_MINUTES * 60 / self._step, RECOUNT_MINUTES * 60 / self._step
         for index, (block, mask) in enumerate(zip(alarmed, where, strict=True)):
             lit = block & mask

@@ -28,7 +28,7 @@ STRETCH_MINUTES = 120
 
 BEYOND = 0.3
 """A spread lies beyond the most that was seen, by so much of the way from the usual stretch to it: the time
-that was seen is short, and the longer the tail, the more is still to come."""
+that was seen is short, and the longer the tail, the more is still to come. No report measures it."""
 
 LEAST = float(bounded(np.array(3.0)))
 """Three usual spreads are the least that a sign counts from."""
@@ -85,7 +85,10 @@ def out_of_fold(
 
 
 def limits(seen: Doubles) -> Doubles:
-    """What no healthy stretch is expected to reach, from the most that each shows [stretch, ...]."""
+    """What no healthy stretch is expected to reach [...], from the most that each shows [stretch, ...].
+
+    1 where there is no stretch.
+    """
     if not len(seen):
         return np.ones(seen.shape[1:])
     most = seen.max(axis=0)
@@ -103,6 +106,7 @@ def tops(labelled: Labelled, chosen: Moments, blocks: Sequence[Floats | Packed])
 
 
 def _tops(block: Floats | Packed, healthy: Bools, labelled: Labelled) -> Doubles:
+    """The same of one block [row, moment, ...], of the samples that are `healthy` [row, moment]."""
     length = max(1, round(STRETCH_MINUTES * 60 / labelled.dataset.step))
     found = [np.zeros((0, *block.shape[2:]), dtype=np.float32)]
     for first in range(0, block.shape[1], length):

@@ -26,7 +26,7 @@ ALIKE = 0.2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Incident:
-    """One failure of the training: whose, of which class, when; the leaves that its samples fell into."""
+    """One failure of the training: whose, of which class, when; where its samples fell [sample, tree]."""
 
     target: str
     namespace: str
@@ -67,7 +67,11 @@ def remembered(table: Table, samples: Samples, forest: ForestLike) -> tuple[Inci
 def nearest(
     incidents: Sequence[Incident], forest: ForestLike, rows: Floats, *, most: int = 3
 ) -> list[tuple[Mapping[str, object], ...]]:
-    """For each row of features the incidents that it is most like, the likest first."""
+    """For each row of features the incidents that it is most like, the likest first.
+
+    Likeness is the share of trees in which the row is in the leaf of one of the incident's samples: Breiman's
+    proximity of a random forest.
+    """
     if not incidents or not len(rows):
         return [() for _ in rows]
     mine = leaves(forest, rows)

@@ -46,7 +46,7 @@ MORE = 2
 """So many more events evidence or a plain forecast has to catch to join: one more may be chance."""
 
 SILENT = 0.6
-"""Absence means something from three silent minutes of five on: a single scrape may fail."""
+"""Absence, a share of five minutes, means something from three silent ones on: a single scrape may fail."""
 
 SHARES = frozenset({FOREST, STATIC, ABSENCE})
 """Members whose scores end at 1: with a threshold above it they would be silent."""
@@ -80,7 +80,7 @@ class Join:
         }
 
     def units(self, member: str, scores: Floats) -> Floats:
-        """A member's scores in units of its threshold: 1 and more is an alarm; NaN stays."""
+        """A member's scores, of any shape, in units of its threshold: 1 and more is an alarm; NaN stays."""
         return np.asarray(scores / np.float32(self.thresholds[member]), dtype=np.float32)
 
     def all_units(self, scores: Mapping[str, Floats]) -> dict[str, Floats]:
@@ -88,17 +88,17 @@ class Join:
         return {name: self.units(name, scores[name]) for name in self.thresholds if name in scores}
 
     def part(self, member: str, members: Mapping[str, Scores]) -> list[Floats]:
-        """One member's part of the alarm score for each block; NaN when it is not joined."""
+        """One member's part of the alarm score [row, moment] per block; NaN when it is not joined."""
         if member not in self.thresholds:
             return [np.full_like(block, np.nan) for block in members[member]]
         return [self.units(member, block) for block in members[member]]
 
     def over(self, members: Mapping[str, Scores]) -> list[Floats]:
-        """How far the loudest member is up, for each block of these members' scores: what sets thresholds."""
+        """How far the loudest member is up [row, moment] per block, in thresholds: what sets these."""
         return [loudest(self.all_units(each)) for each in _by_block(members)]
 
     def scores(self, members: Mapping[str, Scores], recipe: str) -> list[Floats]:
-        """The alarm score, of a model of this recipe, for each block of these members' scores."""
+        """The alarm score [row, moment] per block, of a model of this recipe; from 1 on it is an alarm."""
         return [score(self.all_units(each), recipe) for each in _by_block(members)]
 
 
@@ -145,7 +145,7 @@ def _may_join(member: str, target: Target) -> bool:
 
 
 def members(table: Table, forest: Scores, signs: Scores) -> dict[str, Scores]:
-    """The scores of all that may be joined: the forest's, the evidence's, the plain rules'.
+    """The scores [row, moment] per block of all that may be joined: forest, evidence, plain rules.
 
     Where nobody fell silent absence is none, and not unknown: a join that watches for it goes on to.
     """

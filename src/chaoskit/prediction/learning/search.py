@@ -37,7 +37,8 @@ SIZES: tuple[tuple[int, float | Literal["sqrt", "log2"]], ...] = (
 time is up the rest is left."""
 
 CLEARLY = 1.1
-"""So many times the PR-AUC of the first recipe another one needs: less may be chance, with few events."""
+"""So many times the PR-AUC of the first recipe another one needs: less may be chance, with few events.
+No report measures it."""
 
 ENOUGH_WORKLOADS, ENOUGH_EVENTS = 3, 4
 """Fewer workloads that failed, or fewer events to compare by, decide nothing."""

@@ -160,7 +160,7 @@ def contributions(forest: ForestLike, rows: Floats) -> Doubles:
     """How much each feature moved the forest's share for failure from its average, per row [row, feature].
 
     Along each tree's path the change of the share at a split belongs to the feature it asks for; a row's
-    contributions and the average sum up to its score.
+    contributions and the average sum up to its score (Saabas 2014; Palczewska and others 2013).
     """
     paths, total = _of(forest), np.zeros(rows.shape)
     for row, feature, change in paths.steps(rows):
