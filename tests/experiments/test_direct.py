@@ -41,6 +41,7 @@ from chaoskit.experiments import Trial, plan, rights
 from chaoskit.experiments.direct import DIRECT
 from chaoskit.experiments.direct.network import PARTITION, share_left
 from chaoskit.experiments.direct.preparing import SHOWS
+from chaoskit.experiments.faults import CATALOGUE
 from chaoskit.governor import Governor
 from chaoskit.outcome import Outcome
 from chaoskit.ports.cluster import Access, Cluster, ExecResult, Kind, Object, ObjectRef
@@ -792,14 +793,24 @@ def test_without_litmus_parts_auto_takes_the_direct_fault_and_the_hash_knows(lab
     )
 
 
-def test_what_rbac_prints_of_a_fault_without_litmus_parts_is_all_that_litmus_needs(lab: World) -> None:
-    furnish(lab, "direct-entitled")
-    auto = trial("direct-entitled", "pod-delete", engine="auto")
+def test_a_run_says_why_it_goes_without_litmus(lab: World) -> None:
+    furnish(lab, "direct-told")
+    auto = trial("direct-told", "pod-delete", engine="auto")
+    told = [each.detail for each in lab.run(auto).timeline if each.name == "engine"]
+    assert told == ["direct, without Litmus: ChaosExperiment pod-delete is missing in namespace direct-told"]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FAULTS if kind in CATALOGUE])
+def test_what_rbac_prints_of_a_fault_without_litmus_parts_is_all_that_litmus_needs(
+    lab: World, kind: str
+) -> None:
+    namespace = f"entitled-{kind}"
+    furnish(lab, namespace)
+    where = unprotected(lab, namespace) if kind.startswith("node-") else {}
+    auto = trial(namespace, kind, **FAULTS[kind] | where | {"engine": "auto"})
     without = plan(auto, lab.cluster, clock=lab.clock)
     (why,) = [each for each in without.checks if each.name == "engine"]
     assert why.mend == "chaoskit plan test.yaml --rbac | kubectl apply -f -"
-    told = [each.detail for each in lab.run(auto).timeline if each.name == "engine"]
-    assert told == [why.words]
     bodies = rights.manifests([without])
     (definition,) = [body for body in bodies if body["kind"] == "ChaosExperiment"]
     operator = lab.cluster.get(ObjectRef(kube.DEPLOYMENT, "litmus", "chaos-operator-ce"))
@@ -813,6 +824,15 @@ def test_what_rbac_prints_of_a_fault_without_litmus_parts_is_all_that_litmus_nee
     finally:
         for ref in made:
             lab.cluster.delete(ref)
+
+
+def test_litmus_parts_are_not_made_for_a_fault_that_litmus_could_not_inject_with_them(lab: World) -> None:
+    """Litmus taints a node by its name alone; directly it is found by what runs there."""
+    asked = FAULTS["node-taint"] | {"engine": "auto"}
+    made = plan(trial("direct-lab", "node-taint", **asked), lab.cluster, clock=lab.clock)
+    assert (made.way, made.outcome) == ("direct", None), made.problem
+    assert [each.mend for each in made.checks if each.name == "engine"] == [""]
+    assert not {"ChaosExperiment", "ChaosEngine"} & {body["kind"] for body in rights.manifests([made])}
 
 
 def test_a_drain_spares_what_nobody_would_make_anew(lab: World) -> None:

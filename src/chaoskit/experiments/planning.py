@@ -251,13 +251,16 @@ def _prepared(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSour
     if wanted == "direct" or (possible and trial.faults[0] not in CATALOGUE):
         return directly(trial, cluster, clock, metrics)
     prepared = by_litmus(trial, cluster)
-    lacking = [each for each in prepared.checks if each.state == "blocked" and each.name in _LITMUS]
+    blocked = [each for each in prepared.checks if each.state == "blocked"]
+    lacking = [each for each in blocked if each.name in _LITMUS]
     if wanted != "auto" or not possible or not lacking:
         return prepared
-    why = Check("engine", "ok", f"direct, without Litmus: {lacking[0].words}", lacking[0].mend)
-    made = all(each.mend == checks.entitling(trial) for each in lacking)
+    stays = [each for each in blocked if each.mend != checks.entitling(trial)]
+    why = next((each for each in lacking if each in stays), lacking[0])
+    mend = why.mend if why in stays or not stays else ""
+    told = Check("engine", "ok", f"direct, without Litmus: {why.words}", mend)
     direct = directly(trial, cluster, clock, metrics)
-    return replace(direct, checks=(why, *direct.checks), instead=prepared if made else None)
+    return replace(direct, checks=(told, *direct.checks), instead=None if stays else prepared)
 
 
 def wholeness(made: Plan) -> tuple[Condition, ...]:
