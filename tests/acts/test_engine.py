@@ -12,7 +12,7 @@ from chaoskit.acts import engine
 from chaoskit.acts.courses import alone
 from chaoskit.acts.entries import entry_from, plain_entry
 from chaoskit.acts.leftovers import Leftover, leftovers
-from chaoskit.acts.replacing import EVICTION, Hands
+from chaoskit.acts.means import EVICTION, Means
 from chaoskit.acts.trail import Struck, Trail
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Forbidden, Refused, Unavailable
@@ -446,10 +446,10 @@ def test_a_successor_is_not_replaced_when_the_undo_is_begun_again(cut: str) -> N
 
     cluster.evicting = evict
     cluster.before_delete = lambda ref, _options: lose(ref) if ref.kind == kube.CHAOS_ENGINE else None
-    hands = Hands(cluster, clock)
+    means = Means(cluster, clock)
     with pytest.raises(Unavailable):
-        alone(engine.ending(hands, TRAIL), clock)
-    assert alone(engine.ending(hands, TRAIL), clock) == ()
+        alone(engine.ending(means, TRAIL), clock)
+    assert alone(engine.ending(means, TRAIL), clock) == ()
     assert cluster.wrote.count("evict pod/cart-0") == 1
 
 

@@ -15,7 +15,7 @@ from chaoskit import kube
 from chaoskit.acts import changes, fields, undo
 from chaoskit.acts.courses import alone
 from chaoskit.acts.entries import Entry
-from chaoskit.acts.replacing import Hands
+from chaoskit.acts.means import Means
 from chaoskit.clock import ManualClock
 from chaoskit.ports.cluster import Object, ObjectRef
 
@@ -82,6 +82,6 @@ def test_what_others_set_right_after_it_was_put_back_is_theirs(tmp_path: Path) -
     before_it_is_sent_again(server, CART, lambda body: body["spec"].update(replicas=5))
     entry = Entry("field", CART, fields.REPLICAS, before=3, after=0)
     with connected(tmp_path, server) as cluster:
-        undone = alone(undo.undo(Hands(cluster, clock), entry), clock)
+        undone = alone(undo.undo(Means(cluster, clock), entry), clock)
     assert undone.fate == "not ours"
     assert server.stored.get(CART)["spec"]["replicas"] == 5

@@ -12,7 +12,7 @@ from chaoskit.acts.courses import alone
 from chaoskit.acts.doubts import LATE
 from chaoskit.acts.entries import Entry, Undone
 from chaoskit.acts.ledger import Ledger
-from chaoskit.acts.replacing import Hands
+from chaoskit.acts.means import Means
 from chaoskit.acts.undo import undo as course
 from chaoskit.clock import ManualClock
 from chaoskit.errors import Unavailable
@@ -24,19 +24,19 @@ REPLICAS = Entry("field", CART, ("spec", "replicas"), 3, 5)
 MADE = Entry("created", CART, after="run1")
 
 
-def undo(hands: Hands, entry: Entry) -> Undone:
-    return alone(course(hands, entry), hands.clock)
+def undo(means: Means, entry: Entry) -> Undone:
+    return alone(course(means, entry), means.clock)
 
 
 def test_a_field_that_still_holds_our_value_is_restored() -> None:
     cluster = FakeCluster(deployment(replicas=5))
-    assert undo(Hands(cluster, ManualClock()), REPLICAS).fate == "restored"
+    assert undo(Means(cluster, ManualClock()), REPLICAS).fate == "restored"
     assert cluster.get(CART)["spec"]["replicas"] == 3
 
 
 def test_a_field_that_somebody_changed_since_is_left_alone() -> None:
     cluster = FakeCluster(deployment(replicas=7))
-    found = undo(Hands(cluster, ManualClock()), REPLICAS)
+    found = undo(Means(cluster, ManualClock()), REPLICAS)
     assert found == Undone(
         "not ours", "deployment/cart spec.replicas was changed by others since: it stays as it is"
     )
@@ -46,9 +46,9 @@ def test_a_field_that_somebody_changed_since_is_left_alone() -> None:
 
 def test_undoing_twice_changes_nothing_more() -> None:
     cluster = FakeCluster(deployment(replicas=5))
-    undo(Hands(cluster, ManualClock()), REPLICAS)
+    undo(Means(cluster, ManualClock()), REPLICAS)
     cluster.wrote.clear()
-    assert undo(Hands(cluster, ManualClock()), REPLICAS).fate == "as before"
+    assert undo(Means(cluster, ManualClock()), REPLICAS).fate == "as before"
     assert cluster.wrote == []
 
 
@@ -56,7 +56,7 @@ def test_a_field_that_was_absent_is_absent_again() -> None:
     cluster = FakeCluster(node(unschedulable=True))
     ref = ObjectRef(kube.NODE, "", "node-1")
     entry = Entry("field", ref, ("spec", "unschedulable"), None, True)
-    assert undo(Hands(cluster, ManualClock()), entry).fate == "restored"
+    assert undo(Means(cluster, ManualClock()), entry).fate == "restored"
     assert "unschedulable" not in cluster.get(ref)["spec"]
 
 
@@ -65,7 +65,7 @@ def test_a_mapping_is_restored_whole_and_not_merged() -> None:
     body["spec"]["selector"] = {"app": "cart", "ours": "1"}
     cluster = FakeCluster(body)
     entry = Entry("field", CART, ("spec", "selector"), {"app": "cart"}, {"app": "cart", "ours": "1"})
-    assert undo(Hands(cluster, ManualClock()), entry).fate == "restored"
+    assert undo(Means(cluster, ManualClock()), entry).fate == "restored"
     assert cluster.get(CART)["spec"]["selector"] == {"app": "cart"}
 
 
@@ -78,14 +78,14 @@ def test_a_change_between_reading_and_writing_is_seen() -> None:
             cluster.patch(ref, {"spec": {"replicas": 9}})
 
     cluster.before_write = race
-    assert undo(Hands(cluster, ManualClock()), REPLICAS).fate == "not ours"
+    assert undo(Means(cluster, ManualClock()), REPLICAS).fate == "not ours"
     assert cluster.get(CART)["spec"]["replicas"] == 9
 
 
 def test_what_was_made_is_removed_and_a_missing_object_is_no_error() -> None:
     cluster = FakeCluster(kube.managed(deployment(), "run1"))
-    assert undo(Hands(cluster, ManualClock()), MADE) == Undone("restored", "deployment/cart removed")
-    assert undo(Hands(cluster, ManualClock()), MADE) == Undone("gone", "deployment/cart is not there")
+    assert undo(Means(cluster, ManualClock()), MADE) == Undone("restored", "deployment/cart removed")
+    assert undo(Means(cluster, ManualClock()), MADE) == Undone("gone", "deployment/cart is not there")
     assert cluster.list(kube.DEPLOYMENT).items == ()
 
 
@@ -167,7 +167,7 @@ def test_an_outage_holds_up_what_stands_or_comes_no_longer_than_it_lasts(web: fl
 def test_what_somebody_else_made_under_the_name_is_left() -> None:
     for body in (deployment(), kube.managed(deployment(), "run2")):
         cluster = FakeCluster(body)
-        found = undo(Hands(cluster, ManualClock()), MADE)
+        found = undo(Means(cluster, ManualClock()), MADE)
         assert found == Undone("not ours", "deployment/cart is another one, made by others: it stays")
         assert len(cluster.list(kube.DEPLOYMENT).items) == 1
 
@@ -175,7 +175,7 @@ def test_what_somebody_else_made_under_the_name_is_left() -> None:
 def test_an_object_that_does_not_go_away_is_left_in_words() -> None:
     cluster = FakeCluster(kube.managed(deployment(), "run1"))
     cluster.delete = lambda *_, **__: None  # type: ignore[method-assign]
-    found = undo(Hands(cluster, ManualClock()), MADE)
+    found = undo(Means(cluster, ManualClock()), MADE)
     assert found == Undone("left", "deployment/cart is still there, marked for deletion")
 
 
@@ -187,25 +187,25 @@ TAINTED = Entry("element", NODE, ("spec", "taints"), after=TAINT)
 def test_an_element_is_taken_out_of_its_list_and_the_others_stay() -> None:
     other = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
     cluster = FakeCluster(node(taints=[{**TAINT, "timeAdded": "2026-01-01T00:00:00Z"}, other]))
-    assert undo(Hands(cluster, ManualClock()), TAINTED).fate == "restored"
+    assert undo(Means(cluster, ManualClock()), TAINTED).fate == "restored"
     assert cluster.get(NODE)["spec"]["taints"] == [other]
     cluster.wrote.clear()
-    assert undo(Hands(cluster, ManualClock()), TAINTED).fate == "restored"
+    assert undo(Means(cluster, ManualClock()), TAINTED).fate == "restored"
     assert cluster.wrote == []
 
 
 def test_a_list_without_its_last_element_is_absent() -> None:
     cluster = FakeCluster(node(taints=[TAINT]))
-    assert undo(Hands(cluster, ManualClock()), TAINTED).fate == "restored"
+    assert undo(Means(cluster, ManualClock()), TAINTED).fate == "restored"
     assert "taints" not in cluster.get(NODE)["spec"]
-    assert undo(Hands(FakeCluster(node()), ManualClock()), TAINTED).fate == "restored"
+    assert undo(Means(FakeCluster(node()), ManualClock()), TAINTED).fate == "restored"
 
 
 def test_a_field_of_an_object_that_is_gone_was_not_put_back() -> None:
-    assert undo(Hands(FakeCluster(), ManualClock()), REPLICAS) == Undone(
+    assert undo(Means(FakeCluster(), ManualClock()), REPLICAS) == Undone(
         "gone", "deployment/cart is not there"
     )
-    assert undo(Hands(FakeCluster(), ManualClock()), TAINTED).fate == "gone"
+    assert undo(Means(FakeCluster(), ManualClock()), TAINTED).fate == "gone"
 
 
 NODE = ObjectRef(kube.NODE, "", "node-1")
@@ -219,12 +219,12 @@ def ready(status: str, since: str) -> FakeCluster:
 
 def test_a_node_that_was_away_and_is_ready_again_is_owed_no_more() -> None:
     clock = ManualClock()
-    assert undo(Hands(ready("True", "09:05"), clock), STOPPED).fate == "restored"
+    assert undo(Means(ready("True", "09:05"), clock), STOPPED).fate == "restored"
     assert clock.monotonic() == 0
 
 
 def test_a_node_that_is_not_ready_is_owed_and_how_to_start_it_is_said() -> None:
-    found = undo(Hands(ready("Unknown", "09:05"), ManualClock()), STOPPED)
+    found = undo(Means(ready("Unknown", "09:05"), ManualClock()), STOPPED)
     words = "node/node-1 is not Ready: log in and run systemctl start kubelet"
     assert found == Undone("left", words)
 
@@ -232,7 +232,7 @@ def test_a_node_that_is_not_ready_is_owed_and_how_to_start_it_is_said() -> None:
 def test_a_node_that_is_still_called_ready_is_believed_when_it_would_have_been_missed() -> None:
     """For 50 s after its kubelet fell silent nobody knows it."""
     cluster, clock = ready("True", "09:00"), ManualClock()
-    assert undo(Hands(cluster, clock), STOPPED).fate == "restored"
+    assert undo(Means(cluster, clock), STOPPED).fate == "restored"
     assert clock.monotonic() >= 50
 
     clock = ManualClock()
@@ -242,8 +242,8 @@ def test_a_node_that_is_still_called_ready_is_believed_when_it_would_have_been_m
         cluster.patch(NODE, {"status": {"conditions": [missed]}})
 
     clock.call_at(40, miss)
-    assert undo(Hands(cluster, clock), STOPPED).fate == "left"
+    assert undo(Means(cluster, clock), STOPPED).fate == "left"
 
 
 def test_a_node_that_is_no_more_is_owed_no_more() -> None:
-    assert undo(Hands(FakeCluster(), ManualClock()), STOPPED).fate == "gone"
+    assert undo(Means(FakeCluster(), ManualClock()), STOPPED).fate == "gone"

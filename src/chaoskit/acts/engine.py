@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from chaoskit import kube
 from chaoskit.acts.courses import Course, alone
 from chaoskit.acts.leftovers import Leftover, Replaced, at_work, disturbed, leftovers, results_of, unsettled
-from chaoskit.acts.replacing import Hands, replace
+from chaoskit.acts.means import Means
+from chaoskit.acts.replacing import replace
 from chaoskit.acts.trail import Trail, find, status, works
 from chaoskit.clock import Clock
 from chaoskit.errors import Forbidden
@@ -34,28 +35,28 @@ def end(
     tell: Callable[[str], None] = lambda _words: None,
 ) -> tuple[str, ...]:
     """What `ending` comes to; `keep` is called while it waits."""
-    return alone(ending(Hands(cluster, clock, tell=tell), trail), clock, keep)
+    return alone(ending(Means(cluster, clock, tell=tell), trail), clock, keep)
 
 
-def ending(hands: Hands, trail: Trail) -> Course[tuple[str, ...]]:
+def ending(means: Means, trail: Trail) -> Course[tuple[str, ...]]:
     """The engine has ended and this is what is left of it, in words: empty when the undo is confirmed.
 
     `tell` hears of each pod of the application that had to be replaced because its fault was left in it.
     With an engine of ours go its ChaosResults, which Litmus would keep for ever; of somebody's own those that
     nobody will settle any more, of commands that were ended here: else they would be looked for again.
     """
-    engine = find(hands.cluster, trail)
+    engine = find(means.cluster, trail)
     if engine is not None:
         trail = dataclasses.replace(trail, engine=kube.ref_of(engine, kube.CHAOS_ENGINE))
-        _stop(hands.cluster, engine, trail.engine)
-    left = yield from _unfinished_in_time(hands, trail)
-    if left and (yield from _replace_disturbed_pods(hands, trail)):
-        left = yield from _unfinished_in_time(hands, trail)
+        _stop(means.cluster, engine, trail.engine)
+    left = yield from _unfinished_in_time(means, trail)
+    if left and (yield from _replace_disturbed_pods(means, trail)):
+        left = yield from _unfinished_in_time(means, trail)
     if left:
         return tuple(map(str, left))
-    stays = (yield from _remove(hands, trail)) if trail.ours else ()
-    results = results_of(hands.cluster, trail)
-    _remove_results(hands.cluster, results if trail.ours else filter(unsettled, results), hands.tell)
+    stays = (yield from _remove(means, trail)) if trail.ours else ()
+    results = results_of(means.cluster, trail)
+    _remove_results(means.cluster, results if trail.ours else filter(unsettled, results), means.tell)
     return stays
 
 
@@ -81,15 +82,15 @@ def _stop(cluster: Cluster, engine: Object, ref: ObjectRef) -> None:
         cluster.patch(ref, {"spec": {"engineState": "stop", "terminationGracePeriodSeconds": graceful}})
 
 
-def _unfinished_in_time(hands: Hands, trail: Trail) -> Course[tuple[Leftover, ...]]:
-    now, replaced = hands.clock.monotonic, _replaced(hands, trail)
-    end = hands.since((trail.engine.namespace, trail.engine.name, frozenset(replaced))) + PATIENCE
+def _unfinished_in_time(means: Means, trail: Trail) -> Course[tuple[Leftover, ...]]:
+    now, replaced = means.clock.monotonic, _replaced(means, trail)
+    end = means.since((trail.engine.namespace, trail.engine.name, frozenset(replaced))) + PATIENCE
     answers = now() + OPERATOR_ANSWERS
-    while left := _unfinished(hands.cluster, trail, replaced):
+    while left := _unfinished(means.cluster, trail, replaced):
         if now() >= end or all(each.kind in {"target", "command"} for each in left):
             return left
         if now() >= answers:  # again and again: what dies may still make helpers
-            end_by_hand(hands.cluster, trail)
+            end_by_hand(means.cluster, trail)
         yield True
     return ()
 
@@ -123,28 +124,28 @@ def _grace(pod: Object) -> int:
     return max(REVERTS, int(pod["spec"].get("terminationGracePeriodSeconds") or 0))
 
 
-def _replaced(hands: Hands, trail: Trail) -> dict[tuple[str, str], str]:
+def _replaced(means: Means, trail: Trail) -> dict[tuple[str, str], str]:
     """The pods that had to go because of the engine, however often its undo is begun again."""
-    return hands.replaced.setdefault((trail.engine.namespace, trail.engine.name), {})
+    return means.replaced.setdefault((trail.engine.namespace, trail.engine.name), {})
 
 
-def _replace_disturbed_pods(hands: Hands, trail: Trail) -> Course[bool]:
+def _replace_disturbed_pods(means: Means, trail: Trail) -> Course[bool]:
     """Whether some of the pods that still carried the fault are gone; their owners make new ones.
 
     What is in a sandbox goes with it. One at a time: the next goes when as many serve as before.
     """
-    replaced, gone = _replaced(hands, trail), False
-    for pod in [pod for pod in disturbed(hands.cluster, trail, replaced) if kube.owner(pod) is not None]:
+    replaced, gone = _replaced(means, trail), False
+    for pod in [pod for pod in disturbed(means.cluster, trail, replaced) if kube.owner(pod) is not None]:
         meta = pod["metadata"]
         replaced[meta["namespace"], meta["name"]] = meta["uid"]  # before: its answer may be lost
-        gone |= yield from replace(hands, pod)
+        gone |= yield from replace(means, pod)
     return gone
 
 
-def _remove(hands: Hands, trail: Trail) -> Course[tuple[str, ...]]:
-    if find(hands.cluster, trail) is not None:
-        hands.cluster.delete(trail.engine)
-    if (yield from hands.within(PATIENCE, lambda: find(hands.cluster, trail) is None)):
+def _remove(means: Means, trail: Trail) -> Course[tuple[str, ...]]:
+    if find(means.cluster, trail) is not None:
+        means.cluster.delete(trail.engine)
+    if (yield from means.within(PATIENCE, lambda: find(means.cluster, trail) is None)):
         return ()
     return (f"engine {trail.engine.name} is marked for deletion; its operator does not let it go",)
 

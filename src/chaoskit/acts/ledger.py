@@ -37,7 +37,7 @@ from chaoskit.acts.doubts import after_a_loss, after_nothing, is_lost, of_the_de
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.halt import Act
 from chaoskit.acts.lease import Gone, HeldLease
-from chaoskit.acts.replacing import Hands, Together
+from chaoskit.acts.means import Means, Together
 from chaoskit.acts.sealed import Sealed
 from chaoskit.acts.telling import Telling
 from chaoskit.acts.undoing import Undoing
@@ -259,8 +259,8 @@ class Ledger:
             self.keep_alive()
             keep()
 
-        hands = Hands(fresh(self._cluster), self._clock, alive, doubts=doubts or Together())
-        return Undoing(self, hands, listen, behind).course()
+        means = Means(fresh(self._cluster), self._clock, alive, doubts=doubts or Together())
+        return Undoing(self, means, listen, behind).course()
 
     def whole(self, entry: Entry) -> Entry:
         """The entry with its values, secret or not.

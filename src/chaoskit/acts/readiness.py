@@ -5,7 +5,7 @@ from __future__ import annotations
 from chaoskit import kube
 from chaoskit.acts.courses import Course, waited
 from chaoskit.acts.entries import Entry, Undone
-from chaoskit.acts.replacing import Hands
+from chaoskit.acts.means import Means
 from chaoskit.ports.cluster import Object
 
 KIND = "ready"
@@ -24,7 +24,7 @@ def owed(node: Object, service: str) -> tuple[Entry, ...]:
     return (Entry(KIND, kube.ref_of(node, kube.NODE), before=_since(node), after=service),)
 
 
-def undo(hands: Hands, entry: Entry) -> Course[Undone]:
+def undo(means: Means, entry: Entry) -> Course[Undone]:
     """The node is Ready: again, or it still was after the time in which it would have been missed.
 
     All nodes of one ledger are waited for together, from the end of the engine that hit them.
@@ -32,14 +32,14 @@ def undo(hands: Hands, entry: Entry) -> Course[Undone]:
     Raises:
         NotFound: it is gone.
     """
-    began = hands.nodes.since(hands.clock)
+    began = means.nodes.since(means.clock)
 
     def back() -> bool:
-        node = hands.cluster.get(entry.target)
+        node = means.cluster.get(entry.target)
         was_away = _since(node) != entry.before
-        return kube.is_true(node, "Ready") and (was_away or hands.clock.monotonic() - began >= SETTLES)
+        return kube.is_true(node, "Ready") and (was_away or means.clock.monotonic() - began >= SETTLES)
 
-    if (yield from waited(hands.clock, began + PATIENCE, back)):
+    if (yield from waited(means.clock, began + PATIENCE, back)):
         return Undone("restored", f"{entry.target} is Ready")
     return Undone("left", f"{entry.target} is not Ready: log in and run systemctl start {entry.after}")
 

@@ -2,96 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
-
 from chaoskit import kube
-from chaoskit.acts.courses import Course, waited
-from chaoskit.clock import Clock
+from chaoskit.acts.courses import Course
+from chaoskit.acts.means import Means
 from chaoskit.errors import Forbidden, NotFound, Refused
-from chaoskit.ports.cluster import Cluster, Object, ObjectRef
-
-EVICTION = 60.0
-"""Seconds for a disruption budget to let a disturbed pod go, and for its successor to serve."""
+from chaoskit.ports.cluster import Object, ObjectRef
 
 
-@dataclass(slots=True)
-class Together:
-    """Those that wait for the same time to pass begin together, with the first of them."""
-
-    _began: float | None = None
-
-    def since(self, clock: Clock) -> float:
-        """From when on they wait, as the clock's `monotonic`."""
-        if self._began is None:
-            self._began = clock.monotonic()
-        return self._began
-
-    def anew(self) -> None:
-        """They begin to wait once more: what went by meanwhile, nobody saw."""
-        self._began = None
-
-
-@dataclass(slots=True)
-class Hands:
-    """What the undos of one ledger work with.
-
-    `keep` is called while they wait, `tell` hears in words what they had to do beside putting things back.
-    What is in `doubts` waits from another moment on than `nodes` do: those from the end of their fault.
-    """
-
-    cluster: Cluster
-    clock: Clock
-    keep: Callable[[], None] = lambda: None
-    tell: Callable[[str], None] = lambda _words: None
-    doubts: Together = field(default_factory=Together)
-    nodes: Together = field(default_factory=Together)
-    replaced: dict[Hashable, dict[tuple[str, str], str]] = field(default_factory=dict)
-    """By engine: uids by namespace and name of the pods that had to go because of it."""
-    _began: dict[Hashable, float] = field(default_factory=dict)
-
-    def since(self, what: Hashable) -> float:
-        """From when on that is waited for, as the clock's `monotonic`, however often it is begun again."""
-        return self._began.setdefault(what, self.clock.monotonic())
-
-    def until(self, done: Callable[[], bool]) -> Course[bool]:
-        """Whether it was done in time; an application's own pace decides."""
-        return self.within(EVICTION, done)
-
-    def within(self, seconds: float, done: Callable[[], bool]) -> Course[bool]:
-        """Whether it was done in so many seconds."""
-        return waited(self.clock, self.clock.monotonic() + seconds, done)
-
-
-def replace(hands: Hands, pod: Object) -> Course[bool]:
+def replace(means: Means, pod: Object) -> Course[bool]:
     """Whether the pod is gone; its successor had its time to serve."""
-    ref, serving = kube.ref_of(pod, kube.POD), _serving(hands, pod)
-    how = yield from _replaced(hands, pod, ref)
-    hands.tell(f"{ref} still carried the fault: {how}")
-    if not (yield from hands.until(lambda: kube.found(hands.cluster, ref) is None)):
+    ref, serving = kube.ref_of(pod, kube.POD), _serving(means, pod)
+    how = yield from _replaced(means, pod, ref)
+    means.tell(f"{ref} still carried the fault: {how}")
+    if not (yield from means.until(lambda: kube.found(means.cluster, ref) is None)):
         return False
-    yield from hands.until(lambda: _serving(hands, pod) >= serving)
+    yield from means.until(lambda: _serving(means, pod) >= serving)
     return True
 
 
-def _replaced(hands: Hands, pod: Object, ref: ObjectRef) -> Course[str]:
+def _replaced(means: Means, pod: Object, ref: ObjectRef) -> Course[str]:
     """How the pod was replaced, in words: within its disruption budget as long as it serves somebody."""
     if not kube.is_ready(pod):
-        hands.cluster.delete(ref)
+        means.cluster.delete(ref)
         return "deleted, it served nobody"
     try:
-        if (yield from hands.until(lambda: _evicted(hands, ref))):
+        if (yield from means.until(lambda: _evicted(means, ref))):
             return "evicted"
         why = "its disruption budget did not let it go"
     except Forbidden:
         why = "eviction is forbidden here"
-    hands.cluster.delete(ref)
+    means.cluster.delete(ref)
     return f"deleted, {why}"
 
 
-def _evicted(hands: Hands, ref: ObjectRef) -> bool:
+def _evicted(means: Means, ref: ObjectRef) -> bool:
     try:
-        hands.cluster.evict(ref)
+        means.cluster.evict(ref)
     except Refused:
         return False
     except NotFound:
@@ -99,10 +45,10 @@ def _evicted(hands: Hands, ref: ObjectRef) -> bool:
     return True
 
 
-def _serving(hands: Hands, pod: Object) -> int:
+def _serving(means: Means, pod: Object) -> int:
     """How many pods of the pod's owner are ready; none where the owner cannot be read."""
     owner = kube.owner(pod)
     try:
-        return 0 if owner is None else kube.ready_replicas(hands.cluster.get(owner))
+        return 0 if owner is None else kube.ready_replicas(means.cluster.get(owner))
     except (NotFound, Forbidden):
         return 0

@@ -14,7 +14,7 @@ from chaoskit.acts.accounts import Account, active
 from chaoskit.acts.courses import Course, alone, side_by_side
 from chaoskit.acts.entries import Entry
 from chaoskit.acts.ledger import Ledger
-from chaoskit.acts.replacing import Together
+from chaoskit.acts.means import Together
 from chaoskit.acts.sealed import orphans
 from chaoskit.acts.stillness import Vigil
 from chaoskit.clock import Clock

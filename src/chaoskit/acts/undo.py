@@ -10,7 +10,7 @@ from chaoskit.acts import engine, fields, readiness, resize, rollout
 from chaoskit.acts.courses import Course
 from chaoskit.acts.doubts import LATE
 from chaoskit.acts.entries import SPOILT, Entry, Undone
-from chaoskit.acts.replacing import Hands
+from chaoskit.acts.means import Means
 from chaoskit.acts.trail import ENGINE, Trail, find
 from chaoskit.errors import ChaoskitError, Conflict, NotFound, Unavailable
 from chaoskit.ports.cluster import Cluster, Object, ObjectRef
@@ -31,7 +31,7 @@ _TRIES = 4
 _PATIENCE = 60.0
 
 
-def undo(hands: Hands, entry: Entry) -> Course[Undone]:
+def undo(means: Means, entry: Entry) -> Course[Undone]:
     """What became of the entry: with another fate than ``left`` nothing is owed any more.
 
     Raises:
@@ -41,7 +41,7 @@ def undo(hands: Hands, entry: Entry) -> Course[Undone]:
     if way is None:
         return _left(entry, f"nobody here knows how to undo {entry.kind!r}")
     try:
-        found = way(hands, entry)
+        found = way(means, entry)
         return found if isinstance(found, Undone) else (yield from found)
     except NotFound as error:
         if entry.kind == ENGINE:  # of what it made one thing went while it was looked at
@@ -90,12 +90,12 @@ def _left(entry: Entry, why: str) -> Undone:
     return Undone("left", f"{entry.target}: {why}")
 
 
-def _created(hands: Hands, entry: Entry) -> Course[Undone]:
-    made = _made(hands.cluster, entry)
+def _created(means: Means, entry: Entry) -> Course[Undone]:
+    made = _made(means.cluster, entry)
     if made is None:
         return Undone("not ours", f"{entry.target} is another one, made by others: it stays")
-    hands.cluster.delete(made)
-    if (yield from hands.within(_PATIENCE, lambda: not _there(hands.cluster, entry))):
+    means.cluster.delete(made)
+    if (yield from means.within(_PATIENCE, lambda: not _there(means.cluster, entry))):
         return Undone("restored", f"{entry.target} removed")
     return Undone("left", f"{entry.target} is still there, marked for deletion")
 
@@ -116,7 +116,7 @@ def _made(cluster: Cluster, entry: Entry) -> ObjectRef | None:
     return kube.ref_of(body, entry.target.kind) if mine else None
 
 
-def _field(hands: Hands, entry: Entry) -> Undone:
+def _field(means: Means, entry: Entry) -> Undone:
     last: Any = None
 
     def restored(present: Any) -> Any:
@@ -125,18 +125,18 @@ def _field(hands: Hands, entry: Entry) -> Undone:
         return entry.before if present == entry.after else present
 
     where = f"{entry.target} {'.'.join(entry.path)}"
-    changed = fields.set_at(hands.cluster, hands.clock, entry.target, entry.path, restored)
+    changed = fields.set_at(means.cluster, means.clock, entry.target, entry.path, restored)
     if last in (entry.before, entry.after):
         return Undone("restored" if changed else "as before", f"{where} is as before")
     return Undone("not ours", f"{where} was changed by others since: it stays as it is")
 
 
-def _element(hands: Hands, entry: Entry) -> Undone:
+def _element(means: Means, entry: Entry) -> Undone:
     def without(present: Any) -> Any:
         kept = [each for each in present or () if not entry.after.items() <= each.items()]
         return (kept or None) if len(kept) != len(present or ()) else present
 
-    fields.set_at(hands.cluster, hands.clock, entry.target, entry.path, without)
+    fields.set_at(means.cluster, means.clock, entry.target, entry.path, without)
     return Undone("restored", f"{entry.target} has no {_spelled(entry.after)} in {'.'.join(entry.path)}")
 
 
@@ -144,37 +144,37 @@ def _spelled(element: Mapping[str, Any]) -> str:
     return " ".join(f"{key} {value}" for key, value in element.items())
 
 
-def _rollout(hands: Hands, entry: Entry) -> Undone:
+def _rollout(means: Means, entry: Entry) -> Undone:
     for _ in range(_TRIES):
         try:
-            return rollout.undo(hands.cluster, entry)
+            return rollout.undo(means.cluster, entry)
         except Conflict:
-            hands.clock.sleep(0.2)
+            means.clock.sleep(0.2)
     return _left(entry, "its template changes faster than it can be restored")
 
 
-def _resize(hands: Hands, entry: Entry) -> Course[Undone]:
-    undone, why = resize.undo(hands.cluster, entry), ""
+def _resize(means: Means, entry: Entry) -> Course[Undone]:
+    undone, why = resize.undo(means.cluster, entry), ""
 
     def given() -> bool:
         nonlocal why
-        why = resize.held_back(hands.cluster.get(entry.target), entry)
+        why = resize.held_back(means.cluster.get(entry.target), entry)
         return not why
 
-    if (yield from hands.until(given)):
+    if (yield from means.until(given)):
         return undone
     return _left(entry, f"its node does not give it its own resources, which a new pod has: {why}")
 
 
-def _engine(hands: Hands, entry: Entry) -> Course[Undone]:
-    left = yield from engine.ending(hands, Trail.of(entry))
-    hands.nodes.anew()  # until now it may have hit them
+def _engine(means: Means, entry: Entry) -> Course[Undone]:
+    left = yield from engine.ending(means, Trail.of(entry))
+    means.nodes.anew()  # until now it may have hit them
     if left:
         return Undone("left", "; ".join(left))
     return Undone("restored", f"{entry.target} ended, nothing of it is left")
 
 
-_WAYS: dict[str, Callable[[Hands, Entry], Undone | Course[Undone]]] = {
+_WAYS: dict[str, Callable[[Means, Entry], Undone | Course[Undone]]] = {
     "created": _created,
     "field": _field,
     "element": _element,

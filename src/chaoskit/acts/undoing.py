@@ -12,7 +12,7 @@ from chaoskit.acts.accounts import Account
 from chaoskit.acts.courses import Course
 from chaoskit.acts.doubts import LATE
 from chaoskit.acts.entries import SPOILT, Entry, Undone
-from chaoskit.acts.replacing import Hands
+from chaoskit.acts.means import Means
 from chaoskit.acts.trail import ENGINE
 from chaoskit.errors import ChaoskitError, TakenOver, Unavailable
 from chaoskit.events import Listener, Mark, Step
@@ -89,7 +89,7 @@ class Undoing:
     """The undo of all that one ledger owes; what is `behind` another's waits for that one."""
 
     book: Book
-    hands: Hands
+    means: Means
     listen: Listener
     behind: Callable[[Entry], str] = lambda _: ""
     _left: list[str] = field(default_factory=list)
@@ -101,7 +101,7 @@ class Undoing:
     """Why something waits, and since when; infinite once it was told."""
 
     def __post_init__(self) -> None:
-        self.hands.tell = self._note
+        self.means.tell = self._note
 
     def course(self) -> Course[Undo]:
         """Every entry was undone, newest first, or stands in `left` with the reason; safe to repeat.
@@ -118,7 +118,7 @@ class Undoing:
         owed: Sequence[_Owed] = [_Owed(each) for each in reversed(self.book.account.entries)]
         if not owed:
             return Undo("none needed")
-        self.hands.doubts.since(self.hands.clock)  # their minute runs from here on, whatever is waited for
+        self.means.doubts.since(self.means.clock)  # their minute runs from here on, whatever is waited for
         while owed := self._round(owed):
             yield True
         return Undo("not confirmed" if self._left else "confirmed", tuple(self._left), tuple(self._notes))
@@ -130,7 +130,7 @@ class Undoing:
         for each in owed:
             if self._has_to_wait(each, late) or not self._ended(each):
                 late.append(each)
-            self.hands.keep()  # each may take its time to answer
+            self.means.keep()  # each may take its time to answer
         return late
 
     def _has_to_wait(self, owed: _Owed, late: Sequence[_Owed]) -> bool:
@@ -138,7 +138,7 @@ class Undoing:
         entry = owed.entry
         if owed.course is not None:
             return False
-        if self.hands.clock.monotonic() < owed.server.again:
+        if self.means.clock.monotonic() < owed.server.again:
             return True
         if owed.found is not None:
             return False
@@ -169,7 +169,7 @@ class Undoing:
         """What became of the entry; None: it waits, for the server as well."""
         if owed.course is None:
             owed.course = self._course(owed)
-            owed.server.began = min(owed.server.began, self.hands.clock.monotonic())
+            owed.server.began = min(owed.server.began, self.means.clock.monotonic())
         try:
             next(owed.course)
         except StopIteration as end:
@@ -177,7 +177,7 @@ class Undoing:
             return ended
         except Unavailable as error:
             owed.course = None
-            self.hands.nodes.anew()
+            self.means.nodes.anew()
             return None if self._outlasts(owed, error) else self._given_up(owed, error)
         owed.server.answered()
         self._wait(f"{owed.entry.target}: {undo.WAITS.get(owed.entry.kind, 'waited for')}")
@@ -217,7 +217,7 @@ class Undoing:
             raise
         except (ChaoskitError, *SPOILT) as error:
             return Undone("left", f"{entry.target}: its original value cannot be read: {error}")
-        found = yield from undo.undo(self.hands, whole)
+        found = yield from undo.undo(self.means, whole)
         if found.fate in _OF_OTHERS and (ahead := self._ahead_elsewhere(entry) or self._obscured()):
             return Undone("left", f"{entry.target}: {ahead}")
         return found
@@ -239,7 +239,7 @@ class Undoing:
         """Which act that began later is to be undone before it, in words; "" when none is."""
         try:
             if self._later is None:
-                self._later = turns.later(self.hands.cluster, self.book.account)
+                self._later = turns.later(self.means.cluster, self.book.account)
         except Unavailable:
             raise
         except ChaoskitError as error:
@@ -253,20 +253,20 @@ class Undoing:
 
     def _is_late(self) -> bool:
         """Whether nothing that is in doubt can come any more."""
-        clock = self.hands.clock
-        return clock.monotonic() >= self.hands.doubts.since(clock) + LATE
+        clock = self.means.clock
+        return clock.monotonic() >= self.means.doubts.since(clock) + LATE
 
     def _outlasts(self, owed: _Owed, error: Unavailable) -> bool:
         """Whether a server that did not answer is to be asked again."""
         self._wait(f"{error.message}: asked again for {OUTAGE:.0f} s", about="server")
-        return owed.server.lasts(self.hands.clock.monotonic())
+        return owed.server.lasts(self.means.clock.monotonic())
 
     def _may_come(self, owed: _Owed) -> bool:
         """Whether it is in doubt and not there, but may be yet; a server that is away has a while to tell."""
         if not owed.entry.doubted:
             return False
         try:
-            comes = undo.may_come(self.hands.cluster, self.book.whole(owed.entry)) and not self._is_late()
+            comes = undo.may_come(self.means.cluster, self.book.whole(owed.entry)) and not self._is_late()
         except Unavailable as error:
             return self._outlasts(owed, error)
         except (ChaoskitError, *SPOILT):
@@ -278,13 +278,13 @@ class Undoing:
 
     def _wait(self, why: str, about: str = "") -> None:
         """It was told why something waits, once, if it does for longer than a moment."""
-        now, about = self.hands.clock.monotonic(), about or why
+        now, about = self.means.clock.monotonic(), about or why
         if now - self._waits.setdefault(about, now) >= SOON:
             self._waits[about] = inf
             self._tell("note", why)
 
     def _tell(self, mark: Mark, words: str) -> None:
-        self.listen(Step(self.hands.clock.now(), "undo", mark, words, run=self.book.account.id))
+        self.listen(Step(self.means.clock.now(), "undo", mark, words, run=self.book.account.id))
 
     def _note(self, words: str) -> None:
         self._notes.append(words)

@@ -11,7 +11,7 @@ from tests.wire import Answer, Asked, Scripted, kubeconfig_of, scripted
 from chaoskit import kube
 from chaoskit.acts.courses import alone
 from chaoskit.acts.entries import Entry
-from chaoskit.acts.replacing import Hands
+from chaoskit.acts.means import Means
 from chaoskit.acts.undo import undo
 from chaoskit.adapters.kubernetes import KubernetesCluster, connect
 from chaoskit.clock import ManualClock
@@ -152,7 +152,7 @@ def test_an_undo_is_not_taken_for_done(cluster: KubernetesCluster, server: Serve
     server.away = lambda path: page
     entry = Entry("field", REF, ("spec", "replicas"), 3, 0)
     with pytest.raises(Unavailable):
-        alone(undo(Hands(cluster, ManualClock()), entry), ManualClock())
+        alone(undo(Means(cluster, ManualClock()), entry), ManualClock())
 
 
 @pytest.mark.parametrize("act", ["get", "patch", "create", "apply"])
