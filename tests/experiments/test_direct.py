@@ -35,7 +35,7 @@ from chaoskit.acts.accounts import ABORT, accounts
 from chaoskit.acts.doubts import LATE
 from chaoskit.acts.rescue import rescue
 from chaoskit.clock import Clock, Stop
-from chaoskit.errors import Unavailable
+from chaoskit.errors import Conflict, Unavailable
 from chaoskit.events import Event, Step
 from chaoskit.experiments import Trial, plan, rights
 from chaoskit.experiments.direct import DIRECT
@@ -980,6 +980,28 @@ def test_a_change_whose_answer_was_lost_counts_as_done_and_is_undone(world: Worl
     assert record.injected_at is not None
     assert record.undo.state == "confirmed"
     assert whole_again(world, "direct-lost") == before
+
+
+class Overtaken(LosesAnAnswer):
+    """Somebody scales the deployment right after that, and what is sent again meets what they wrote."""
+
+    def patch(self, ref: ObjectRef, patch: Any, *, dry_run: bool = False, **more: Any) -> Object:
+        try:
+            return super().patch(ref, patch, dry_run=dry_run, **more)
+        except Unavailable:
+            self._cluster.patch(ref, {"spec": {"replicas": 5}})
+            error = Conflict(f"{ref} has changed")
+            error.harmless = False
+            raise error from None
+
+
+def test_a_change_that_others_wrote_over_before_it_was_answered_is_an_injection(world: World) -> None:
+    furnish(world, "direct-overtaken")
+    overtaken = World(cast("Cluster", Overtaken(world.cluster)), world.clock)
+    record = overtaken.run(trial("direct-overtaken", "scale-down", **FAULTS["scale-down"]))
+    assert record.outcome is Outcome.ERRORED, record.reason
+    assert record.injected_at is not None
+    assert record.undo.state == "confirmed"
 
 
 class Sheds:
