@@ -53,6 +53,7 @@ class MongoServer:
         self._process = subprocess.Popen(
             [mongod, "--auth", "--replSet", "tests", "--keyFile", key, "--dbpath", folder / "db", "--bind_ip",
              "127.0.0.1", "--port", str(self.port), "--setParameter", "enableTestCommands=1",
+             "--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100",
              "--wiredTigerCacheSizeGB", "0.25", *map(str, arguments)],
             stdout=self._log, stderr=subprocess.STDOUT,
         )  # fmt: skip

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 import chaoskit
@@ -65,6 +66,7 @@ def _wrong(words: str) -> Iterator[str]:
             yield f"{words}: no {option}"
 
 
+@pytest.mark.no_cover  # it reads every module, and runs none
 def test_messages_name_commands() -> None:
     assert len(_named()) > 30
 

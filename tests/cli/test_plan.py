@@ -358,6 +358,9 @@ def test_the_least_rights_are_enough_to_finish_a_killed_run_in_the_namespace_of_
             process.kill()
             process.communicate(timeout=60)
         assert simulated.cluster.get(ref)["spec"] != before
+        (lease,) = simulated.cluster.list(kube.LEASE, labels="chaoskit.io/state=active").items
+        shorter = {"spec": {"leaseDurationSeconds": 9}}  # seconds of the wall: it may not read the rate
+        simulated.cluster.patch(kube.ref_of(lease), shorter)
         ended = least(*words, "-o", "json")
         quiet = least(*words, "--quiet")
         asked = least(*words, "-n", "shop", "-o", "json")

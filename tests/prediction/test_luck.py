@@ -67,6 +67,7 @@ def test_an_alarm_without_an_end_is_as_good_at_random() -> None:
     )
 
 
+@pytest.mark.no_cover  # it looks for limits ten thousand times, which others do once
 def test_a_model_that_alarms_whenever_it_may_beats_nobody_who_alarms_at_random() -> None:
     noise = np.random.default_rng(1).random((4, 620))
     report = build(faults({"cpu_usage": noise}, AT), tiny(false_alarms_per_day=5000), thorough=False).report
