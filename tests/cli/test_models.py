@@ -111,6 +111,20 @@ def test_cards_of_odd_kinds_are_compared_as_ones_that_say_nothing(stranger: Comm
         shutil.rmtree(stranger.home / "state/models" / name)
 
 
+def test_a_card_that_is_broken_hides_no_other_model(stranger: CommandLine) -> None:
+    for name, card in (("shop-1", "{"), ("shop-2", '{"verdict": "beats every baseline"}'), ("shop-3", "[]")):
+        (stranger.home / "state/models" / name).mkdir(parents=True)
+        (stranger.home / "state/models" / name / "card.json").write_text(card)
+    ended = stranger("models", "list", "-o", "json")
+    judged = {each["name"]: each["judgement"] for each in ended.json["models"]}
+    assert ended.code == 0
+    assert judged["shop-1"].startswith("its card cannot be read: ")
+    assert judged["shop-2"] == "not judged here; its card says: beats every baseline"
+    assert judged["shop-3"] == "its card is not a JSON object"
+    shown = stranger("models", "show", "shop-1")
+    assert (shown.code, "shop-1: its card cannot be read" in shown.err) == (2, True), shown.err
+
+
 def test_a_model_whose_card_is_gone_is_2(stranger: CommandLine) -> None:
     folder = stranger.home / "state/models/shop-1"
     folder.mkdir(parents=True)

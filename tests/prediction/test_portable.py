@@ -421,7 +421,7 @@ def test_a_model_from_elsewhere_is_promoted_once_it_was_judged_here(written: Pat
     portable.install(written, tmp_path / "theirs")
     with pytest.raises(errors.Refused, match="claim of whoever made it") as refused:
         promotion.promote(tmp_path, "theirs")
-    assert "chaoskit evaluate --model theirs" in refused.value.hint
+    assert "chaoskit evaluate --data FOLDER --mapping FILE --model theirs" in refused.value.hint
     report = learning.judged(later(leaking(seed=15), 10), models=tmp_path, model="theirs")
     assert "fitted on the other half" in report.notes[0]
     assert len(report.lines) > 3

@@ -196,9 +196,12 @@ def _card(path: Path) -> str:
 
 def _find(session: Session, name: str) -> Listed:
     from chaoskit.prediction import names
+    from chaoskit.prediction.objects import MEND
 
     found = names(_root(session))
     for each in found:
+        if each.name == name and each.unread:
+            raise InvalidInput(f"{name}: {each.unread}", hint=f"{MEND}: {each.path}")
         if each.name == name:
             return each
     raise UnknownName(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chaoskit.errors import InvalidInput
 from chaoskit.prediction import objects
 from chaoskit.prediction.artifacts import ledgers, promotion, verdicts
 from chaoskit.prediction.artifacts.folders import CARD, DATA, PORTABLE
@@ -20,7 +21,8 @@ class Listed:
 
     `verdict` is what was found out about it here, None when nothing was. Something is `against` the answers
     of a promoted one when its file or card is gone, or the file another one now: then it does not answer. Its
-    card or page is `altered` when it is none of those that were written with the file, as far as known.
+    card or page is `altered` when it is none of those that were written with the file, as far as known;
+    `unread` says why a card is empty that is there.
     """
 
     name: str
@@ -30,10 +32,13 @@ class Listed:
     verdict: Mapping[str, Any] | None = None
     against: str = ""
     altered: bool = False
+    unread: str = ""
 
     @property
     def standing(self) -> str:
         """``beats every baseline``, or what speaks against its promotion, or against its answers."""
+        if self.unread:
+            return "; ".join(filter(None, (self.against, self.unread)))
         said = (self.against, self._judged, f"its card {ALTERED}" if self.altered else "")
         return "; ".join(filter(None, said))
 
@@ -56,19 +61,29 @@ def names(root: Path) -> tuple[Listed, ...]:
     current, amiss, known = promotion.promoted(root), promotion.against(root), ledgers.known(root)
     found = []
     for folder in {path.parent for name in (CARD, PORTABLE, DATA) for path in root.glob(f"*/{name}")}:
+        card, unread = _card(folder)
         speaks = amiss if (answers := folder.name == current) else promotion.cardless(folder)
         found.append(
             Listed(
                 folder.name,
                 folder,
-                objects.read(folder / CARD),
+                card,
                 promoted=answers and not speaks,
                 verdict=verdicts.verdict(known, folder),
                 against=speaks,
                 altered=verdicts.is_altered(known, folder),
+                unread=unread,
             )
         )
     return tuple(sorted(found, key=lambda listed: (str(listed.card.get("trained_at", "")), listed.name)))
+
+
+def _card(folder: Path) -> tuple[Mapping[str, Any], str]:
+    """The card in this folder, and why it cannot be read: then it is empty."""
+    try:
+        return objects.read(folder / CARD), ""
+    except InvalidInput as error:
+        return {}, f"its card {error.message.removeprefix(f'{folder / CARD} ')}"
 
 
 def next_name(root: Path, base: str) -> str:

@@ -98,7 +98,10 @@ def promote(root: Path, name: str) -> bool:
 def _check(folder: Path, verdict: Mapping[str, Any] | None) -> None:
     """The verdict is one that promotes."""
     name = folder.name
-    judging = f"judge it: chaoskit evaluate --model {name}; or name it: chaoskit predict --model {name}"
+    judging = (
+        f"judge it: chaoskit evaluate --data FOLDER --mapping FILE --model {name}; "
+        f"or name it: chaoskit predict --model {name}"
+    )
     if verdict is None:
         raise errors.Refused(
             f"nobody has judged {name} here: its card is the claim of whoever made it",
