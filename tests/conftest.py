@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Generator
-from typing import Any, cast
+from typing import Any
 
 import hypothesis
 import pytest
@@ -65,7 +65,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> None:
     """A second try gets a cluster of its own: the first one's is as that left it, and may refuse for it."""
     tries = getattr(item, "execution_count", 0)
     if item.get_closest_marker("flaky") and item.stash.get(_FAILED, False) and tries == 1:
-        item.session._setupstate.teardown_exact(cast("pytest.Item", item.session))
+        item.session._setupstate.teardown_exact(None)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
