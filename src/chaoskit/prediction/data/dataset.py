@@ -211,11 +211,11 @@ def present(values: Values) -> NDArray[np.bool_]:
 
 def nothing(rows: int, signals: int, moments: int) -> Values:
     """Values [row, signal, moment] that are all missing yet; `CannotStart` without memory for them."""
-    memory.check(rows, moments, signals, 4 * rows * signals * moments, memory.free())
+    memory.check(memory.history(rows, moments, signals), 4 * rows * signals * moments, memory.free())
     return np.full((rows, signals, moments), np.nan, dtype=np.float32)
 
 
-def single(values: NDArray[np.float64]) -> Values:
+def single(values: NDArray[np.floating[Any]]) -> Values:
     """In single precision, as values are kept; what is too large for that is missing: it measures nothing."""
     with np.errstate(over="ignore"):
         found = values.astype(np.float32)
