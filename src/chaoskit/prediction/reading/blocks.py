@@ -1,15 +1,14 @@
-"""From lines in any order to blocks: each value at its pod and moment, signal after signal."""
+"""From lines in any order to blocks: each value at its pod and moment, pod after pod."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from chaoskit.ports.metrics import Signal
 from chaoskit.prediction.data import grid, memory
 from chaoskit.prediction.data.arrays import Doubles, Ints, Numbers, Reals
 from chaoskit.prediction.data.dataset import MAX_GAP, Block, Row, Values, single
@@ -42,20 +41,25 @@ class Made:
     last: float
 
 
+class Part(NamedTuple):
+    """All lines of some pods; those of one block (its number) are on end, and make a piece."""
+
+    lines: slice
+    pieces: Sequence[tuple[int, slice]]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Ordered:
     """Lines by part, block, pod and time, those of one pod and time as they came.
 
-    A part has all lines of some pods; within it those of one block are on end, and make a piece. `order` is
-    where each was when they came.
+    `order` is where each was when it came, `who` whose it is, as index of `whose`.
     """
 
     whose: Sequence[tuple[str, Row]]
     order: Ints
     who: Numbers
     at: Doubles
-    parts: Sequence[slice]
-    pieces: Sequence[tuple[int, slice]]
+    parts: Sequence[Part]
 
 
 def ordered(whose: Mapping[tuple[str, Row], int], who: Numbers, at: Doubles) -> Ordered:
@@ -68,15 +72,15 @@ def ordered(whose: Mapping[tuple[str, Row], int], who: Numbers, at: Doubles) -> 
     ends = np.cumsum(np.bincount(who))
     part = (np.concatenate([[0], ends[:-1]]) // AT_ONCE).astype(np.int32)[who]
     order = np.lexsort((at, who, block, part))
-    part, block = part[order], block[order]
-    begins = np.flatnonzero(np.diff(part, prepend=-1))
-    changes = np.flatnonzero((np.diff(part, prepend=-1) != 0) | (np.diff(block, prepend=-1) != 0))
-    pieces = list(zip(block[changes].tolist(), _slices(changes, len(at)), strict=True))
-    return Ordered(names, order, who[order], at[order], _slices(begins, len(at)), pieces)
+    return Ordered(names, order, who[order], at[order], _parts(part[order], block[order]))
 
 
-def _slices(begins: Ints, end: int) -> list[slice]:
-    return [slice(*each) for each in zip(begins.tolist(), [*begins[1:].tolist(), end], strict=True)]
+def _parts(part: Numbers, block: Numbers) -> list[Part]:
+    begins = np.flatnonzero((np.diff(part, prepend=-1) != 0) | (np.diff(block, prepend=-1) != 0))
+    found: list[list[tuple[int, slice]]] = [[] for _ in range(part[-1] + 1)]
+    for begin, end in zip(begins.tolist(), [*begins[1:].tolist(), len(part)], strict=True):
+        found[part[begin]].append((int(block[begin]), slice(begin, end)))
+    return [Part(slice(own[0][1].start, own[-1][1].stop), own) for own in found if own]
 
 
 def _blocks(run: Numbers, at: Doubles) -> Numbers:
@@ -89,89 +93,80 @@ def _blocks(run: Numbers, at: Doubles) -> Numbers:
 
 
 class _Draft:
-    """A block that is being filled: `who` has the numbers of its rows."""
+    """A block that is being filled; `who` has the numbers of its rows, `start` is in Unix seconds."""
 
-    def __init__(self, who: Numbers, start: float, values: Values) -> None:
-        self._who, self._start, self._values = who, start, values
-        self._fine: dict[int, Values] = {}
+    def __init__(self, mapping: mappings.Mapping, who: Numbers, start: float, length: int) -> None:
+        self._columns, self._step = tuple(mapping.signals.values()), mapping.step
+        self._who, self._start = who, start
+        self._values: Values = np.empty((len(who), len(self._columns), length), dtype=np.float32)
+        counters = [index for index, each in enumerate(mapping.catalogue()) if each.kind == "counter"]
+        self._fine: dict[int, Values] = {
+            index: np.full((len(who), length), np.nan, dtype=np.float32) for index in counters
+        }
 
-    def begin(self, index: int, signal: Signal) -> None:
-        """Nothing is known of this signal yet."""
-        self._values[:, index] = np.nan
-        if signal.kind == "counter":
-            self._fine[index] = self._values[:, index].copy()
+    def put(self, who: Numbers, at: Doubles, told: Sequence[Reals]) -> tuple[int, int]:
+        """All that is told of some rows on end is in its place; how much of it is lost, and untrue."""
+        rows = np.searchsorted(self._who, who)
+        self._values[rows[0] : rows[-1] + 1] = np.nan
+        steps, moments = grid.nearest(at, self._start, self._step)
+        lost, untrue = np.zeros(len(who), dtype=np.bool_), 0
+        for index, (column, values) in enumerate(zip(self._columns, told, strict=True)):
+            known = np.flatnonzero(~np.isnan(values))
+            row, found = rows[known], values[known]
+            untrue += grid.contradicted(row, at[known], found)
+            moment, shadowed = grid.apart(row, steps[known], moments[known])
+            lost[known] |= shadowed
+            if column.rate:
+                row, moment, found = grid.per_second(row, moment, found, self._step)
+            kept = single(found)
+            self._values[row, index, moment] = kept
+            if index in self._fine:
+                self._fine[index][row, moment] = single(found - kept)
+        return int(lost.sum()), untrue
 
-    def put(
-        self, index: int, column: mappings.Column, step: int, who: Numbers, at: Doubles, told: Reals
-    ) -> tuple[int, NDArray[np.bool_]]:
-        """The values are in their places; how many a later one contradicts, and which a newer one shadows."""
-        row = np.searchsorted(self._who, who)
-        untrue = grid.contradicted(row, at, told)
-        moment, shadowed = grid.apart(row, *grid.nearest(at, self._start, step))
-        if column.rate:
-            row, moment, told = grid.per_second(row, moment, told, step)
-        kept = single(told)
-        self._values[row, index, moment] = kept
-        if index in self._fine:
-            self._fine[index][row, moment] = single(told - kept)
-        return untrue, shadowed
-
-    def end(self, index: int) -> None:
-        """Of this signal all is told: where single precision lost nothing, nothing is kept of that."""
-        if index in self._fine and not np.nan_to_num(self._fine[index]).any():
-            del self._fine[index]
-
-    def block(self, whose: Sequence[tuple[str, Row]], step: int) -> Block:
+    def block(self, whose: Sequence[tuple[str, Row]]) -> Block:
         """What it has become."""
         names = [whose[number] for number in self._who.tolist()]
-        rows = tuple(row for _, row in names)
+        fine = {index: lost for index, lost in self._fine.items() if np.nan_to_num(lost).any()}
         start = datetime.fromtimestamp(self._start, UTC)
-        return Block(names[0][0], rows, start, step, self._values, self._fine)
+        return Block(names[0][0], tuple(row for _, row in names), start, self._step, self._values, fine)
 
 
-def fill(lines: Ordered, columns: Iterable[Reals], mapping: mappings.Mapping) -> Made:
-    """The blocks of these lines, by what they told of each signal in turn, in the order in which they came.
+def fill(lines: Ordered, mapping: mappings.Mapping, told: Iterable[Sequence[Reals]]) -> Made:
+    """The blocks of these lines, by what those of each part in turn, in their order, tell of each signal.
 
     Raises:
         CannotStart: there is not memory enough.
     """
-    drafts = _drafts(lines, len(mapping.signals), mapping.step)
-    lost, untrue, spacings = np.zeros(len(lines.at), np.bool_), 0, grid.Spacings()
-    signals = zip(mapping.signals.values(), mapping.catalogue(), columns, strict=True)
-    for index, (column, signal, told) in enumerate(signals):
-        for draft in drafts:
-            draft.begin(index, signal)
-        for part in lines.parts:
-            spacings.add(lines.who[part], lines.at[part], told[lines.order[part]])
-        for block, piece in lines.pieces:
-            found = told[lines.order[piece]]
-            known = np.flatnonzero(~np.isnan(found))
-            who, at = lines.who[piece][known], lines.at[piece][known]
-            others, shadowed = drafts[block].put(index, column, mapping.step, who, at, found[known])
-            untrue += others
-            lost[piece][known] |= shadowed
-        for draft in drafts:
-            draft.end(index)
-    made = (draft.block(lines.whose, mapping.step) for draft in drafts)
-    blocks = tuple(sorted(made, key=lambda block: (block.start, block.run)))
-    return Made(
-        blocks, int(lost.sum()), untrue, spacings.median, float(lines.at.min()), float(lines.at.max())
+    drafts = _drafts(lines, mapping)
+    lost, untrue, spacings = 0, 0, grid.Spacings()
+    for part, columns in zip(lines.parts, told, strict=True):
+        for found in columns:
+            spacings.add(lines.who[part.lines], lines.at[part.lines], found)
+        for block, piece in part.pieces:
+            here = slice(piece.start - part.lines.start, piece.stop - part.lines.start)
+            own = [found[here] for found in columns]
+            gone, other = drafts[block].put(lines.who[piece], lines.at[piece], own)
+            lost, untrue = lost + gone, untrue + other
+    blocks = tuple(
+        sorted((each.block(lines.whose) for each in drafts), key=lambda each: (each.start, each.run))
     )
+    return Made(blocks, lost, untrue, spacings.median, float(lines.at.min()), float(lines.at.max()))
 
 
-def _drafts(lines: Ordered, signals: int, step: int) -> list[_Draft]:
-    """Room for each block: it is taken signal after signal, while what waited of these is given back."""
+def _drafts(lines: Ordered, mapping: mappings.Mapping) -> list[_Draft]:
+    """Room for each block, of which memory is taken pod after pod."""
     pieces: dict[int, list[slice]] = {}
-    for block, piece in lines.pieces:
-        pieces.setdefault(block, []).append(piece)
+    for part in lines.parts:
+        for block, piece in part.pieces:
+            pieces.setdefault(block, []).append(piece)
     found = []
     for _, own in sorted(pieces.items()):
         who = np.concatenate([np.unique(lines.who[piece]) for piece in own])
         start, last = min(lines.at[piece].min() for piece in own), max(lines.at[piece].max() for piece in own)
-        found.append((who, float(start), 1 + int(grid.nearest(last, start, step)[1])))
+        found.append((who, float(start), 1 + int(grid.nearest(last, start, mapping.step)[1])))
     rows, moments = sum(len(who) for who, _, _ in found), sum(length for _, _, length in found)
-    cells = signals * sum(len(who) * length for who, _, length in found)
-    memory.check(memory.history(rows, moments, signals), 4 * cells, memory.free())
-    return [
-        _Draft(who, start, np.empty((len(who), signals, length), np.float32)) for who, start, length in found
-    ]
+    signals = len(mapping.signals)
+    needed = 4 * signals * sum(len(who) * length for who, _, length in found)
+    memory.check(memory.history(rows, moments, signals), needed, memory.free())
+    return [_Draft(mapping, *each) for each in found]

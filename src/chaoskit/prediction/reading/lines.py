@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from chaoskit.prediction.data import memory
 from chaoskit.prediction.data.arrays import Doubles, Reals
 from chaoskit.prediction.data.dataset import Row
-from chaoskit.prediction.reading.blocks import Made, counts_up, fill, ordered
+from chaoskit.prediction.reading.blocks import Made, Ordered, counts_up, fill, ordered
 from chaoskit.prediction.reading.mapping import Mapping
 
 LINE = 12
@@ -29,7 +29,7 @@ PIECE = 2**20
 class _Column:
     """Numbers as they come; the system has their memory back as soon as they are taken."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: DTypeLike) -> None:
         self.kind = np.dtype(kind)
         self._pieces: list[NDArray[Any]] = []
         self._count = 0
@@ -94,9 +94,15 @@ class Lines:
         if not len(self._at):
             return None
         lines = ordered(self._whose, self._who.take(), self._at.take())
-        return fill(lines, self._columns(), self._mapping)
+        return fill(lines, self._mapping, self._parts(lines))
 
-    def _columns(self) -> Iterator[Reals]:
-        """What they tell of each signal in turn; what was told of the one before is given back."""
+    def _parts(self, lines: Ordered) -> Iterator[list[Reals]]:
+        """What the lines of each part in turn tell of each signal; the memory of the part before is free."""
+        parts: list[list[_Column]] = [[] for _ in lines.parts]
         for told in self._told:
-            yield told.take()
+            found = told.take()[lines.order]
+            for part, columns in zip(lines.parts, parts, strict=True):
+                columns.append(_Column(told.kind))
+                columns[-1].extend(found[part.lines])
+        for columns in parts:
+            yield [column.take() for column in columns]

@@ -28,7 +28,7 @@ ENCODING = "utf-8-sig"
 
 SUFFIXES: dict[Form, str] = {"csv": "csv.gz", "parquet": "parquet"}
 
-AT_ONCE = 2**17
+AT_ONCE = 2**16
 """About so many cells are read at once, of whole rows."""
 
 
