@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -69,7 +71,7 @@ class Spacings:
     """
 
     def __init__(self) -> None:
-        self._counted: list[tuple[Doubles, Doubles]] = []
+        self._counted: list[tuple[NDArray[Any], NDArray[Any]]] = []
         self._most = AT_ONCE
 
     def add(self, rows: Numbers, times: Doubles, values: Reals) -> None:
@@ -78,15 +80,15 @@ class Spacings:
         order = known[np.argsort(rows[known], kind="stable")]
         found = np.diff(times[order])[rows[order][1:] == rows[order][:-1]]
         lengths, counts = np.unique(found[found > 0], return_counts=True)
-        self._counted.append((lengths, counts.astype(np.float64)))
+        self._counted.append((lengths, counts))
         if sum(len(lengths) for lengths, _ in self._counted) > self._most:
             self._most = AT_ONCE + 2 * len(self._together()[0])
 
-    def _together(self) -> tuple[Doubles, Doubles]:
+    def _together(self) -> tuple[NDArray[Any], NDArray[Any]]:
         """Each length once, in order, and how often there is one."""
         lengths, counts = (np.concatenate(each) for each in zip(*self._counted, strict=True))
         every, place = np.unique(lengths, return_inverse=True)
-        self._counted = [(np.asarray(every), np.bincount(place, counts, len(every)))]
+        self._counted = [(every, np.bincount(place, counts, len(every)))]
         return self._counted[0]
 
     @property

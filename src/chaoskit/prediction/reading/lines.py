@@ -51,8 +51,10 @@ class _Column:
 
     def take(self) -> NDArray[Any]:
         """All of them; none is left."""
-        found = np.concatenate(self._pieces)[: self._count]
-        self._pieces.clear()
+        found = np.empty(self._count, self.kind)
+        for first in range(0, self._count, PIECE // self.kind.itemsize):
+            place = found[first : first + PIECE // self.kind.itemsize]
+            place[:] = self._pieces.pop(0)[: len(place)]
         return found
 
 
