@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,8 @@ read([small], mapping)
 Path("/proc/self/clear_refs").write_text("5")
 before, begun = kib("VmRSS"), time.process_time()
 data = read([large], mapping)
-print(sum(block.values.nbytes for block in data.blocks), 1024 * (kib("VmHWM") - before), time.process_time() - begun)
+kept = sum(block.values.nbytes for block in data.blocks)
+print(kept, 1024 * (kib("VmHWM") - before), time.process_time() - begun)
 """
 
 SHAPES = {"long": "identity: {pod: pod}", "wide": "wide: {columns: '(?P<pod>p[0-9]+)_(?P<signal>s[0-9]+)'}"}
@@ -60,7 +62,11 @@ def written(path: Path, shape: str, moments: int) -> Path:
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_reading_takes_little_more_than_twice_what_is_kept(
-    request: pytest.FixtureRequest, tmp_path: Path, shape: str, form: str
+    request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
+    tmp_path: Path,
+    shape: str,
+    form: str,
 ) -> None:
     whole = request.config.getoption("benchmark_enable")
     signals = "".join(f"  s{number}: {{column: s{number}, unit: count}}\n" for number in range(SIGNALS))
@@ -70,7 +76,7 @@ def test_reading_takes_little_more_than_twice_what_is_kept(
         f"step: {STEP}\n{SHAPES[shape]}\nsignals:\n{signals}"
     )
     small = written(tmp_path / f"small.{form}", shape, 100)
-    large = written(tmp_path / f"large.{form}", shape, 10_080 if whole else 1000)
+    large = written(tmp_path / f"large.{form}", shape, 10_080 if whole else 2000)
     ended = subprocess.run(
         [sys.executable, "-c", MEASURED, str(mapping), str(small), str(large)],
         capture_output=True,
@@ -80,5 +86,6 @@ def test_reading_takes_little_more_than_twice_what_is_kept(
     )
     assert ended.returncode == 0, ended.stderr
     kept, most, seconds = map(float, ended.stdout.split())
-    print(f"{shape} {form}: {kept / 2**20:.0f} MiB kept, {most / kept:.2f} times that taken, {seconds:.1f} s")
-    assert most < kept * (2.5 if whole else 4)
+    told = f"{kept / 2**20:.0f} MiB kept, {most / kept:.2f} times that taken, {seconds:.1f} s"
+    record_property("told", told)
+    assert most < kept * (3 if whole else 6), told

@@ -79,6 +79,16 @@ def test_what_fits_or_may_fit_is_tried(free: int | None) -> None:
     memory.check(memory.history(1000, 10_080, 17), 16 * memory.GIB, free)
 
 
+@pytest.mark.skipif(memory.free() is None, reason="nobody says here how much is free")
+def test_lines_are_asked_for_as_they_come() -> None:
+    growing = memory.Growing(line=8, later=8)
+    growing.check(0, 1000)
+    with pytest.raises(
+        errors.CannotStart, match=r"^a history of 1000000000000 lines and more needs about \d+\.\d GiB"
+    ):
+        growing.check(1000, 10**12)
+
+
 def test_memory_that_runs_out_is_no_bug() -> None:
     said = "Unable to allocate 12.1 GiB for an array with shape (1600, 46080, 44)"
     with (
