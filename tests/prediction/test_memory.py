@@ -67,7 +67,7 @@ signals: {cpu_usage: {column: cpu}}
 
 def test_what_is_needed_is_told_beside_what_is_free() -> None:
     with pytest.raises(errors.CannotStart) as refused:
-        memory.check(1000, 10_080, 17, 16 * memory.GIB, 4 * memory.GIB)
+        memory.check(memory.history(1000, 10_080, 17), 16 * memory.GIB, 4 * memory.GIB)
     assert refused.value.message == (
         "a history of 1000 pods x 10080 moments x 17 signals needs about 16.0 GiB of memory, 4.0 GiB are free"
     )
@@ -76,7 +76,17 @@ def test_what_is_needed_is_told_beside_what_is_free() -> None:
 
 @pytest.mark.parametrize("free", [None, 16 * memory.GIB])
 def test_what_fits_or_may_fit_is_tried(free: int | None) -> None:
-    memory.check(1000, 10_080, 17, 16 * memory.GIB, free)
+    memory.check(memory.history(1000, 10_080, 17), 16 * memory.GIB, free)
+
+
+@pytest.mark.skipif(memory.free() is None, reason="nobody says here how much is free")
+def test_lines_are_asked_for_as_they_come() -> None:
+    growing = memory.Growing(line=8, later=8)
+    growing.check(0, 1000)
+    with pytest.raises(
+        errors.CannotStart, match=r"^a history of 1000000000000 lines and more needs about \d+\.\d GiB"
+    ):
+        growing.check(1000, 10**12)
 
 
 def test_memory_that_runs_out_is_no_bug() -> None:

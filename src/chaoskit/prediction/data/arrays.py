@@ -16,6 +16,8 @@ Doubles: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 Indices: TypeAlias = NDArray[np.intp]
 Bools: TypeAlias = NDArray[np.bool_]
+Numbers: TypeAlias = NDArray[np.int32]
+"""Of runs, pods or blocks, one for each of many lines."""
 Measured: TypeAlias = NDArray[np.floating[Any]]
 """In either precision."""
 

@@ -202,12 +202,12 @@ def present(values: Floats) -> Bools:
 
 
 def nothing(rows: int, signals: int, moments: int) -> Floats:
-    """Values [row, signal, moment] that are all missing yet; `CannotStart` without memory for them."""
-    memory.check(rows, moments, signals, 4 * rows * signals * moments, memory.free())
+    """Floats [row, signal, moment] that are all missing yet; `CannotStart` without memory for them."""
+    memory.check(memory.history(rows, moments, signals), 4 * rows * signals * moments, memory.free())
     return np.full((rows, signals, moments), np.nan, dtype=np.float32)
 
 
-def single(values: Doubles) -> Floats:
+def single(values: Measured) -> Floats:
     """In single precision, as values are kept; what is too large for that is missing: it measures nothing."""
     with np.errstate(over="ignore"):
         found = values.astype(np.float32)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
-from chaoskit.prediction.data.arrays import Bools, Doubles, Ints
+import numpy as np
+from numpy.typing import NDArray
+
+from chaoskit.prediction.data.arrays import Bools, Doubles, Ints, Measured, Numbers
 
 FINER = 0.5
 """Samples so many steps apart at most are finer than the grid: some of them must share a moment."""
+
+AT_ONCE = 2**17
+"""So many different lengths may wait to be counted together."""
 
 
 def nearest(times: Doubles, start: float, step: float) -> tuple[Doubles, Ints]:
@@ -51,28 +57,52 @@ def _room(row: Ints, at: Doubles, found: Ints, last: int) -> int | None:
     return None
 
 
-def contradicted(rows: Ints, times: Doubles, values: Doubles) -> int:
+def contradicted(rows: Ints, times: Doubles, values: Measured) -> int:
     """How many values are another than one that came later for the same row and time; `times` ascend."""
     order = np.argsort(rows, kind="stable")
     same = (np.diff(rows[order]) == 0) & (np.diff(times[order]) == 0)
-    return int((same & (np.diff(values[order]) != 0)).sum())
+    return int((same & (values[order][1:] != values[order][:-1])).sum())
 
 
-def spacings(rows: Ints, times: Doubles, values: Doubles) -> Doubles:
-    """How long after the one before each value [sample, signal] was measured, of the same row and signal.
+class Spacings:
+    """How long after the one before it, of the same row, each value was measured; each length is counted.
 
-    In seconds; `times` ascend. Of one time there is no such distance.
+    Of one time there is no such length.
     """
-    found = []
-    for column in values.T:
-        known = np.flatnonzero(~np.isnan(column))
+
+    def __init__(self) -> None:
+        self._counted: list[tuple[NDArray[Any], NDArray[Any]]] = []
+        self._most = AT_ONCE
+
+    def add(self, rows: Numbers, times: Doubles, values: Measured) -> None:
+        """Those between the values of one signal; `times` (seconds) ascend within a row."""
+        known = np.flatnonzero(~np.isnan(values))
         order = known[np.argsort(rows[known], kind="stable")]
-        distances = np.diff(times[order])[rows[order][1:] == rows[order][:-1]]
-        found.append(distances[distances > 0])
-    return np.concatenate(found) if found else np.empty(0)
+        found = np.diff(times[order])[rows[order][1:] == rows[order][:-1]]
+        lengths, counts = np.unique(found[found > 0], return_counts=True)
+        self._counted.append((lengths, counts))
+        if sum(len(lengths) for lengths, _ in self._counted) > self._most:
+            self._most = AT_ONCE + 2 * len(self._together()[0])
+
+    def _together(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Each length once, in order, and how often there is one."""
+        lengths, counts = (np.concatenate(each) for each in zip(*self._counted, strict=True))
+        every, place = np.unique(lengths, return_inverse=True)
+        self._counted = [(every, np.bincount(place, counts, len(every)))]
+        return self._counted[0]
+
+    @property
+    def median(self) -> float | None:
+        """What most are about, in seconds; None without any."""
+        lengths, counts = self._together()
+        if not len(lengths):
+            return None
+        ends = np.cumsum(counts)
+        middle = np.searchsorted(ends, [(ends[-1] - 1) // 2, ends[-1] // 2], side="right")
+        return float(lengths[middle].mean())
 
 
-def per_second(rows: Ints, moments: Ints, counter: Doubles, step: int) -> tuple[Ints, Ints, Doubles]:
+def per_second(rows: Ints, moments: Ints, counter: Measured, step: int) -> tuple[Ints, Ints, Measured]:
     """The increase per second of counters since the newest sample before, with its row and moment.
 
     None at a row's first. Of two values of one moment the later counts. After a reset the counter itself is

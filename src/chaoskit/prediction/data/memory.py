@@ -15,17 +15,37 @@ GIB = 2**30
 LESS = "take fewer hours, a coarser step or fewer signals; or a machine with more memory"
 
 
-def check(rows: int, moments: int, signals: int, needed: int, free: int | None) -> None:
-    """So many bytes for so long a history are free; `CannotStart` says what would be needed if not.
+def history(rows: int, moments: int, signals: int) -> str:
+    """What there is to be memory for, in words."""
+    return f"a history of {rows} pods x {moments} moments x {signals} signals"
+
+
+def check(what: str, needed: int, free: int | None) -> None:
+    """So many bytes for this are free; `CannotStart` says what would be needed if not.
 
     Where nobody knows what is free, it is tried.
     """
     if free is not None and needed > free:
         raise errors.CannotStart(
-            f"a history of {rows} pods x {moments} moments x {signals} signals needs about"
-            f" {needed / GIB:.1f} GiB of memory, {free / GIB:.1f} GiB are free",
+            f"{what} needs about {needed / GIB:.1f} GiB of memory, {free / GIB:.1f} GiB are free",
             hint=LESS,
         )
+
+
+class Growing:
+    """What grows line by line: each takes `line` bytes when it comes, and `later` when all have come."""
+
+    def __init__(self, line: int, later: int) -> None:
+        self._line, self._later = line, later
+        self._asked = 0
+
+    def check(self, there: int, lines: int) -> None:
+        """So many that are `there` may become so many, and a quarter more; `CannotStart` if not."""
+        if lines <= self._asked:
+            return
+        self._asked = lines * 5 // 4
+        needed = (self._asked - there) * self._line + self._asked * self._later
+        check(f"a history of {lines} lines and more", needed, free())
 
 
 @contextmanager

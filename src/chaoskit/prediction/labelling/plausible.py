@@ -10,7 +10,6 @@ import numpy as np
 
 from chaoskit import errors
 from chaoskit.ports.metrics import Signal
-from chaoskit.prediction.data.arrays import Doubles
 from chaoskit.prediction.data.dataset import Block, present
 from chaoskit.prediction.labelling.labels import Target, means_anybody, reaches
 from chaoskit.records import LabelRecord
@@ -75,13 +74,13 @@ def dated(first: float, last: float) -> list[str]:
     return [f"its times run from {start} to {end} UTC: is that when all of it was measured?"]
 
 
-def paced(distances: Doubles, step: int, lost: int, last: float) -> list[str]:
+def paced(spaced: float | None, step: int, lost: int, last: float) -> list[str]:
     """In words, that samples come much more seldom than every `step` seconds, or that some were `lost`.
 
-    `distances` (seconds) are those between samples of one pod and signal; lost are those that share a moment
-    with a newer one. The `last` is at that time, in Unix seconds.
+    Those of one pod and signal are mostly `spaced` by so many seconds, if there are several; lost are those
+    that share a moment with a newer one. The `last` is at that time, in Unix seconds.
     """
-    mostly = float(np.median(distances)) if len(distances) else float(step)
+    mostly = step if spaced is None else spaced
     counted = "; small numbers count as seconds" if last < COUNTED else ""
     apart = f"samples of a pod are mostly {float(f'{mostly:.3g}'):g} s apart, and step is {step} s{counted}"
     if lost:

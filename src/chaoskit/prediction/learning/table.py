@@ -193,7 +193,8 @@ def tabulate(
     signs = Spec("evidence", wanted.step, wanted.signals)
     dataset = labelled.dataset.select(wanted.signals)
     rows, moments = sum(len(b.rows) for b in dataset.blocks), sum(b.length for b in dataset.blocks)
-    memory.check(rows, moments, len(dataset.signals), needed(dataset, wanted, signs), memory.free())
+    asked = memory.history(rows, moments, len(dataset.signals))
+    memory.check(asked, needed(dataset, wanted, signs), memory.free())
     made: list[Packed] = []
     found: list[Packed] = []
     for number, block in enumerate(dataset.blocks):

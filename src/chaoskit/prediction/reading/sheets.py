@@ -29,6 +29,9 @@ ENCODING = "utf-8-sig"
 
 SUFFIXES: dict[Form, str] = {"csv": "csv.gz", "parquet": "parquet"}
 
+AT_ONCE = 2**16
+"""About so many cells are read at once, of whole rows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -80,7 +83,8 @@ def opened(path: Path) -> Iterator[Sheet]:
         InvalidInput: it cannot be read, is empty, or has no form that is known.
     """
     if path.suffix == ".parquet":
-        yield _parquet(path)
+        with _parquet(path) as sheet:
+            yield sheet
         return
     with _text(path) as file:
         reader = csv.reader(file)
@@ -163,20 +167,36 @@ def _arrow(path: Path) -> tuple[Any, Any]:
     return pa, parquet
 
 
-def _parquet(path: Path) -> Sheet:
+@contextmanager
+def _parquet(path: Path) -> Iterator[Sheet]:
     pa, parquet = _arrow(path)
+    with _as_parquet(path, pa):
+        file = parquet.ParquetFile(path)
+    with file:
+        yield _sheet(path, file.schema_arrow.names, enumerate(_rows(path, pa, file), 2))
+
+
+def _rows(path: Path, pa: Any, file: Any) -> Iterator[Cells]:
+    """The rows' cells, which become Python's own for some rows at a time."""
+    with _as_parquet(path, pa):
+        for part in file.iter_batches(max(1, AT_ONCE // max(1, len(file.schema_arrow.names)))):
+            yield from zip(*(_listed(pa, column) for column in part.columns), strict=True)
+
+
+@contextmanager
+def _as_parquet(path: Path, pa: Any) -> Iterator[None]:
     try:
-        table = parquet.read_table(path)
-        columns = [_listed(pa, column) for column in table.columns]
+        yield
     except (OSError, ValueError, LookupError, OverflowError, pa.ArrowException) as error:
         raise errors.InvalidInput(f"{path} cannot be read as Parquet: {errors.cause(error)}") from error
-    rows = ((number, cells) for number, cells in enumerate(zip(*columns, strict=True), 2))
-    return _sheet(path, table.column_names, rows)
 
 
 def _listed(pa: Any, column: Any) -> list[Cell]:
     """The column's cells; of times the microseconds, finer ones Python's have no room for; bytes as text."""
     kind = column.type
+    if not column.null_count and (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+        numbers: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
+        return numbers
     coarser: dict[Any, Callable[[], Any]] = {
         pa.types.is_timestamp: lambda: pa.timestamp("us", kind.tz),
         pa.types.is_duration: lambda: pa.duration("us"),

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
+
+import numpy as np
+
+from chaoskit.prediction.data.arrays import Doubles
 
 LATEST = 1e11
 """Unix seconds of the year 5138: a larger number is in a smaller unit, and a later time is none."""
@@ -53,6 +58,11 @@ class TimeReader:
         self.zoned = zoned
         return at
 
+    def all(self, cells: Sequence[Any]) -> Doubles:
+        """The moments of all of them, in their order."""
+        heard = {cell: self(cell) for cell in dict.fromkeys(cells)}
+        return np.array([heard[cell] for cell in cells])
+
     @property
     def sort(self) -> str:
         """What one that is `Mixed` among them should have been."""
@@ -65,6 +75,16 @@ def number(cell: Cell) -> float:
         return math.nan
     value = float(cell)
     return value if math.isfinite(value) else math.nan
+
+
+def numbers(cells: Sequence[Cell]) -> Doubles:
+    """The same of each of them."""
+    try:
+        found = np.array([float(cell) for cell in cells])
+    except (ValueError, TypeError):
+        found = np.array([number(cell) for cell in cells])
+    found[np.isinf(found)] = math.nan
+    return found
 
 
 def text(cell: object) -> str:
