@@ -31,13 +31,16 @@ def test_what_is_no_version_is_not_older(version: str, other: str, older: bool) 
 
 
 def checked(trial: Trial, image: str) -> Check:
-    definition: dict[str, Any] = {"spec": {"definition": {"image": image}}}
+    return defined(trial, {"spec": {"definition": {"image": image}}})
+
+
+def defined(trial: Trial, definition: dict[str, Any]) -> Check:
     (found,) = checks.definitions(trial, dict.fromkeys(trial.faults, definition))
     return found
 
 
-def engine(fault: str) -> Trial:
-    spec = {"experiments": [{"name": fault, "spec": {}}]}
+def engine(fault: str, **components: Any) -> Trial:
+    spec = {"experiments": [{"name": fault, "spec": {"components": components}}]}
     return Trial("t.yaml", engine={"metadata": {"name": "e", "namespace": "lab"}, "spec": spec})
 
 
@@ -64,9 +67,21 @@ def test_a_fault_that_the_image_of_its_definition_does_not_know_yet_is_blocked(
 def test_a_fault_of_ours_is_as_new_as_what_it_needs_of_litmus() -> None:
     own = {"kind": "database-connection-loss", "parameters": {"database": "db.lab.svc|5432"}}
     trial = Trial("t.yaml", experiment=experiment(fault=own))
+    assert checks.since(trial, "pod-network-loss") == "3.20", "what makes the ChaosExperiment goes by it too"
     found = checked(trial, "litmuschaos/go-runner:3.18.0")
     assert found.state == "blocked"
     words = "ChaosExperiment pod-network-loss runs go-runner 3.18.0: database-connection-loss is there"
     assert found.words == f"{words} since 3.20"
     assert found.mend == "give it an image of go-runner 3.20 or newer"
     assert checked(trial, "litmuschaos/go-runner:3.20.0").state == "ok"
+
+
+@pytest.mark.parametrize("empty", [{}, {"spec": None}, {"spec": {"definition": {}}}])
+def test_a_definition_without_an_image_runs_nothing_unless_the_engine_names_one(
+    empty: dict[str, Any],
+) -> None:
+    found = defined(engine("pod-delete"), empty)
+    words = "ChaosExperiment pod-delete names no image, and so nothing would run"
+    assert (found.state, found.words) == ("blocked", words)
+    own = engine("pod-delete", experimentImage="litmuschaos/go-runner:3.20.0")
+    assert defined(own, empty).state == "ok"

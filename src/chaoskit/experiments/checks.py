@@ -21,6 +21,7 @@ from chaoskit.experiments import entitled
 from chaoskit.experiments.direct.faults import EVERY
 from chaoskit.experiments.direct.scene import commanding
 from chaoskit.experiments.faults import CATALOGUE
+from chaoskit.experiments.litmus import image_of
 from chaoskit.experiments.operators import IMAGE, Operator, operators
 from chaoskit.experiments.selection import Selection
 from chaoskit.experiments.trials import Trial
@@ -121,13 +122,28 @@ def definitions(trial: Trial, there: Mapping[str, Object | str | None]) -> Itera
 
 def _new_enough(trial: Trial, name: str, definition: Object) -> Check:
     """Its image knows the fault, as far as that is an image of Litmus whose version can be told."""
-    kind = dict(zip(trial.faults, trial.asked, strict=True))[name]
-    since = CATALOGUE[kind].since if kind in CATALOGUE else ""
-    runner, version = named(str((definition["spec"].get("definition") or {}).get("image", "")))
-    if since and runner == RUNNER and before(version, since):
-        words = f"ChaosExperiment {name} runs {runner} {version}: {kind} is there since {since}"
-        return Check("experiment", "blocked", words, f"give it an image of {runner} {since} or newer")
+    entry = next((each for each in trial.experiments if each["name"] == name), {})
+    image, needed = image_of(entry, definition), since(trial, name)
+    if not image:
+        words = f"ChaosExperiment {name} names no image, and so nothing would run"
+        return Check("experiment", "blocked", words, "give it spec.definition.image")
+    runner, version = named(image)
+    if needed and runner == RUNNER and before(version, needed):
+        words = (
+            f"ChaosExperiment {name} runs {runner} {version}: {_asked(trial, name)} is there since {needed}"
+        )
+        return Check("experiment", "blocked", words, f"give it an image of {runner} {needed} or newer")
     return Check("experiment", "ok", f"ChaosExperiment {name} is there")
+
+
+def since(trial: Trial, fault: str) -> str:
+    """The oldest version of Litmus whose `fault` does what the trial asks of it; "" where nobody knows."""
+    kind = _asked(trial, fault)
+    return CATALOGUE[kind].since if kind in CATALOGUE else ""
+
+
+def _asked(trial: Trial, fault: str) -> str:
+    return dict(zip(trial.faults, trial.asked, strict=True))[fault]
 
 
 def _own(trial: Trial, fault: str) -> str:

@@ -51,11 +51,20 @@ def engine_env(experiment: Mapping[str, Any]) -> Env:
     return env_of(components.get("env"))
 
 
+def definition_of(chaos_experiment: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a ChaosExperiment says to run; nothing where it has no such part, which Kubernetes takes."""
+    return (chaos_experiment.get("spec") or {}).get("definition") or {}
+
+
+def image_of(experiment: Mapping[str, Any], chaos_experiment: Mapping[str, Any]) -> str:
+    """What an engine's experiment runs: an image of its own, or that of the ChaosExperiment; "" for none."""
+    components = (experiment.get("spec") or {}).get("components") or {}
+    return str(components.get("experimentImage") or definition_of(chaos_experiment).get("image") or "")
+
+
 def definition_env(chaos_experiment: Object | None) -> Env:
     """What the ChaosExperiment sets."""
-    if chaos_experiment is None:
-        return {}
-    return env_of((chaos_experiment["spec"].get("definition") or {}).get("env"))
+    return env_of(definition_of(chaos_experiment or {}).get("env"))
 
 
 def effective_env(experiment: Mapping[str, Any], chaos_experiment: Object | None) -> Env:

@@ -8,6 +8,7 @@ from typing import Any
 from chaoskit import kube
 from chaoskit.experiments.checks import Check, found
 from chaoskit.experiments.direct.faults import EVERY
+from chaoskit.experiments.litmus import definition_of
 from chaoskit.experiments.trials import Trial
 from chaoskit.ports.cluster import Cluster, Object
 
@@ -42,7 +43,7 @@ def pod_security(
 
 def _restrained(definition: Mapping[str, Any]) -> bool:
     """Whether its pods have all that `restricted` asks for; the runner's have what the first one's have."""
-    context = (definition["spec"].get("definition") or {}).get("securityContext") or {}
+    context = definition_of(definition).get("securityContext") or {}
     pod, container = context.get("podSecurityContext") or {}, context.get("containerSecurityContext") or {}
     either = {**pod, **container}
     return (

@@ -107,7 +107,9 @@ def _lacking(
     """The ChaosExperiments that are missing, as the operator there goes with them."""
     for name, body in definitions.items():
         if body is None and name in CATALOGUE:
-            image = operators.runner_image(cluster, trial.namespace, CATALOGUE[name].since) or litmus.IMAGE
+            image = (
+                operators.runner_image(cluster, trial.namespace, checks.since(trial, name)) or litmus.IMAGE
+            )
             yield litmus.chaos_experiment(CATALOGUE[name], trial.namespace, image=image)
 
 
@@ -155,4 +157,4 @@ def _known(definition: Object | Literal["unknown"] | None) -> Object | None:
 
 def _defined(body: Object | Literal["unknown"] | None) -> object:
     """What a ChaosExperiment runs: image, command, ENV, rights it asks for; or that it cannot be known."""
-    return body["spec"].get("definition") if isinstance(body, Mapping) else body
+    return litmus.definition_of(body) if isinstance(body, Mapping) else body
