@@ -79,7 +79,7 @@ def gather(path: Path, mapping: mappings.Mapping, clocks: Clocks, lines: Lines) 
 
 
 def _parts(sheet: Sheet) -> Iterator[Part]:
-    size = max(1, sheets.AT_ONCE // len(sheet.header))
+    size = sheets.at_once(sheet.header)
     while part := list(islice(sheet.rows, size)):
         yield part
 

@@ -30,7 +30,7 @@ ENCODING = "utf-8-sig"
 SUFFIXES: dict[Form, str] = {"csv": "csv.gz", "parquet": "parquet"}
 
 AT_ONCE = 2**16
-"""About so many cells are read at once, of whole rows."""
+"""About so many cells are read at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,11 @@ class Sheet:
         places = [number for number, other in enumerate(self.header, 1) if other == name]
         found = f"in columns {', '.join(map(str, places[:-1]))} and {places[-1]}"
         return errors.Problem(str(self.path), name, found, "one column of this name", 1, places[-1])
+
+
+def at_once(header: Sequence[str]) -> int:
+    """How many rows are read at once: of few cells many, of many cells still some."""
+    return max(64, AT_ONCE // max(1, len(header)))
 
 
 @contextmanager
@@ -179,7 +184,7 @@ def _parquet(path: Path) -> Iterator[Sheet]:
 def _rows(path: Path, pa: Any, file: Any) -> Iterator[Cells]:
     """The rows' cells, which become Python's own for some rows at a time."""
     with _as_parquet(path, pa):
-        for part in file.iter_batches(max(1, AT_ONCE // max(1, len(file.schema_arrow.names)))):
+        for part in file.iter_batches(at_once(file.schema_arrow.names)):
             yield from zip(*(_listed(pa, column) for column in part.columns), strict=True)
 
 
