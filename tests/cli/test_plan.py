@@ -18,7 +18,8 @@ from tests.cli.made import READY, experiment, too_wide
 from tests.commandline import CommandLine, Watched, read_until
 
 from chaoskit import kube
-from chaoskit.ports.cluster import Object
+from chaoskit.experiments.litmus import IMAGE
+from chaoskit.ports.cluster import Object, ObjectRef
 
 Write = Callable[[str, str], Path]
 
@@ -156,6 +157,25 @@ def test_the_least_rights_of_a_plan_are_printed_as_yaml(chaoskit: CommandLine, w
     cut = list(yaml.safe_load_all(chaoskit("plan", write("y.yaml", direct()), "--rbac").out))
     assert [str(body).count("litmuschaos") for body in cut if body["kind"] == "ClusterRole"] == [1]
     assert not any("litmuschaos" in str(body) for body in cut if body["kind"] != "ClusterRole")
+
+
+def test_who_cannot_know_the_operators_version_is_told_of_which_one_a_missing_part_is(
+    chaoskit: CommandLine, simulated: Watched, write: Write, tmp_path: Path
+) -> None:
+    native = write("x.yaml", experiment("x", engine="litmus"))
+    missing = simulated.cluster.get(ObjectRef(kube.CHAOS_EXPERIMENT, "shop", "pod-delete"))
+    simulated.cluster.delete(kube.ref_of(missing))
+    try:
+        with _least(chaoskit, simulated, native, tmp_path / "least") as least:
+            asked = least("plan", native, "--rbac", "-q")
+        known = chaoskit("plan", native, "--rbac")
+    finally:
+        meta = {key: missing["metadata"][key] for key in ("name", "namespace", "labels")}
+        simulated.cluster.create(missing | {"metadata": meta})
+    words = f"! ChaosExperiment pod-delete: of {IMAGE}, for the operator's version is not known, or too old\n"
+    assert (asked.code, asked.err) == (0, words)
+    assert "ChaosExperiment" in {body["kind"] for body in yaml.safe_load_all(asked.out)}
+    assert "operator's version" not in known.err
 
 
 def test_a_plan_of_a_node_shows_who_leaves_it_and_what_stays(

@@ -816,6 +816,7 @@ def test_what_rbac_prints_of_a_fault_without_litmus_parts_is_all_that_litmus_nee
     operator = lab.cluster.get(ObjectRef(kube.DEPLOYMENT, "litmus", "chaos-operator-ce"))
     runs = operator["spec"]["template"]["spec"]["containers"][0]["image"]
     assert definition["spec"]["definition"]["image"] == runs.replace("chaos-operator", "go-runner")
+    assert not rights.guessed([without])
     made = [kube.ref_of(lab.cluster.create(body)) for body in bodies]
     try:
         entitled = plan(auto, lab.cluster, clock=lab.clock)

@@ -71,6 +71,7 @@ def plan(
     It ends as a run would that could not begin: 3, 4, or 8 where the steady state does not hold.
     """
     from chaoskit.experiments import planfile, rights
+    from chaoskit.experiments.litmus import IMAGE
 
     if out == STDOUT:
         words = "--out - would show what is secret in the documents: name a file, or take -o json"
@@ -84,6 +85,9 @@ def plan(
     if rbac:
         bodies = hidden(rights.manifests(plans))
         text = "---\n".join(map(dump, bodies))
+        if unsure := rights.guessed(plans):
+            of = f"ChaosExperiment {', '.join(unsure)}: of {IMAGE}"
+            session.say(f"! {of}, for the operator's version is not known, or too old", always=True)
         if session.output is Format.TABLE:
             sys.stdout.write(text)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -28,10 +28,11 @@ class Prepared:
     """A trial as one way would inject it. `identity` is what its hash covers beside documents and targets.
 
     `needs` is what the caller must be allowed to do, `lacking` has the ChaosExperiments that are missing and
-    that chaoskit knows. `instead` is the trial as Litmus would inject it once what `plan --rbac` makes is
-    there, where nothing else keeps it from that. `changes` says in words what the way itself will change,
-    where that is known before, `changed` has those of it that are neither pods nor made anew, `felt` the
-    workloads that are no targets and feel it.
+    that chaoskit knows; `guessed` names those of them whose image need not go with the operator, as its
+    version is not known, or older than the fault. `instead` is the trial as Litmus would inject it once what
+    `plan --rbac` makes is there, where nothing else keeps it from that. `changes` says in words what the way
+    itself will change, where that is known before, `changed` has those of it that are neither pods nor made
+    anew, `felt` the workloads that are no targets and feel it.
     """
 
     way: Way
@@ -48,6 +49,7 @@ class Prepared:
     changed: tuple[ObjectRef, ...] = ()
     felt: tuple[ObjectRef, ...] = ()
     lacking: tuple[Object, ...] = ()
+    guessed: tuple[str, ...] = ()
     instead: Prepared | None = None
 
     @property
@@ -72,6 +74,7 @@ def by_litmus(trial: Trial, cluster: Cluster) -> Prepared:
     selections = {name: _selection(trial, name, env[name], seen) for name in trial.faults}
     lasting = chaos_seconds(trial, env, max((each.hit for each in selections.values()), default=1))
     needs = tuple(dict.fromkeys(checks.needs_of_caller(trial, selections)))
+    lacking, guessed = _lacking(trial, cluster, definitions)
     return Prepared(
         way="litmus",
         selections=selections,
@@ -97,20 +100,24 @@ def by_litmus(trial: Trial, cluster: Cluster) -> Prepared:
         needs=needs,
         account=account,
         env=env,
-        lacking=tuple(_lacking(trial, cluster, definitions)),
+        lacking=lacking,
+        guessed=guessed,
     )
 
 
 def _lacking(
     trial: Trial, cluster: Cluster, definitions: Mapping[str, Object | Literal["unknown"] | None]
-) -> Iterator[Object]:
-    """The ChaosExperiments that are missing, as the operator there goes with them."""
-    for name, body in definitions.items():
-        if body is None and name in CATALOGUE:
-            image = (
-                operators.runner_image(cluster, trial.namespace, checks.since(trial, name)) or litmus.IMAGE
-            )
-            yield litmus.chaos_experiment(CATALOGUE[name], trial.namespace, image=image)
+) -> tuple[tuple[Object, ...], tuple[str, ...]]:
+    """The ChaosExperiments that are missing, and of which no image that goes with the operator is known."""
+    names = [name for name, body in definitions.items() if body is None and name in CATALOGUE]
+    images = {
+        name: operators.runner_image(cluster, trial.namespace, checks.since(trial, name)) for name in names
+    }
+    made = (
+        litmus.chaos_experiment(CATALOGUE[name], trial.namespace, image=image or litmus.IMAGE)
+        for name, image in images.items()
+    )
+    return tuple(made), tuple(name for name, image in images.items() if not image)
 
 
 def looked_at(cluster: Cluster, namespace: str) -> Topology:

@@ -33,6 +33,12 @@ def manifests(plans: Iterable[Plan]) -> tuple[Object, ...]:
     return tuple({_key(body): body for body in found}.values())
 
 
+def guessed(plans: Iterable[Plan]) -> tuple[str, ...]:
+    """Which ChaosExperiments of the manifests are of an image that need not go with the operator there."""
+    found = (each.prepared.instead or each.prepared for each in plans)
+    return tuple(dict.fromkeys(name for each in found for name in each.guessed))
+
+
 def _reading(plan: Plan) -> Iterator[Access]:
     """What planning, the guards and the steady state look at, beside what the run itself does."""
     home = plan.trial.namespace
