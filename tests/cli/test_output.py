@@ -161,7 +161,7 @@ def test_a_reader_that_leaves_gets_no_traceback(stranger: CommandLine, words: tu
         (("validate", "--ignore", "tunable", "x.yaml"), "errors cannot be ignored"),
         (("validate", "--schema", "pod"), "there is experiment"),
         (("halt", "--only", "frob"), "not one of 'chaos', 'recovery'"),
-        (("predict", "--data", "x.csv"), "--data and --mapping belong together"),
+        (("predict", "--data", "x.csv"), "add --data FOLDER --mapping FILE"),
         (("train", "--mapping", "x.yaml"), "--data and --mapping belong together"),
         (("validate", "nowhere.yaml"), "nowhere.yaml"),
         (("config", "--config", "nowhere.yaml"), "nowhere.yaml cannot be read"),

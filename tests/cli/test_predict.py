@@ -19,7 +19,7 @@ from tests.commandline import CommandLine
 from tests.wire import Answer, scripted
 
 from chaoskit.cli import outlooks
-from chaoskit.cli.predict import Gate, _lasting
+from chaoskit.cli.predict import Gate
 from chaoskit.flows.outlook import Manner, Outlook
 from chaoskit.outcome import Outcome
 from chaoskit.prediction import Health, Silent, Young
@@ -378,10 +378,15 @@ def test_of_runs_side_by_side_the_one_that_is_there_then_is_answered_for(
     assert [line for line in ended.err.splitlines() if line.startswith("moment") or " run " in line] == said
 
 
-def test_pods_of_no_workload_in_files_hold_no_gate_up() -> None:
-    runner = Young("shop", "pod/runner-1", 3.0)
-    assert _lasting((NEW, runner)) == (NEW,)
-    assert _lasting((CART, Silent("shop", "pod/runner-1", 6.0))) == (CART,)
+def test_pods_of_files_whose_samples_have_stopped_hold_the_gate_whatever_they_are(tmp_path: Path) -> None:
+    """Nothing but the name of its workload would tell a machine that is gone from a job that is done."""
+    there = [(minute, pod) for pod, last in ((0, 60), (1, 50)) for minute in range(last)]
+    lines = [f"2026-01-01T00:{minute:02}:00Z,web-{pod},1\n" for minute, pod in there]
+    (tmp_path / "m.csv").write_text("at,pod,cpu\n" + "".join(lines))
+    (tmp_path / "m.yaml").write_text(MEASURED.replace("{pod: pod}", "{pod: pod, workloadKind: pod}"))
+    files = ("--data", tmp_path, "--mapping", tmp_path / "m.yaml")
+    ended = CommandLine(tmp_path)("predict", *files, "--fail-on-alarm", "-o", "json")
+    assert (ended.code, [each["target"] for each in ended.json["silent"]]) == (4, ["pod/web-1"])
 
 
 def test_a_namespace_that_is_not_there_is_said_before_its_signals_are_asked_for(

@@ -398,6 +398,15 @@ def test_a_promoted_model_that_has_lost_its_file_or_card_does_not_answer(
         learning.chosen(root_of_two, "shop-1")
 
 
+def test_a_promoted_model_whose_card_is_broken_is_not_listed_as_one_that_answers(root_of_two: Path) -> None:
+    promotion.promote(root_of_two, "shop-1")
+    (root_of_two / "shop-1" / folders.CARD).write_text("{")
+    (listed,) = (each for each in listing.names(root_of_two) if each.name == "shop-1")
+    assert (listed.promoted, listed.standing.partition(":")[0]) == (False, "its card cannot be read")
+    with pytest.raises(errors.InvalidInput, match="cannot be read"):
+        learning.chosen(root_of_two)
+
+
 @pytest.mark.parametrize("file", [folders.CARD, folders.PAGE])
 def test_a_card_that_was_changed_is_called_so(root_of_two: Path, file: str) -> None:
     assert [each.altered for each in listing.names(root_of_two)] == [False, False]

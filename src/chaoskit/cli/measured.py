@@ -27,6 +27,16 @@ if TYPE_CHECKING:
     from chaoskit.prediction import Dataset, Mapping, Report, Target
 
 
+def paired(data: Sequence[Path] | None, mapping: Path | None) -> tuple[Sequence[Path], Path]:
+    """The files and what says what they mean; `InvalidInput` unless both are there."""
+    if not data or mapping is None:
+        raise InvalidInput(
+            "--data and --mapping belong together: files, and what their columns mean",
+            hint="add --data FOLDER --mapping FILE; examples/data has mapping files",
+        )
+    return data, mapping
+
+
 def read(
     data: Sequence[Path] | None,
     mapping: Path | None,
@@ -44,13 +54,9 @@ def read(
     """
     from chaoskit import prediction
 
-    if not data or mapping is None:
-        raise InvalidInput(
-            "--data and --mapping belong together: files, and what their columns mean",
-            hint="add --data FOLDER --mapping FILE; examples/data has mapping files",
-        )
-    meaning = prediction.load_mapping(mapping)
-    if lacking := prediction.lacking_events(data, meaning):
+    files, path = paired(data, mapping)
+    meaning = prediction.load_mapping(path)
+    if lacking := prediction.lacking_events(files, meaning):
         if not unlabelled:
             raise InvalidInput(
                 f"{lacking}: its failures would count as health",
@@ -62,7 +68,7 @@ def read(
         timedelta(minutes=meaning.target.horizon_minutes),
         confirm=meaning.target.confirm,
     )
-    dataset = prediction.read(data, meaning, unlabelled=unlabelled)
+    dataset = prediction.read(files, meaning, unlabelled=unlabelled)
     for note in dataset.notes:
         tell(f"! {note}")
     if foreign := _foreign(dataset):

@@ -4,35 +4,32 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from chaoskit.cli import outlooks
 from chaoskit.cli.belonging import given, refuse_beside, refuse_no_address, refuse_without
-from chaoskit.cli.measured import moment, pasted
+from chaoskit.cli.measured import moment, paired, pasted
 from chaoskit.cli.render import emit
 from chaoskit.cli.session import Format, ProgressFormat, Session, command, new_app
 from chaoskit.cli.stopping import stopping
-from chaoskit.errors import InvalidInput, NoSamples
+from chaoskit.errors import NoSamples
 from chaoskit.files import check_writable
 from chaoskit.outcome import Outcome
 from chaoskit.visible import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Collection
     from contextlib import ExitStack
     from datetime import datetime
 
     from chaoskit.events import Listener
     from chaoskit.flows.foreseeing import Lookout
     from chaoskit.flows.outlook import Outlook
-    from chaoskit.prediction import Silent, Young
     from chaoskit.records import PredictionRecord
 
 app = new_app(__doc__)
-
-Unknown = TypeVar("Unknown", "Silent", "Young")
 
 
 @command(
@@ -226,13 +223,12 @@ def _from_files(
     from chaoskit.flows import learning
     from chaoskit.flows.outlook import Outlook, manner, strange
 
-    if not data or mapping is None:
-        raise InvalidInput("--data and --mapping belong together: files, and what their columns mean")
+    files, meaning = paired(data, mapping)
     settings = session.loaded.settings
     chosen = learning.chosen(
         settings.home / "models", model or settings.model, key=settings.model_key.encode()
     )
-    dataset = prediction.read(data, prediction.load_mapping(mapping).without_events())
+    dataset = prediction.read(files, prediction.load_mapping(meaning).without_events())
     for note in dataset.notes:
         session.say(f"! {note}")
     now = moment(at, "--at") if at else max(block.end for block in dataset.blocks)
@@ -248,19 +244,14 @@ def _from_files(
         found = learning.answer(window, chosen, now=now)
     except NoSamples as error:
         raise NoSamples(error.message, hint=_WHERE) from error
-    silent = _lasting(prediction.silent(prediction.heard(window), now))
+    silent = prediction.silent(prediction.heard(window), now)
     said = {(each.namespace, each.target) for each in found}
-    young = _lasting(prediction.young(asked, now, said)) if chosen else ()
+    young = prediction.young(asked, now, said) if chosen else ()
     places = {place for place, _ in said} | {each.namespace for of in (silent, young) for each in of}
     return Outlook(now, found, manner(chosen, held_back), health, silent, young, everywhere=len(places) > 1)
 
 
 _WHERE = "look at --at, and at the columns that the mapping names"
-
-
-def _lasting(found: Iterable[Unknown]) -> tuple[Unknown, ...]:
-    """Without pods of no workload (``pod/runner-1``): they may be meant to end, and no cluster is asked."""
-    return tuple(each for each in found if not each.target.startswith("pod/"))
 
 
 def _answered_for(now: datetime, there: int, pods: int, *, newest: bool) -> str:

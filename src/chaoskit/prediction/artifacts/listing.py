@@ -68,7 +68,7 @@ def names(root: Path) -> tuple[Listed, ...]:
                 folder.name,
                 folder,
                 card,
-                promoted=answers and not speaks,
+                promoted=answers and not (speaks or unread),
                 verdict=verdicts.verdict(known, folder),
                 against=speaks,
                 altered=verdicts.is_altered(known, folder),
