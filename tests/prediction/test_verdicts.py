@@ -24,6 +24,8 @@ from chaoskit.prediction.artifacts import artifact, listing, promotion, verdicts
 from chaoskit.prediction.data.dataset import Dataset
 from chaoskit.prediction.judging import calibrating, card, page
 from chaoskit.prediction.judging.evaluation import Trained, build, evaluate, evaluate_foreign, recalibrated
+from chaoskit.prediction.judging.judge import Judging
+from chaoskit.prediction.judging.remaining import Left
 from chaoskit.prediction.labelling.labels import Labelled, Target, label
 from chaoskit.prediction.learning import folds, search, seen
 from chaoskit.prediction.learning.alarms import Judge
@@ -474,6 +476,12 @@ def test_a_calibration_tells_what_the_thresholds_before_and_now_do_on_the_same_f
     assert f"the ECE of probabilities is {before.ece:.3f} before, {now.ece:.3f} now" in found.note
     again = learning.calibrate(others.dataset, models=root, model=found.name)
     assert "the thresholds before" not in again.note  # they were set on this very time
+
+
+def test_the_line_of_a_model_needs_no_baselines(trained: Trained, others: Labelled) -> None:
+    left = Left.of(trained.model, others)
+    alone = Judging(left.table, left.fresh, trained.model, fitted=(), made=None)
+    assert alone.line() == evaluate(trained, others).model
 
 
 def test_thresholds_are_set_where_too_little_is_left_to_judge_them(
