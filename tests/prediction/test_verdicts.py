@@ -24,6 +24,8 @@ from chaoskit.prediction.artifacts import artifact, listing, promotion, verdicts
 from chaoskit.prediction.data.dataset import Dataset
 from chaoskit.prediction.judging import calibrating, card, page
 from chaoskit.prediction.judging.evaluation import Trained, build, evaluate, evaluate_foreign, recalibrated
+from chaoskit.prediction.judging.judge import Judging
+from chaoskit.prediction.judging.remaining import Left
 from chaoskit.prediction.labelling.labels import Labelled, Target, label
 from chaoskit.prediction.learning import folds, search, seen
 from chaoskit.prediction.learning.alarms import Judge
@@ -476,6 +478,12 @@ def test_a_calibration_tells_what_the_thresholds_before_and_now_do_on_the_same_f
     assert "the thresholds before" not in again.note  # they were set on this very time
 
 
+def test_the_line_of_a_model_needs_no_baselines(trained: Trained, others: Labelled) -> None:
+    left = Left.of(trained.model, others)
+    alone = Judging(left.table, left.fresh, trained.model, fitted=(), made=None)
+    assert alone.line() == evaluate(trained, others).model
+
+
 def test_thresholds_are_set_where_too_little_is_left_to_judge_them(
     trained: Trained, others: Labelled
 ) -> None:
@@ -522,10 +530,25 @@ def test_minutes_of_healthy_time_are_no_verdict_and_promote_nothing(root: Path, 
 
 
 def test_less_than_an_hour_of_healthy_time_decides_nothing(trained: Trained) -> None:
-    for hours in (0.0, 0.9):
+    for hours, words in {0.0: "0", 0.9: "0.9", 11 / 12: "0.9", 0.96: "nearly 1", 0.9999: "nearly 1"}.items():
         little = replace(trained.report, data={**trained.report.data, "hours": hours})
+        assert not little.decides
         assert not little.beats_baselines
-        assert little.verdict == f"was judged on {hours:g} h of healthy time: less than 1 decides nothing"
+        assert little.verdict == f"was judged on {words} h of healthy time: less than 1 decides nothing"
+    assert replace(trained.report, data={**trained.report.data, "hours": 1.0}).decides
+
+
+def test_a_verdict_is_of_all_minutes_though_hours_are_told_to_a_tenth(
+    trained: Trained, others: Labelled
+) -> None:
+    (block,) = others.dataset.blocks
+    report = evaluate(trained, label(replace(others.dataset, blocks=(block.cut(0, 400),)), Target()))
+    minutes = round(report.hours * 60)
+    assert report.hours == pytest.approx(minutes / 60)
+    assert minutes % 6, "a tenth of an hour would hide what is rounded"
+    told = round(minutes / 60, 1)
+    assert card.document(report)["data"]["hours"] == told
+    assert f" pods, {told} h, " in page.markdown(report, "A model")
 
 
 def test_without_healthy_time_nothing_is_ranked_and_nothing_is_false() -> None:

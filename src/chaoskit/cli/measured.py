@@ -166,11 +166,11 @@ def show(out: Console, report: Report, elsewhere: str, told_before: Sequence[str
     On a terminal it has the columns that fit; which others there are `elsewhere` is said.
     """
     from chaoskit.prediction import notes, silent_forest
-    from chaoskit.prediction.judging.card import caught, due, intervals, number, told
+    from chaoskit.prediction.judging.card import caught, due, intervals, number, shown, told
 
     facts = ", ".join(
         f"{name.replace('_', ' ')} {_figure(value)}"
-        for name, value in report.data.items()
+        for name, value in shown(report.data).items()
         if isinstance(value, str | int | float) and name != "sha256"
     )
     line(out, "judged    ", report.split)

@@ -114,9 +114,15 @@ def _seconds(value: float | None) -> str:
     return f"{value:.0f} s" if value >= 0 else f"{-value / 60:.0f} min early"
 
 
+def shown(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data that judged, as it is told: hours to a tenth."""
+    return {**data, "hours": round(data["hours"], 1)}
+
+
 def document(report: Report) -> dict[str, Any]:
     """The report as JSON; what could not be measured is null."""
-    plain = {name: _plain(value) for name, value in dataclasses.asdict(report).items()}
+    rounded = dataclasses.replace(report, data=shown(report.data))
+    plain = {name: _plain(value) for name, value in dataclasses.asdict(rounded).items()}
     return {"schema": SCHEMA, **plain, "beats_baselines": report.beats_baselines, "verdict": report.verdict}
 
 

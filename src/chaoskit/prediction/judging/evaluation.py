@@ -233,7 +233,7 @@ def recalibrated(trained: Trained, labelled: Labelled, budget: float | None = No
         report, judged = judging.calibrated(parts, f"{_new(left)}; {_SET_ANEW}", []), True
         if left.untuned:
             alike = all(calibrating.is_moved(each.model) == calibrating.is_moved(model) for each in parts)
-            words.append(wording.of_worth(judging.report("", []).model, report.model, alike))
+            words.append(wording.of_worth(judging.line(), report.model, alike))
     kept = Kept("; ".join(words), model.join.told, model.false_alarms_per_day, judged)
     return replace(trained, model=model, baselines=fitted, report=replace(report, kept=kept))
 

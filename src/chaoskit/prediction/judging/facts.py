@@ -15,14 +15,17 @@ from chaoskit.prediction.learning.training import digest
 
 
 def data(table: Table, judge: Judge, asked: Samples) -> dict[str, Any]:
-    """How much was asked, of how many pods and failures, and of what it was taken; as JSON."""
+    """How much was asked, of how many pods and failures, and of what it was taken; as JSON.
+
+    `hours`, of healthy time, are not rounded: the verdict is of them.
+    """
     dataset = table.labelled.dataset
     ramps = sum(event.ramp for event in judge.due)
     return {
         "rows": len(asked.y),
         "pods": len({row for block in dataset.blocks for row in block.rows}),
         "workloads": len({(row.namespace, row.workload) for block in dataset.blocks for row in block.rows}),
-        "hours": round(judge.hours, 1),
+        "hours": judge.hours,
         **_counts("events", judge.due),
         **({"ramps": ramps} if ramps else {}),
         "prevalence": float((asked.y == 1).mean()),

@@ -91,16 +91,22 @@ class Judging:
 
     def report(self, split: str, notes: list[str]) -> Report:
         """With the thresholds that the model and its baselines have."""
+        lines = [self._of_baseline(each, each.scores(self.table), each.threshold) for each in self.fitted]
+        told = classes.by_model(self.model, self.table, self.judge.due)
+        notes = [*notes, *self._strange()]
+        return self._report(self._as_it_is(lines, self._strangers()), told, split, notes)
+
+    def line(self) -> Line:
+        """The model's line of that report, for which nothing is asked of any other."""
+        return self._as_it_is([], None).line
+
+    def _as_it_is(self, lines: Sequence[Line], strangers: Line | None) -> _Judged:
+        """The alarm by the thresholds that the model has, beside these lines of others."""
         forest = self._scores()
         signs = self.model.evidence.over(self.table.sign_spec, self.table.signs)
         members = joined.members(self.table, forest, signs)
         part = Part(self.late, self.model.join, self.model.alone, members, self.model)
-        lines = [self._of_baseline(each, each.scores(self.table), each.threshold) for each in self.fitted]
-        told = classes.by_model(self.model, self.table, self.judge.due)
-        chances = self._chances(forest, self.model)
-        notes = [*notes, *self._strange()]
-        judged = self._judged(forest, chances, [part], lines, self._strangers())
-        return self._report(judged, told, split, notes)
+        return self._judged(forest, self._chances(forest, self.model), [part], lines, strangers)
 
     def in_turn(self) -> list[Part]:
         """Each stretch with thresholds and probabilities that it gets from the healthy time of the others."""

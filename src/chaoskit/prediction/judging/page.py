@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from chaoskit.prediction.judging.card import HEADINGS, caught, due, intervals, number, rows, told
+from chaoskit.prediction.judging.card import HEADINGS, caught, due, intervals, number, rows, shown, told
 from chaoskit.prediction.judging.report import ClassReport, Line, Member, Report
 from chaoskit.prediction.labelling.foresight import reason
 from chaoskit.prediction.learning.joined import FOREST, LEAST
@@ -34,7 +34,7 @@ def _verdict(report: Report) -> str:
 
 
 def _data(report: Report) -> str:
-    data = report.data
+    data = shown(report.data)
     found = [
         ("split", report.split),
         (

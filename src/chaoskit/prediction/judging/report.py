@@ -198,6 +198,11 @@ class Report:
         return self.kept.thresholds if self.kept else {each.name: each.threshold for each in self.members}
 
     @property
+    def hours(self) -> float:
+        """How much healthy time judged it."""
+        return float(self.data["hours"])
+
+    @property
     def failures(self) -> int:
         """How many failures judged it, those of classes that the signals cannot show left out."""
         return sum(due for _, due in self._visible)
@@ -215,14 +220,14 @@ class Report:
     @property
     def over_budget(self) -> bool:
         """Whether there were more false alarms than the budget explains, but for one case in twenty."""
-        expected = self.false_alarms_per_day * float(self.data["hours"]) / 24
+        expected = self.false_alarms_per_day * self.hours / 24
         return bool(self.model.false_alarms > poisson.ppf(0.95, expected))
 
     @property
     def decides(self) -> bool:
         """Whether there were failures and healthy time enough, judging the very model that is kept."""
         kept = self.kept is None or self.kept.judged
-        return kept and self.failures >= ENOUGH and float(self.data["hours"]) >= AT_LEAST_HOURS
+        return kept and self.failures >= ENOUGH and self.hours >= AT_LEAST_HOURS
 
     @property
     def beats_baselines(self) -> bool:
@@ -238,8 +243,9 @@ class Report:
         """``beats every baseline``, or what it does not beat or keep, or why that is not known."""
         if self.kept is not None and not self.kept.judged:
             return "has not been judged with its thresholds"
-        if (hours := float(self.data["hours"])) < AT_LEAST_HOURS:
-            return f"was judged on {hours:g} h of healthy time: less than {AT_LEAST_HOURS:g} decides nothing"
+        if self.hours < AT_LEAST_HOURS:
+            told = f"{'nearly ' if round(self.hours, 1) == AT_LEAST_HOURS else ''}{round(self.hours, 1):g}"
+            return f"was judged on {told} h of healthy time: less than {AT_LEAST_HOURS:g} decides nothing"
         if not self.decides:
             seen = f"{self.failures} failure{'' if self.failures == 1 else 's'}"
             return f"was judged on {seen} that can be seen: fewer than {ENOUGH} decide nothing"
