@@ -97,3 +97,28 @@ def test_a_folder_that_somebody_fills_meanwhile_is_theirs(tmp_path: Path) -> Non
     with pytest.raises(Conflict, match="is there already"):
         save()
     assert [each.name for each in tmp_path.iterdir()] == ["theirs"]
+
+
+def test_a_folder_whose_filling_breaks_off_is_as_empty_as_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[Path] = []
+
+    def rename(path: Path, target: Path) -> Path:
+        moved.append(path)
+        if len(moved) == 3:
+            raise KeyboardInterrupt
+        path.replace(target)
+        return target
+
+    def save() -> None:
+        with whole(tmp_path) as draft:
+            for name in ("card", "model", "page", "trees"):
+                (draft / name).touch()
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(KeyboardInterrupt):
+        save()
+    assert list(tmp_path.iterdir()) == []
+    save()
+    assert len(list(tmp_path.iterdir())) == 4

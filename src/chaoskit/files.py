@@ -44,6 +44,7 @@ def whole(folder: Path) -> Iterator[Path]:
     """What is written into the folder that it gives lies in `folder` at the block's end, or nothing does.
 
     An empty folder that is there already is filled, not replaced: it may be a mount, or have somebody in it.
+    What breaks off meanwhile is taken back, unless the process is killed outright.
 
     Raises:
         Conflict: something lies there already.
@@ -65,8 +66,15 @@ def whole(folder: Path) -> Iterator[Path]:
 def _fill(draft: Path, folder: Path) -> None:
     if any(each != draft.parent for each in folder.iterdir()):
         raise _taken(folder)
-    for each in draft.iterdir():
-        each.rename(folder / each.name)
+    names = [each.name for each in draft.iterdir()]
+    try:
+        for name in names:
+            (draft / name).rename(folder / name)
+    except BaseException:
+        for name in names:
+            if not (draft / name).exists():
+                (folder / name).rename(draft / name)
+        raise
 
 
 def _rename(draft: Path, folder: Path) -> None:

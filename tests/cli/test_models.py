@@ -273,20 +273,38 @@ def test_files_that_are_not_named_are_asked_for_with_their_options(tmp_path: Pat
     assert (ended.code, "add --data FOLDER --mapping FILE" in ended.err) == (2, True), ended.err
 
 
-def test_words_that_are_no_class_are_told_with_what_is_done_with_them(tmp_path: Path) -> None:
-    (tmp_path / "m.yaml").write_text(
+def events_of(folder: Path, lines: str, *, meaning: str = "failure") -> tuple[object, ...]:
+    """The options that name an hour of pods a to c, and these events of it."""
+    (folder / "m.yaml").write_text(
         "apiVersion: chaoskit.io/v1\nkind: DataMapping\nmetadata: {name: m}\nfiles: [m.csv]\nstep: 60\n"
         "timestamp: at\nidentity: {pod: pod}\nsignals: {cpu_usage: {column: x}}\n"
-        "events: {file: e.csv, issues: {mem: memory-leak}}\n"
+        f"events: {{file: e.csv, issues: {{mem: memory-leak}}, meaning: {meaning}}}\n"
     )
-    lines = "".join(f"2026-01-01T00:{m:02}:00Z,a,{m % 7}\n" for m in range(60))
-    (tmp_path / "m.csv").write_text(f"at,pod,x\n{lines}")
-    words = ("mem", "CPU stress", "CPU stress", "", "network")
-    events = (f"2026-01-01T00:{m}0:00Z,2026-01-01T00:{m}5:00Z,a,{word}\n" for m, word in enumerate(words, 1))
-    (tmp_path / "e.csv").write_text("start,end,target,issue\n" + "".join(events))
-    files = ("--data", tmp_path, "--mapping", tmp_path / "m.yaml")
-    ended = CommandLine(tmp_path)("evaluate", *files, "--model", "shop-1")
-    assert "! no class of chaoskit's: CPU stress (2 events), other (1 event); learned and told" in ended.err
+    samples = (f"2026-01-01T00:{m:02}:00Z,{pod},{m % 7}\n" for m in range(60) for pod in "abc")
+    (folder / "m.csv").write_text("at,pod,x\n" + "".join(samples))
+    (folder / "e.csv").write_text("start,end,target,issue\n" + lines)
+    return "--data", folder, "--mapping", folder / "m.yaml"
+
+
+def test_words_that_are_no_class_are_told_with_what_is_done_with_them(tmp_path: Path) -> None:
+    events = (("a", "mem"), ("a b c", "CPU stress"), ("a", "CPU stress"), ("a", ""), ("a", "network"))
+    lines = (
+        f"2026-01-01T00:{m}0:00Z,2026-01-01T00:{m}5:00Z,{targets},{word}\n"
+        for m, (targets, word) in enumerate(events, 1)
+    )
+    ended = CommandLine(tmp_path)("evaluate", *events_of(tmp_path, "".join(lines)), "--model", "shop-1")
+    assert "! no class of chaoskit's: CPU stress (2 events); learned and told as written, but" in ended.err
+    assert "! without a class: 1 event; learned and told as other, but" in ended.err
+
+
+@pytest.mark.parametrize(("chaos", "learned"), [("mask", False), ("label", True)])
+def test_words_of_experiments_are_told_where_these_are_learned(
+    tmp_path: Path, *, chaos: str, learned: bool
+) -> None:
+    line = "2026-01-01T00:20:00Z,2026-01-01T00:25:00Z,a,CPU stress\n"
+    files = events_of(tmp_path, line, meaning="chaos")
+    ended = CommandLine(tmp_path)("train", *files, "--chaos", chaos)
+    assert ("no class of chaoskit's: CPU stress (1 event)" in ended.err) is learned
 
 
 def test_figures_are_not_compared_as_those_of_a_newer_verdict(stranger: CommandLine) -> None:

@@ -677,7 +677,7 @@ SETTING = {"configMap": "settings", "key": "LEVEL", "value": "x"}
         ("service-blackhole", {"service": "other"}, "no service other"),
         ("resource-squeeze", {"memory": 50}, "has no limit"),
         ("container-kill", {"container": "sidecar"}, "has no container sidecar"),
-        ("config-mutation", SETTING | {"value": "info"}, "would change nothing: deployment/web"),
+        ("config-mutation", SETTING | {"value": "info"}, "would change nothing: configmap/settings"),
         (
             "config-mutation",
             SETTING | {"value": "info", "restart": False},
@@ -1043,6 +1043,24 @@ def test_a_setting_that_was_changed_is_an_injection_though_no_pod_was_restarted(
     assert record.injected_at is not None
     assert record.undo.state == "confirmed"
     assert whole_again(world, "direct-half") == before
+
+
+def test_a_setting_that_others_set_alike_stays_theirs_though_pods_are_restarted_for_it(world: World) -> None:
+    furnish(world, "direct-alike")
+    settings = ObjectRef(kube.CONFIG_MAP, "direct-alike", "settings")
+    web = ObjectRef(kube.DEPLOYMENT, "direct-alike", "web")
+    before = world.cluster.get(web)["spec"]
+
+    def others() -> None:
+        world.cluster.patch(settings, {"data": {"LEVEL": "debug"}})
+
+    parameters = {"configMap": "settings", "key": "LEVEL", "value": "debug", "restart": True}
+    listen = Marked("config-mutation", others, mark="begun")
+    record = world.run(trial("direct-alike", "config-mutation", parameters=parameters), listen=listen)
+    assert record.outcome is Outcome.PASSED, record.reason
+    assert record.undo.state == "confirmed"
+    assert world.cluster.get(settings)["data"]["LEVEL"] == "debug"
+    assert world.cluster.get(web)["spec"] == before
 
 
 class IsSlow:

@@ -463,6 +463,27 @@ def test_what_jumps_about_is_not_on_its_way_to_a_limit(world: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "usual", "now", "notable"),
+    [
+        ("request_rate", 2e-10, 9e-5, False),
+        ("request_rate", 0.0, 0.6, True),
+        ("error_ratio", 0.0, 0.0004, False),
+        ("error_ratio", 0.0, 0.02, True),
+        ("latency_p95", 0.002, 0.004, False),
+        ("latency_p95", 0.2, 0.21, False),
+        ("latency_p95", 0.2, 0.23, True),
+        ("fs_usage", 0.95, 0.95, True),
+    ],
+)
+def test_a_difference_that_is_noise_is_no_reason(
+    world: World, *, name: str, usual: float, now: float, notable: bool
+) -> None:
+    values = np.full((1, 90), usual)
+    values[0, -5:] = now
+    assert look_at(world, **{name: values}).notable(name) is notable
+
+
+@pytest.mark.parametrize(
     ("value", "unit", "words"),
     [
         (0.18, "ratio", "18 %"),

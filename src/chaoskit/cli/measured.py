@@ -20,11 +20,11 @@ from chaoskit.errors import InvalidInput
 from chaoskit.reports.reading import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
 
-    from chaoskit.prediction import Dataset, Mapping, Report, Target
+    from chaoskit.prediction import Chaos, Dataset, Mapping, Report, Target
 
 
 def paired(data: Sequence[Path] | None, mapping: Path | None) -> tuple[Sequence[Path], Path]:
@@ -43,11 +43,12 @@ def read(
     *,
     tell: Callable[[str], None],
     unlabelled: bool = False,
+    chaos: Chaos = "mask",
 ) -> tuple[Dataset, Mapping, Target]:
     """The files, what their columns mean, and what they can teach; what is strange about them was told.
 
     An events file that the mapping names has to be there and tell of the data; of data that may be
-    `unlabelled` it is told that it does not.
+    `unlabelled` it is told that it does not. `chaos` is what past experiments are to learning.
 
     Raises:
         InvalidInput: one of both is missing, or cannot be read.
@@ -71,27 +72,33 @@ def read(
     dataset = prediction.read(files, meaning, unlabelled=unlabelled)
     for note in dataset.notes:
         tell(f"! {note}")
-    if foreign := _foreign(dataset):
-        words = ", ".join(f"{word} ({counted(count, 'event')})" for word, count in foreign.items())
-        tell(f"! no class of chaoskit's: {words}; {_FOREIGN}")
+    for note in _foreign(dataset, chaos):
+        tell(f"! {note}")
     return dataset, meaning, target
 
 
-_FOREIGN = (
-    "learned and told as written, but `generate` proves it by a lost pod and `recover` passes it over; "
-    "`issues` of the mapping says which class a word means"
-)
+_PASSED_OVER = "`generate` proves it by a lost pod and `recover` passes it over"
 
 
-def _foreign(dataset: Dataset) -> dict[str, int]:
-    """What the labels call failures and no other command knows, in order of words, with how many are so."""
+def _foreign(dataset: Dataset, chaos: Chaos) -> Iterator[str]:
+    """In words, how many failures of the files are called what no other command knows, or nothing at all."""
     from chaoskit.experiments.generation.repertoire import FAULTS, SAME
+    from chaoskit.prediction.labelling.labels import OTHER, failing
     from chaoskit.recovery.issues import CLASSES
 
-    known = {*CLASSES, *FAULTS, *SAME}
-    failures = (each for each in dataset.labels if each.meaning in {"failure", "chaos", "ramp"})
-    told = Counter(each.issue or "other" for each in failures)
-    return {word: told[word] for word in sorted(told.keys() - known)}
+    failures = (each for each in dataset.labels if each.meaning in failing(chaos))
+    events = {(each.source, each.run, each.start, each.end, each.issue) for each in failures}
+    told = Counter(issue for *_, issue in events)
+    nameless = told.pop("", 0)
+    if foreign := sorted(told.keys() - {*CLASSES, *FAULTS, *SAME}):
+        words = ", ".join(f"{word} ({counted(told[word], 'event')})" for word in foreign)
+        yield (
+            f"no class of chaoskit's: {words}; learned and told as written, but {_PASSED_OVER}; "
+            "`issues` of the mapping says which class a word means"
+        )
+    if nameless:
+        count = counted(nameless, "event")
+        yield f"without a class: {count}; learned and told as {OTHER}, but {_PASSED_OVER}"
 
 
 def pasted(data: Sequence[Path] | None, mapping: Path | None) -> str:

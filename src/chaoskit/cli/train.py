@@ -195,7 +195,7 @@ def _from_files(
     """What was learned, and the notes on the files that were told before."""
     from chaoskit.flows.learning import fit
 
-    dataset, meaning, target = measured.read(data, mapping, tell=session.say)
+    dataset, meaning, target = measured.read(data, mapping, tell=session.say, chaos=wanted.chaos.value)
     with session.listening() as listen:
         fitted = fit(
             dataset,

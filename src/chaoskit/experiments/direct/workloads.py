@@ -12,7 +12,7 @@ from chaoskit import kube, rollouts
 from chaoskit.acts import fields, resize, rollout
 from chaoskit.acts.changes import Change
 from chaoskit.acts.fields import REPLICAS
-from chaoskit.errors import ChaoskitError, Conflict, after
+from chaoskit.errors import ChaoskitError, Conflict
 from chaoskit.experiments.direct.pods import going
 from chaoskit.experiments.direct.scene import Direct, Scene, access, field, on, sealing
 from chaoskit.experiments.faults import Parameter
@@ -85,11 +85,10 @@ def _mutate(scene: Scene) -> Iterator[Change]:
     if value is not None and holder.kind == kube.SECRET:
         value = base64.b64encode(value.encode()).decode()
     mutation = field(scene, body, holder, ("data", key), value, secret=secret)
-    if not scene.true("restart"):
-        yield mutation
-        return
-    for workload in scene.workloads:
-        yield _with_restart(scene, mutation, workload)
+    yield mutation
+    if scene.true("restart"):
+        for workload in scene.workloads:
+            yield _restart(scene, mutation, workload)
 
 
 def _speaks_of_secrets(scene: Scene) -> bool:
@@ -105,7 +104,7 @@ def _may_hold_secrets(*values: str | None) -> bool:
     return any("\n" in value.strip() or scrubbed(value) != value for value in values if value)
 
 
-def _with_restart(scene: Scene, mutation: Change, workload: Workload) -> Change:
+def _restart(scene: Scene, mutation: Change, workload: Workload) -> Change:
     """Its pods are made anew with the setting; the undo puts the setting back first, then the pods."""
     deployment = scene.cluster.get(workload.ref)
     fields.refuse_when_kept(scene.cluster, deployment, TEMPLATE)
@@ -116,15 +115,15 @@ def _with_restart(scene: Scene, mutation: Change, workload: Workload) -> Change:
     meta["annotations"] = {**(meta.get("annotations") or {}), rollouts.RESTARTED_AT: at}
     entry = rollout.prepare(scene.cluster, deployment, template)
 
-    def both() -> None:
-        with after(harmless=mutation.do() is False):  # else a part of it is done
-            now = scene.cluster.get(workload.ref)
-            if rollouts.fingerprint(now["spec"]["template"]) != before:
-                raise Conflict(f"{workload.ref} got another pod template a moment ago")
-            rollout.change(scene.cluster, now, template)
+    def restart() -> None:
+        scene.cluster.get(mutation.target)  # where it is gone, pods would not start
+        now = scene.cluster.get(workload.ref)
+        if rollouts.fingerprint(now["spec"]["template"]) != before:
+            raise Conflict(f"{workload.ref} got another pod template a moment ago")
+        rollout.change(scene.cluster, now, template)
 
-    words = f"{mutation.words}, and {workload.ref} restarted"
-    return Change(workload.ref, words, both, (entry, *mutation.entries), idle=mutation.idle)
+    shared = mutation.entries  # written behind the restart's own: undone before
+    return Change(workload.ref, f"{workload.ref} restarted", restart, (entry, *shared), idle=mutation.idle)
 
 
 def _holder(scene: Scene) -> ObjectRef:
@@ -160,10 +159,11 @@ def _unmutable(scene: Scene) -> Iterator[str]:
 
 def _changed(scene: Scene, done: Sequence[ObjectRef]) -> str:
     """The pods were made anew; without a restart, the setting is as it was put."""
+    if scene.true("restart"):
+        restarted = any(ref.kind == kube.DEPLOYMENT for ref in done)
+        pods = [kube.ref_of(pod, kube.POD) for pod in scene.selection.pods] if restarted else []
+        return next((words for pod in pods if (words := going(scene, pod))), "")
     for ref in done:
-        if ref.kind == kube.DEPLOYMENT:
-            pods = [kube.ref_of(pod, kube.POD) for pod in scene.selection.pods]
-            return next((words for pod in pods if (words := going(scene, pod))), "")
         data = scene.cluster.get(ref).get("data") or {}
         present = data.get(scene.parameters["key"])
         if ref.kind == kube.SECRET and present is not None:

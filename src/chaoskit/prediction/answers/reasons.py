@@ -10,6 +10,7 @@ import numpy as np
 from chaoskit.ports.metrics import Signal
 from chaoskit.prediction.data.arrays import Measured
 from chaoskit.prediction.data.dataset import Block, Dataset
+from chaoskit.prediction.features.statistics import noise
 from chaoskit.prediction.labelling.labels import STALE
 
 RECENT_MINUTES, PACE_MINUTES = STALE // timedelta(minutes=1), 15
@@ -116,7 +117,10 @@ class Look:
         return float(self.values.shape[1] - 1 - newest) * self.step / 60
 
     def notable(self, name: str) -> bool:
-        """Whether a signal is not as usual: changed by a tenth, about to be full, gone, raised."""
+        """Whether a signal is not as usual: changed, about to be full, gone, raised.
+
+        Changed is what differs by a tenth of the usual, and by more than noise.
+        """
         signal = next((each for each in self.signals if each.name == name), None)
         if signal is None or signal.kind in {"counter", "flag"}:
             return signal is not None
@@ -124,7 +128,7 @@ class Look:
         if np.isnan(now) or np.isnan(usual):
             return bool(np.isnan(now) != np.isnan(usual))
         high = signal.kind == "ratio" and (now > 0.8 or self.full_in(name) <= 120)
-        return bool(high or abs(now - usual) > 0.1 * abs(usual))
+        return bool(high or abs(now - usual) > max(noise(signal), 0.1 * abs(usual)))
 
     def words(self, name: str) -> str:
         """The signal in words, "" when it says nothing: ``CPU 1.2 cores (usually 0.1)``."""

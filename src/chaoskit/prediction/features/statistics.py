@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from chaoskit.ports.metrics import Signal
 from chaoskit.prediction.data.arrays import Bools, Doubles, Indices, missing
 from chaoskit.prediction.features.layout import Shape
 from chaoskit.prediction.features.sums import LINE, Sums, Totals, zeroed
 
 FLOOR = {"cores": 0.01, "bytes": 2.0**20, "bytes/s": 1024.0, "1/s": 0.5, "seconds": 0.01, "ratio": 0.01}
-"""Differences smaller than this are noise, by unit; 0.5 for any other."""
+"""See `noise`, by unit."""
 
 KNOWN_SAMPLES, KNOWN_MINUTES = 5, 10
 """A baseline counts from so many samples on that cover so many minutes."""
@@ -74,6 +75,11 @@ class Trailing:
     there_hour: Doubles
     silent: Doubles
     young: Doubles
+
+
+def noise(signal: Signal) -> float:
+    """Differences smaller than this are noise, in the signal's unit."""
+    return FLOOR.get(signal.unit, 0.5)
 
 
 def rolled(values: Doubles, samples: int) -> Doubles:

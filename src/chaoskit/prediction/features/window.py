@@ -11,7 +11,7 @@ from chaoskit.ports.metrics import Signal
 from chaoskit.prediction.data.arrays import Doubles, missing
 from chaoskit.prediction.features.context import Groups
 from chaoskit.prediction.features.layout import HORIZON_MINUTES, STICKY, Spec
-from chaoskit.prediction.features.statistics import FLOOR, Base, Trailing
+from chaoskit.prediction.features.statistics import Base, Trailing, noise
 from chaoskit.prediction.features.sums import flat, zeroed
 
 FAR = 8.0
@@ -74,7 +74,7 @@ def features(trailing: Trailing, wanted: Spec, groups: Groups) -> Iterator[Doubl
 
 def floors(signals: list[Signal]) -> Doubles:
     """The smallest differences that matter [1, signal, 1]."""
-    return np.array([FLOOR.get(signal.unit, 0.5) for signal in signals])[None, :, None]
+    return np.array([noise(signal) for signal in signals])[None, :, None]
 
 
 def scales(base: Base, floor: Doubles) -> Doubles:

@@ -31,6 +31,9 @@ from chaoskit.records import LabelRecord, foretold
 Mode = Literal["detect", "forecast"]
 Chaos = Literal["mask", "label"]
 
+OTHER = "other"
+"""The class of failures of which nobody says one."""
+
 FORECASTABLE = {
     "memory-leak": "a leak climbs towards its limit",
     "database-connection": "a pool fills before it is exhausted",
@@ -156,6 +159,11 @@ class Labelled:
         return [event for event in events if not self.is_blind(event)]
 
 
+def failing(chaos: Chaos) -> set[str]:
+    """The meanings of records that are failures, where past experiments are this to learning."""
+    return {"failure", "ramp", *(["chaos"] if chaos == "label" else [])}
+
+
 def label(
     dataset: Dataset,
     target: Target,
@@ -172,7 +180,7 @@ def label(
     along calls to others: both are censored.
     """
     given = [*dataset.labels, *extra]
-    meant = {"failure", "ramp", *(["chaos"] if chaos == "label" else [])}
+    meant = failing(chaos)
     failures = [record for record in given if record.meaning in meant]
     history = from_history(dataset, objectives or Objectives())
     seen = [record for record in history if record.meaning in meant]
@@ -246,7 +254,7 @@ def _event(index: int, block: Block, record: LabelRecord) -> Event | None:
     if not rows:
         return None
     return Event(
-        index, rows, *_span(block, record), record.issue or "other", record.start, record.end,
+        index, rows, *_span(block, record), record.issue or OTHER, record.start, record.end,
         block.rows[rows[0]].workload, block.rows[rows[0]].namespace, record.fault,
         record.meaning == "ramp", record.meaning == "chaos",
         EXPERIMENTS if record.trace_id else record.source,

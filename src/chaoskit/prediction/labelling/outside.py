@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from chaoskit.prediction.labelling.labels import OTHER
 from chaoskit.records import LabelRecord, RecoveryRecord, RunRecord, new_id
 
 _FAULTS = {
@@ -19,7 +20,7 @@ _FAULTS = {
 
 def issue_of_fault(fault: str) -> str:
     """The class of failure that a fault of this name brings about."""
-    return _FAULTS.get(fault, "network" if "network" in fault else "other")
+    return _FAULTS.get(fault, "network" if "network" in fault else OTHER)
 
 
 def from_runs(runs: Iterable[RunRecord]) -> tuple[LabelRecord, ...]:
