@@ -15,6 +15,7 @@ from chaoskit.cli import measured
 from chaoskit.prediction.judging import card, drawings, page
 from chaoskit.prediction.judging.evaluation import Trained, build
 from chaoskit.prediction.judging.report import ClassReport
+from chaoskit.prediction.judging.verdict import Kind, Verdict
 from chaoskit.prediction.labelling.labels import Labelled
 from chaoskit.prediction.learning import joined
 
@@ -137,7 +138,7 @@ def test_a_curve_begins_at_full_recall_and_stays_within_bounds(detected: Trained
 def test_more_false_alarms_than_the_budget_explains_are_no_beating(trained: Trained) -> None:
     report = trained.report
     loud = replace(report, model=replace(report.model, false_alarms=50), beaten_by=())
-    assert loud.over_budget
+    assert loud.found == Verdict(Kind.OVER_BUDGET)
     assert not loud.beats_baselines
     assert loud.verdict == "does not keep its budget of false alarms"
     assert json.loads(json.dumps(card.document(loud)))["verdict"] == loud.verdict

@@ -20,7 +20,7 @@ from chaoskit import errors
 from chaoskit.cli import models
 from chaoskit.flows import learning
 from chaoskit.prediction import objects
-from chaoskit.prediction.artifacts import artifact, listing, promotion, verdicts
+from chaoskit.prediction.artifacts import artifact, ledgers, listing, promotion, verdicts
 from chaoskit.prediction.data.dataset import Dataset
 from chaoskit.prediction.judging import calibrating, card, page
 from chaoskit.prediction.judging.evaluation import Trained, build, evaluate, evaluate_foreign, recalibrated
@@ -152,6 +152,30 @@ def test_every_command_tells_the_newest_verdict(trained: Trained, tmp_path: Path
     assert listed.newer == "does not beat static rule, on later data"
     found = models._comparison([listed, listed])["figures"]["judgement"]
     assert set(found.values()) == {listed.standing} == {"does not beat static rule"}
+
+
+def test_a_refusal_says_by_which_measure_a_model_is_beaten_whatever_its_words(
+    trained: Trained, tmp_path: Path
+) -> None:
+    poor = replace(trained, report=replace(trained.report, beaten_by=("static rule",)))
+    folder = artifact.save(poor, tmp_path / "shop-1", state=tmp_path)
+    told = "shop-1 does not beat static rule, in event F1 at the same budget of false alarms"
+
+    def refusal(**changed: str | None) -> str:
+        with ledgers.known_changed(tmp_path) as known:
+            entry = known[verdicts.verdict_digest(known, folder)]
+            kept = {"kind": "beaten"} | entry["verdict"] | changed
+            entry["verdict"] = {name: value for name, value in kept.items() if value is not None}
+        with pytest.raises(errors.Refused) as refused:
+            promotion.promote(tmp_path, "shop-1")
+        return refused.value.message
+
+    assert refusal() == told
+    assert refusal(kind=None) == told  # an entry of before
+    assert refusal(kind="beaten", words="is beaten") == (
+        "shop-1 is beaten, in event F1 at the same budget of false alarms"
+    )
+    assert refusal(kind="over-budget", words="does not beat its budget") == "shop-1 does not beat its budget"
 
 
 def test_a_card_that_says_more_than_was_judged_promotes_nothing(trained: Trained, tmp_path: Path) -> None:

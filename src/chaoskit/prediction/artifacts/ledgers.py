@@ -63,7 +63,7 @@ def _is_verdict(found: Any) -> bool:
         return True
     if not isinstance(found, dict) or not isinstance(found.get("promotable"), bool):
         return False
-    return _are_words([found.get(name) for name in ("words", "split")])
+    return _are_words([found.get("words"), found.get("split"), found.get("kind", "")])
 
 
 def _tells(content: Mapping[str, Any]) -> bool:

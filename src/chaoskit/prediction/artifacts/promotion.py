@@ -110,10 +110,9 @@ def _check(folder: Path, verdict: Mapping[str, Any] | None) -> None:
             hint=judging,
         )
     if not verdict["promotable"]:
-        words = str(verdict["words"])
-        by = ", in event F1 at the same budget of false alarms" if words.startswith("does not beat") else ""
+        by = ", in event F1 at the same budget of false alarms" if verdicts.is_beaten(verdict) else ""
         raise errors.Refused(
-            f"{name} {words}{by}",
+            f"{name} {verdict['words']}{by}",
             guard="promotion",
             limit=f"better event F1 than every baseline, judged on {verdict['split']}",
             hint=f"collect more failures and train again; {judging}",

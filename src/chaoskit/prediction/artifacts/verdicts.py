@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from chaoskit.prediction.artifacts import ledgers
 from chaoskit.prediction.artifacts.folders import CARD, DATA, PAGE, content_digest, file_digest
+from chaoskit.prediction.judging.verdict import Kind
 
 if TYPE_CHECKING:
     from chaoskit.prediction.judging.report import Report
@@ -49,7 +50,8 @@ def made_here(state: Path, digest: str) -> bool:
 def judge(state: Path, folder: Path, report: Report) -> None:
     """What the report found is the verdict on the model in this folder, as its file is now."""
     verdict = {
-        "promotable": report.beats_baselines,
+        "promotable": report.found.promotes,
+        "kind": report.found.kind.value,
         "words": report.verdict,
         "split": report.split,
         "at": datetime.now(UTC).isoformat(),
@@ -68,3 +70,10 @@ def verdict(known: Mapping[str, Any], folder: Path) -> Mapping[str, Any] | None:
     """What was found out about the model in this folder, None when nothing was."""
     found: Mapping[str, Any] | None = known.get(verdict_digest(known, folder), {}).get("verdict")
     return found
+
+
+def is_beaten(verdict: Mapping[str, Any]) -> bool:
+    """Whether a baseline, or luck, speaks against the model; an entry of before has no kind, but words."""
+    if "kind" in verdict:
+        return bool(verdict["kind"] == Kind.BEATEN)
+    return str(verdict["words"]).startswith("does not beat")

@@ -11,7 +11,7 @@ import numpy as np
 from chaoskit import errors
 from chaoskit.prediction.data.arrays import Floats
 from chaoskit.prediction.judging.baselines import Baseline
-from chaoskit.prediction.judging.report import AT_LEAST_HOURS
+from chaoskit.prediction.judging.verdict import AT_LEAST_HOURS
 from chaoskit.prediction.labelling.labels import Labelled, Truth
 from chaoskit.prediction.learning import evidence, folds, joined, seen
 from chaoskit.prediction.learning.alarms import Judge, Scores

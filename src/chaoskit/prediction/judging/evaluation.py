@@ -14,7 +14,8 @@ from chaoskit.prediction.judging import baselines, calibrating, witnesses, wordi
 from chaoskit.prediction.judging.baselines import Baseline
 from chaoskit.prediction.judging.judge import Judging
 from chaoskit.prediction.judging.remaining import Left
-from chaoskit.prediction.judging.report import AT_LEAST_HOURS, ENOUGH, Kept, Report
+from chaoskit.prediction.judging.report import Kept, Report
+from chaoskit.prediction.judging.verdict import AT_LEAST_HOURS, ENOUGH
 from chaoskit.prediction.judging.witnesses import Witnesses
 from chaoskit.prediction.labelling.labels import Labelled
 from chaoskit.prediction.learning import folds, search, training

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from chaoskit import errors
-from chaoskit.prediction.judging.report import AT_LEAST_HOURS
+from chaoskit.prediction.judging.verdict import AT_LEAST_HOURS
 from chaoskit.prediction.labelling.labels import Labelled
 from chaoskit.prediction.learning import seen
 from chaoskit.prediction.learning import table as tables

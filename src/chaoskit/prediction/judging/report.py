@@ -7,18 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from scipy.stats import poisson
-
-ENOUGH = 4
-"""Fewer failures that can be seen can neither teach nor judge: one more or less decides everything."""
-
-
-AT_LEAST = 2
-"""A model that caught fewer of them is good for nothing yet: one alarm may have met a failure by luck."""
-
-
-AT_LEAST_HOURS = 1.0
-"""Less healthy time can neither set thresholds nor judge them: one false alarm more or less decides all."""
+from chaoskit.prediction.judging import gate
+from chaoskit.prediction.judging.verdict import Figures, Verdict, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,45 +208,34 @@ class Report:
         return [count for issue, count in self.model.caught.items() if issue not in self.blind]
 
     @property
-    def over_budget(self) -> bool:
-        """Whether there were more false alarms than the budget explains, but for one case in twenty."""
-        expected = self.false_alarms_per_day * self.hours / 24
-        return bool(self.model.false_alarms > poisson.ppf(0.95, expected))
+    def figures(self) -> Figures:
+        """Those that the verdict is of."""
+        return Figures(
+            hours=self.hours,
+            failures=self.failures,
+            caught=self.caught,
+            false_alarms=self.model.false_alarms,
+            budget=self.false_alarms_per_day,
+            beaten_by=self.beaten_by,
+            judged=self.kept is None or self.kept.judged,
+        )
+
+    @property
+    def found(self) -> Verdict:
+        """The verdict by these figures."""
+        return gate.verdict(self.figures)
 
     @property
     def decides(self) -> bool:
         """Whether there were failures and healthy time enough, judging the very model that is kept."""
-        kept = self.kept is None or self.kept.judged
-        return kept and self.failures >= ENOUGH and self.hours >= AT_LEAST_HOURS
+        return self.found.decides
 
     @property
     def beats_baselines(self) -> bool:
-        """Whether it keeps its budget, caught more than one, and nothing has an event F1 as good or better.
-
-        A tie is not enough: the alarm may have joined the very rule that it ties with. Baselines may all be
-        bad, so alarms at random are beaten, too, only by all that so few events leave open.
-        """
-        return self.decides and self.caught >= AT_LEAST and not self.beaten_by and not self.over_budget
+        """Whether it keeps its budget, caught more than one, and has a better event F1 than all others."""
+        return self.found.promotes
 
     @property
     def verdict(self) -> str:
         """``beats every baseline``, or what it does not beat or keep, or why that is not known."""
-        if self.kept is not None and not self.kept.judged:
-            return "has not been judged with its thresholds"
-        if self.hours < AT_LEAST_HOURS:
-            told = f"{'nearly ' if round(self.hours, 1) == AT_LEAST_HOURS else ''}{round(self.hours, 1):g}"
-            return f"was judged on {told} h of healthy time: less than {AT_LEAST_HOURS:g} decides nothing"
-        if not self.decides:
-            seen = f"{self.failures} failure{'' if self.failures == 1 else 's'}"
-            return f"was judged on {seen} that can be seen: fewer than {ENOUGH} decide nothing"
-        if self.over_budget:
-            return "does not keep its budget of false alarms"
-        return self._standing
-
-    @property
-    def _standing(self) -> str:
-        if self.beaten_by:
-            return f"does not beat {', '.join(self.beaten_by)}"
-        if self.caught < AT_LEAST:
-            return f"caught {self.caught} of {self.failures} failures: fewer than {AT_LEAST} may be luck"
-        return "beats every baseline"
+        return words(self.found, self.figures)
