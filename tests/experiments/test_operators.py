@@ -123,3 +123,9 @@ def test_faults_come_from_where_the_operator_comes_in_its_version(
     assert runner_image(cluster, namespace, "3.20") == image
     cluster.hidden.add(("deployments", ""))
     assert runner_image(cluster, namespace, "3.20") == ""
+
+
+def test_faults_come_in_the_version_of_an_operator_that_is_not_ready_just_now() -> None:
+    waits, runs = operator(name="a", ready=0, tag=":3.21.0"), operator(name="b", tag=":3.22.0")
+    assert runner_image(FakeCluster(waits), "shop", "3.20").endswith(":3.21.0")
+    assert runner_image(FakeCluster(waits, runs), "shop", "3.20").endswith(":3.22.0")

@@ -50,15 +50,16 @@ def operators(cluster: Cluster) -> tuple[Operator, ...]:
 
 
 def runner_image(cluster: Cluster, namespace: str, since: str) -> str:
-    """Litmus' faults in the version of the operator that works there, from where that comes.
+    """Litmus' faults in the version of the operator for that place, from where that comes.
 
-    "" where its version is not told, or older than `since`.
+    One that runs goes before others, which may run again in a moment.
+    "" where the version is not told, or older than `since`.
     """
     try:
-        near = [each for each in operators(cluster) if each.runs and each.takes(namespace)]
+        near = [each for each in operators(cluster) if each.takes(namespace)]
     except Forbidden:
         return ""
-    for each in near:
+    for each in sorted(near, key=lambda each: not each.runs):
         name, version = named(each.image)
         if name == IMAGE and len(numbers(version)) == 3 and not before(version, since):
             return each.image.partition("@")[0].removesuffix(f"{name}:{version}") + f"{RUNNER}:{version}"
