@@ -151,6 +151,9 @@ def test_features_of_one_more_moment(benchmark: Benchmark, history: Block) -> No
 def test_one_more_moment_costs_a_twentieth_of_making_them_anew(history: Block) -> None:
     """By the best of several turns of each, one after the other: both have the machine's quiet moments."""
 
+    def from_the_kept_samples() -> None:
+        primed(history)[0].features()
+
     def turn() -> tuple[float, float]:
         live, start = primed(history)
         moments = iter(range(start, start + 40))
@@ -159,7 +162,7 @@ def test_one_more_moment_costs_a_twentieth_of_making_them_anew(history: Block) -
             index = next(moments)
             live.push(history.values[:, :, index], history.at(index).timestamp())
 
-        return best_of(30, push), best_of(2, lambda: primed(history)[0].features())
+        return best_of(30, push), best_of(2, from_the_kept_samples)
 
     incremental, anew = map(min, zip(*(turn() for _ in range(5)), strict=True))
     assert anew >= 20 * incremental
