@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from tests.experiments.test_litmus import experiment
 
 from chaoskit.experiments import checks
 from chaoskit.experiments.checks import Check
-from chaoskit.experiments.trials import Trial
+from chaoskit.experiments.trials import Trial, load
 from chaoskit.experiments.versions import before
 
 
@@ -62,6 +64,14 @@ def test_a_fault_that_the_image_of_its_definition_does_not_know_yet_is_blocked(
     fault: str, image: str, state: str
 ) -> None:
     assert checked(engine(fault), image).state == state
+
+
+def test_the_command_that_makes_what_is_missing_asks_for_the_variables_of_its_file(tmp_path: Path) -> None:
+    path, text = tmp_path / "x.yaml", json.dumps(experiment().document())
+    path.write_text(text.replace('"lab"', '"${place}"'))
+    (trial,) = load([str(path)], variables={"place": "lab"})
+    (found,) = checks.definitions(trial, {"pod-delete": None})
+    assert found.mend == f"chaoskit plan {path} --var place=VALUE --rbac | kubectl apply -f -"
 
 
 def test_a_fault_of_ours_is_as_new_as_what_it_needs_of_litmus() -> None:

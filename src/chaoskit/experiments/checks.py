@@ -156,7 +156,8 @@ def _own(trial: Trial, fault: str) -> str:
 def entitling(trial: Trial) -> str:
     """The command that makes what Litmus needs of the catalogue: ChaosExperiments, account and rights."""
     path = "-" if trial.path == "stdin" else trial.path
-    return f"chaoskit plan {shlex.quote(path)} --rbac | kubectl apply -f -"
+    given = "".join(f" --var {name}=VALUE" for name in sorted(trial.variables))
+    return f"chaoskit plan {shlex.quote(path)}{given} --rbac | kubectl apply -f -"
 
 
 def account_of(cluster: Cluster, trial: Trial) -> str:

@@ -25,7 +25,8 @@ class Trial:
     """One thing to run: a native experiment, or somebody's engine as it is, with what stands beside it.
 
     Its document begins at `line` of `path`. `hidden` are the values of variables that its documents were
-    filled with, and whose names call them secret, and what whoever runs it tells nobody.
+    filled with, and whose names call them secret, and what whoever runs it tells nobody. `variables` are the
+    names of those that its file uses.
     """
 
     path: str
@@ -35,6 +36,7 @@ class Trial:
     warnings: tuple[Problem, ...] = ()
     line: int = 1
     hidden: frozenset[str] = field(default=frozenset(), repr=False)
+    variables: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -176,6 +178,7 @@ def trials(documents: Sequence[Document], *, namespace: str = "", strict: bool =
             beside=_beside(trial, beside),
             warnings=(*trial.warnings, *_told(trial, found, between)),
             hidden=hidden,
+            variables=frozenset().union(*(one.variables for one in documents if one.path == trial.path)),
         )
         for trial in found
     )
