@@ -80,7 +80,7 @@ STANDING: tuple[Object, ...] = (
         "apiVersion": "litmuschaos.io/v1alpha1",
         "kind": "ChaosExperiment",
         "metadata": {"name": "pod-delete", "namespace": "lab"},
-        "spec": {"definition": {"env": []}},
+        "spec": {"definition": {"env": [], "image": "litmuschaos/go-runner:3.20.0"}},
     },
     {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "sa", "namespace": "lab"}},
     {"apiVersion": "apps/v1", **made.deployment()},
