@@ -172,7 +172,8 @@ def test_who_cannot_know_the_operators_version_is_told_of_which_one_a_missing_pa
     finally:
         meta = {key: missing["metadata"][key] for key in ("name", "namespace", "labels")}
         simulated.cluster.create(missing | {"metadata": meta})
-    words = f"! ChaosExperiment pod-delete: of {IMAGE}, for the operator's version is not known, or too old\n"
+    words = f"! ChaosExperiment pod-delete: of {IMAGE}, for the operator's version is not known, or too old"
+    words += "; put in the image that goes with yours\n"
     assert (asked.code, asked.err) == (0, words)
     assert "ChaosExperiment" in {body["kind"] for body in yaml.safe_load_all(asked.out)}
     assert "operator's version" not in known.err

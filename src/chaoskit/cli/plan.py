@@ -87,7 +87,8 @@ def plan(
         text = "---\n".join(map(dump, bodies))
         if unsure := rights.guessed(plans):
             of = f"ChaosExperiment {', '.join(unsure)}: of {IMAGE}"
-            session.say(f"! {of}, for the operator's version is not known, or too old", always=True)
+            why = "for the operator's version is not known, or too old; put in the image that goes with yours"
+            session.say(f"! {of}, {why}", always=True)
         if session.output is Format.TABLE:
             sys.stdout.write(text)
         else:

@@ -36,12 +36,16 @@ _LITMUS = "litmuschaos.io"
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at: ``blocked`` cannot start, ``refused`` must not; `mend` says what next."""
+    """One thing that was looked at: ``blocked`` cannot start, ``refused`` must not; `mend` says what next.
+
+    What is missing is `made` by what ``plan --rbac`` prints.
+    """
 
     name: str
     state: State
     words: str
     mend: str = ""
+    made: bool = False
 
     def document(self) -> dict[str, str]:
         """The check as JSON."""
@@ -112,8 +116,10 @@ def definitions(trial: Trial, there: Mapping[str, Object | str | None]) -> Itera
     for name, body in there.items():
         if body is None:
             words = f"ChaosExperiment {name} is missing in namespace {trial.namespace}"
-            mend = entitling(trial) if name in CATALOGUE else _own(trial, name)
-            yield Check("experiment", "blocked", words, mend)
+            known = name in CATALOGUE
+            yield Check(
+                "experiment", "blocked", words, entitling(trial) if known else _own(trial, name), known
+            )
         elif isinstance(body, str):
             yield Check("experiment", "warning", f"ChaosExperiment {name} cannot be read by you")
         else:
@@ -179,7 +185,7 @@ def account(cluster: Cluster, trial: Trial, name: str) -> Iterator[Check]:
         return
     if found(cluster, kube.SERVICE_ACCOUNT, trial.namespace, name) is None:
         words = f"service account {name} is missing in namespace {trial.namespace}"
-        yield Check("service account", "blocked", words, entitling(trial))
+        yield Check("service account", "blocked", words, entitling(trial), made=True)
 
 
 def engine(cluster: Cluster, trial: Trial) -> Iterator[Check]:
@@ -244,7 +250,7 @@ def rights_of_account(
     fewer = [each for each in usual if answers[each] == "denied"]
     if lacking:
         words = f"service account {name} may not {_some(lacking)}"
-        yield Check("rights", "blocked", words, entitling(trial))
+        yield Check("rights", "blocked", words, entitling(trial), made=True)
     elif "unknown" in answers.values():
         words = f"the rights of service account {name} cannot be known: you may not ask for others"
         yield Check("rights", "warning", words)

@@ -255,7 +255,7 @@ def _prepared(trial: Trial, cluster: Cluster, clock: Clock, metrics: MetricsSour
     lacking = [each for each in blocked if each.name in _LITMUS]
     if wanted != "auto" or not possible or not lacking:
         return prepared
-    stays = [each for each in blocked if each.mend != checks.entitling(trial)]
+    stays = [each for each in blocked if not each.made]
     why = next((each for each in lacking if each in stays), lacking[0])
     mend = why.mend if why in stays or not stays else ""
     told = Check("engine", "ok", f"direct, without Litmus: {why.words}", mend)
